@@ -1,0 +1,16 @@
+//! Where requests arrive. Doors translate between protocols and the gate; they decide nothing.
+
+pub mod dialect;
+pub mod identity_headers;
+
+use std::convert::Infallible;
+
+use axum::body::Body;
+use http::{Request, Response};
+use tower::util::BoxCloneSyncService;
+
+/// The portal, as the doors see it: requests for `/_gate/**` and refusals to be rendered go in, answers come out.
+///
+/// Every request carries an [`Arc<Visit>`](crate::gate::Visit) extension. To have a refusal rendered, send a
+/// `GET /_gate/refused` with a [`Refusal`](crate::gate::Refusal) extension.
+pub type PortalService = BoxCloneSyncService<Request<Body>, Response<Body>, Infallible>;

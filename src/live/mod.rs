@@ -1,0 +1,70 @@
+//! The memory that the request path reads: one snapshot swapped as one value, the session map, the counters.
+//!
+//! No I/O and no `await` here. The maps are fed only by the store's change stream (see `app::tasks`).
+
+mod counters;
+mod records;
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+pub use self::{
+    counters::{Class, Counters, Quotas},
+    records::Records,
+};
+use crate::rules::{
+    address::TrustedProxies,
+    site::Sites,
+    token::{Issuers, KeySet},
+};
+
+/// What is replaced as a whole on reload, so that one request never sees two generations.
+#[derive(Clone, Default)]
+pub struct Snapshot {
+    /// Sites with their policies.
+    pub sites: Sites,
+    /// Our own keys.
+    pub keys: KeySet,
+    /// Trusted issuers with their current keys.
+    pub issuers: Issuers,
+    /// Networks whose forwarded headers are believed.
+    pub trusted: TrustedProxies,
+    /// Counts up with every swap; appears in logs.
+    pub generation: u64,
+}
+
+/// Everything the request path reads.
+pub struct Live {
+    snapshot: ArcSwap<Snapshot>,
+    /// Sessions and accounts.
+    pub records: Records,
+    /// Rate limits.
+    pub counters: Counters,
+}
+
+impl Live {
+    /// Starts with a snapshot and empty maps.
+    pub fn new(snapshot: Snapshot, quotas: Quotas) -> Self {
+        Self {
+            snapshot: ArcSwap::from_pointee(snapshot),
+            records: Records::default(),
+            counters: Counters::new(quotas),
+        }
+    }
+
+    /// The snapshot now. Take it once per request.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.snapshot.load_full()
+    }
+
+    /// Replaces the snapshot by a changed copy; the generation counts up.
+    pub fn swap(&self, change: impl Fn(&mut Snapshot)) {
+        self.snapshot.rcu(|now| {
+            let mut next = Snapshot::clone(now);
+            change(&mut next);
+            next.generation += 1;
+            next
+        });
+    }
+}

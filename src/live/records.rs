@@ -1,0 +1,191 @@
+//! Sessions and accounts in memory.
+
+use std::{collections::HashMap, sync::Arc};
+
+use dashmap::DashMap;
+use tokio::sync::watch;
+
+use crate::{
+    clock::Wall,
+    rules::{
+        identity::{User, UserId, UserName},
+        judge::View,
+        session::{ExternalKey, Origin, PublicId, Session, Sid},
+    },
+    store::{Change, Cursor, Everything},
+};
+
+/// Sessions and accounts in memory. No guard of a map leaves this type.
+pub struct Records {
+    sessions: DashMap<Sid, Arc<Session>>,
+    external: DashMap<ExternalKey, Sid>,
+    public: DashMap<PublicId, Sid>,
+    users: DashMap<UserId, Arc<User>>,
+    names: DashMap<UserName, UserId>,
+    /// Uses not yet written down.
+    touched: DashMap<Sid, Wall>,
+    applied: watch::Sender<Cursor>,
+}
+
+impl Default for Records {
+    fn default() -> Self {
+        Self {
+            sessions: DashMap::new(),
+            external: DashMap::new(),
+            public: DashMap::new(),
+            users: DashMap::new(),
+            names: DashMap::new(),
+            touched: DashMap::new(),
+            applied: watch::Sender::new(Cursor::default()),
+        }
+    }
+}
+
+impl Records {
+    /// Loads everything.
+    pub fn load(&self, everything: Everything) {
+        for user in everything.users {
+            self.put_user(Arc::new(user));
+        }
+        for session in everything.sessions {
+            self.put_session(Arc::new(session));
+        }
+        self.applied.send_replace(everything.cursor);
+    }
+
+    /// Applies one change; changes come in order, and may come again.
+    pub fn apply(&self, cursor: Cursor, change: Change) {
+        match change {
+            Change::Session(session) => self.put_session(session),
+            Change::SessionGone(sid) => self.drop_session(&sid),
+            Change::User(user) => self.put_user(user),
+            Change::UserGone(id) => self.drop_user(&id),
+        }
+        self.applied.send_if_modified(|applied| {
+            let news = cursor > *applied;
+            *applied = (*applied).max(cursor);
+            news
+        });
+    }
+
+    /// Puts a record in that was read from the store because it was missing here.
+    pub fn put_missing(&self, session: Session) {
+        if !self.sessions.contains_key(&session.sid) {
+            self.put_session(Arc::new(session));
+        }
+    }
+
+    /// Where the change stream has been applied to; wait on it to read one's own writes.
+    pub fn applied(&self) -> watch::Receiver<Cursor> {
+        self.applied.subscribe()
+    }
+
+    /// The account with this name.
+    pub fn user_by_name(&self, name: &UserName) -> Option<Arc<User>> {
+        let id = *self.names.get(name)?;
+        self.user(&id)
+    }
+
+    /// All accounts, by name.
+    pub fn users(&self) -> Vec<Arc<User>> {
+        let mut users: Vec<_> = self.users.iter().map(|entry| Arc::clone(entry.value())).collect();
+        users.sort_by(|a, b| a.name.cmp(&b.name));
+        users
+    }
+
+    /// All sessions of an account, ended ones included, newest first.
+    pub fn sessions_of(&self, user: &UserId) -> Vec<Arc<Session>> {
+        self.sessions_where(|session| session.user == *user)
+    }
+
+    /// All sessions, newest first.
+    pub fn sessions(&self) -> Vec<Arc<Session>> {
+        self.sessions_where(|_| true)
+    }
+
+    /// The session with this public id.
+    pub fn session_by_public(&self, id: &PublicId) -> Option<Arc<Session>> {
+        let sid = *self.public.get(id)?;
+        self.session(&sid)
+    }
+
+    /// Notes a use, without a write per request.
+    pub fn touch(&self, sid: Sid, at: Wall) {
+        let mut entry = self.touched.entry(sid).or_insert(at);
+        *entry = (*entry).max(at);
+    }
+
+    /// When the session was last used, unwritten uses included.
+    pub fn last_seen(&self, session: &Session) -> Wall {
+        self.touched.get(&session.sid).map_or(session.seen, |at| session.seen.max(*at))
+    }
+
+    /// Takes the uses that are not written down yet.
+    pub fn take_touched(&self) -> Vec<(Sid, Wall)> {
+        let uses: HashMap<Sid, Wall> =
+            self.touched.iter().map(|entry| (*entry.key(), *entry.value())).collect();
+        for (sid, at) in &uses {
+            self.touched.remove_if(sid, |_, now| now == at);
+        }
+        uses.into_iter().collect()
+    }
+
+    fn sessions_where(&self, wanted: impl Fn(&Session) -> bool) -> Vec<Arc<Session>> {
+        let mut sessions: Vec<_> = self
+            .sessions
+            .iter()
+            .filter(|entry| wanted(entry.value()))
+            .map(|entry| Arc::clone(entry.value()))
+            .collect();
+        sessions.sort_by_key(|session| (std::cmp::Reverse(session.opened), session.sid));
+        sessions
+    }
+
+    fn put_session(&self, session: Arc<Session>) {
+        if let Origin::External(key) = &session.origin {
+            self.external.insert(key.clone(), session.sid);
+        }
+        self.public.insert(session.sid.public(), session.sid);
+        self.sessions.insert(session.sid, session);
+    }
+
+    fn drop_session(&self, sid: &Sid) {
+        if let Some((_, session)) = self.sessions.remove(sid) {
+            if let Origin::External(key) = &session.origin {
+                self.external.remove_if(key, |_, now| now == sid);
+            }
+            self.public.remove(&sid.public());
+            self.touched.remove(sid);
+        }
+    }
+
+    fn put_user(&self, user: Arc<User>) {
+        self.names.insert(user.name.clone(), user.id);
+        self.users.insert(user.id, user);
+    }
+
+    fn drop_user(&self, id: &UserId) {
+        if let Some((_, user)) = self.users.remove(id) {
+            self.names.remove_if(&user.name, |_, now| now == id);
+        }
+    }
+}
+
+impl View for Records {
+    fn session(&self, sid: &Sid) -> Option<Arc<Session>> {
+        self.sessions.get(sid).map(|entry| Arc::clone(entry.value()))
+    }
+
+    fn external(&self, key: &ExternalKey) -> Option<Arc<Session>> {
+        let sid = *self.external.get(key)?;
+        self.session(&sid)
+    }
+
+    fn user(&self, id: &UserId) -> Option<Arc<User>> {
+        self.users.get(id).map(|entry| Arc::clone(entry.value()))
+    }
+
+    fn last_seen(&self, session: &Session) -> Wall {
+        Self::last_seen(self, session)
+    }
+}

@@ -1,0 +1,1 @@
+//! Passwords, authenticator codes and backup codes.

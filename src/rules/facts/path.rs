@@ -1,0 +1,1 @@
+//! Splitting and checking the path (R4).

@@ -1,0 +1,18 @@
+//! Every decision, and nothing else: values in, values out.
+//!
+//! Absent here on purpose: `async`, I/O, clocks, randomness, logging, header names. Time and random bytes come in as
+//! arguments, so that both doors decide alike and every decision can be repeated from what was recorded.
+
+pub mod address;
+pub mod factor;
+pub mod facts;
+pub mod identity;
+pub mod judge;
+pub mod limit;
+pub mod outcome;
+pub mod policy;
+pub mod reason;
+pub mod seal;
+pub mod session;
+pub mod site;
+pub mod token;

@@ -1,0 +1,116 @@
+//! The closed list of reasons. Codes are stable: they appear on pages, in problem documents, logs, metrics and tests.
+
+use serde::{Deserialize, Serialize};
+
+/// Why a request was answered as it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Reason {
+    /// The role has the access that the request needs.
+    RoleAllows,
+    /// The role has it because the session is elevated.
+    ElevatedAllows,
+    /// The page is open to everybody.
+    Anonymous,
+    /// One of the gate's own pages.
+    Portal,
+    /// No credential was presented.
+    NoCredential,
+    /// The access token has expired and the session may be renewed.
+    AccessExpired,
+    /// The credential does not verify.
+    BadCredential,
+    /// Two credentials that contradict each other, or one twice with different values (R19).
+    ConflictingCredentials,
+    /// The session was signed out or revoked.
+    SessionEnded,
+    /// The session was unused for too long or reached its absolute end.
+    SessionExpired,
+    /// Two-step sign-in is not complete.
+    SecondFactorPending,
+    /// The page opens, or can be changed, after the second factor.
+    NeedsElevation,
+    /// The role requires a second factor and none is enrolled.
+    NeedsEnrolment,
+    /// The role does not have the access, elevated or not.
+    RoleLacksAccess,
+    /// No page of the policy covers the path, and the default gives too little.
+    NoPage,
+    /// The policy does not know the account's role.
+    UnknownRole,
+    /// A condition of the page is not met, or could not be evaluated (R17).
+    ConditionUnmet,
+    /// The account is disabled.
+    AccountDisabled,
+    /// A WebSocket handshake from an origin that is not the site's (R23).
+    ForeignOrigin,
+    /// The host belongs to no site (R6).
+    UnknownHost,
+    /// The target could be read in two ways (R4).
+    AmbiguousTarget,
+    /// The request is malformed.
+    Malformed,
+    /// Too many requests from this network.
+    RateLimited,
+    /// The store cannot be asked.
+    StoreUnavailable,
+}
+
+impl Reason {
+    /// Every reason, for tables and metrics.
+    pub const ALL: [Self; 24] = [
+        Self::RoleAllows,
+        Self::ElevatedAllows,
+        Self::Anonymous,
+        Self::Portal,
+        Self::NoCredential,
+        Self::AccessExpired,
+        Self::BadCredential,
+        Self::ConflictingCredentials,
+        Self::SessionEnded,
+        Self::SessionExpired,
+        Self::SecondFactorPending,
+        Self::NeedsElevation,
+        Self::NeedsEnrolment,
+        Self::RoleLacksAccess,
+        Self::NoPage,
+        Self::UnknownRole,
+        Self::ConditionUnmet,
+        Self::AccountDisabled,
+        Self::ForeignOrigin,
+        Self::UnknownHost,
+        Self::AmbiguousTarget,
+        Self::Malformed,
+        Self::RateLimited,
+        Self::StoreUnavailable,
+    ];
+
+    /// The stable code.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::RoleAllows => "role-allows",
+            Self::ElevatedAllows => "elevated-allows",
+            Self::Anonymous => "anonymous",
+            Self::Portal => "portal",
+            Self::NoCredential => "no-credential",
+            Self::AccessExpired => "access-expired",
+            Self::BadCredential => "bad-credential",
+            Self::ConflictingCredentials => "conflicting-credentials",
+            Self::SessionEnded => "session-ended",
+            Self::SessionExpired => "session-expired",
+            Self::SecondFactorPending => "second-factor-pending",
+            Self::NeedsElevation => "needs-elevation",
+            Self::NeedsEnrolment => "needs-enrolment",
+            Self::RoleLacksAccess => "role-lacks-access",
+            Self::NoPage => "no-page",
+            Self::UnknownRole => "unknown-role",
+            Self::ConditionUnmet => "condition-unmet",
+            Self::AccountDisabled => "account-disabled",
+            Self::ForeignOrigin => "foreign-origin",
+            Self::UnknownHost => "unknown-host",
+            Self::AmbiguousTarget => "ambiguous-target",
+            Self::Malformed => "malformed",
+            Self::RateLimited => "rate-limited",
+            Self::StoreUnavailable => "store-unavailable",
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! The session state machine. A session is one signed-in device; all its tokens hang on it.
+
+mod machine;
+#[cfg(test)]
+mod tests;
+
+use std::{fmt, net::IpAddr, sync::Arc, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+pub use self::machine::{Presented, Rotation, elevate, end, mark_seen, rotate, status, touch};
+use super::identity::{Role, UserId};
+use crate::{clock::Wall, secret::SecretBytes};
+
+/// The secret id of a session: 256 random bits (R35). Never shown to the panel; see [`Sid::public`].
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Sid(pub [u8; 32]);
+
+impl Sid {
+    /// The text form: 43 characters of unpadded base64url.
+    pub fn text(&self) -> String {
+        data_encoding::BASE64URL_NOPAD.encode(&self.0)
+    }
+
+    /// Reads the text form back; `None` for anything but its exact spelling.
+    pub fn parse(text: &str) -> Option<Self> {
+        let bytes = data_encoding::BASE64URL_NOPAD.decode(text.as_bytes()).ok()?;
+        Some(Self(bytes.try_into().ok()?))
+    }
+
+    /// The public id: 16 base32 characters of a digest, safe to show, list and log.
+    pub fn public(&self) -> PublicId {
+        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &self.0);
+        let head: Vec<u8> = digest.as_ref().iter().copied().take(10).collect();
+        PublicId(data_encoding::BASE32_NOPAD.encode(&head).to_ascii_lowercase().into())
+    }
+}
+
+impl fmt::Debug for Sid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Sid({})", self.public())
+    }
+}
+
+/// The id of a session that users, panels and logs may see.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct PublicId(pub Arc<str>);
+
+impl fmt::Display for PublicId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for PublicId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PublicId({})", self.0)
+    }
+}
+
+/// The name of a site in the configuration; the `aud` of its tokens.
+pub type SiteId = Arc<str>;
+
+/// What is kept of a session. Durable; `live` holds the same record in memory.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Session {
+    /// Secret id and key of the record.
+    pub sid: Sid,
+    /// Whose session.
+    pub user: UserId,
+    /// Which site it was opened for; its tokens are good nowhere else.
+    pub site: SiteId,
+    /// How it came to be.
+    pub origin: Origin,
+    /// When it was opened.
+    pub opened: Wall,
+    /// Last use that was written down; `live` knows better.
+    pub seen: Wall,
+    /// It dies when unused for this long, in milliseconds.
+    pub idle_millis: u64,
+    /// It dies at this time whatever happens.
+    pub expires: Wall,
+    /// The chain of refresh tokens.
+    pub family: Family,
+    /// The newest proof of a second factor.
+    pub elevation: Option<Elevation>,
+    /// Browser and system as the client named itself at sign-in, shortened.
+    pub device: String,
+    /// The client's address at sign-in.
+    pub address: IpAddr,
+    /// Set once; a session that has ended stays as a tombstone until nothing can name it any more.
+    pub ended: Option<Ended>,
+}
+
+/// How a session came to be.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Origin {
+    /// Signed in at the portal.
+    Portal,
+    /// First sight of a trusted issuer's token.
+    External(ExternalKey),
+}
+
+/// What identifies an external session: one per issuer and session claim.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ExternalKey {
+    /// The configured name of the issuer.
+    pub issuer: String,
+    /// The value of the claim that stays the same across the issuer's own renewals.
+    pub session: String,
+}
+
+/// The chain of refresh tokens of one session. The seed is here and the key in a file, so neither alone can forge.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Family {
+    /// Random, per session.
+    pub seed: SecretBytes,
+    /// Which refresh key signs this family's tokens.
+    pub key: String,
+    /// The generation that is current; the one before it may still be answered with the same successor.
+    pub generation: u64,
+    /// When the current generation was first seen, as a refresh or in an access token.
+    pub current_seen: Option<Wall>,
+}
+
+/// A proof of the second factor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Elevation {
+    /// When the code was accepted. A page's own `lasts` counts from here.
+    pub at: Wall,
+    /// By what.
+    pub by: Factor,
+}
+
+impl Elevation {
+    /// The end of an elevation that lasts `lasts`.
+    pub fn until(&self, lasts: Duration) -> Wall {
+        self.at.plus(lasts)
+    }
+}
+
+/// The second factors there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Factor {
+    /// A code of an authenticator app.
+    Totp,
+    /// A single-use backup code.
+    BackupCode,
+}
+
+/// When and why a session ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ended {
+    /// When.
+    pub at: Wall,
+    /// Why.
+    pub why: EndReason,
+}
+
+/// Why a session ended before its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum EndReason {
+    /// Its user signed out.
+    SignedOut,
+    /// Its user or an operator revoked it.
+    Revoked,
+    /// A refresh token was presented again after its grace (R13).
+    RefreshReuse,
+    /// The password was changed.
+    PasswordChanged,
+    /// The account was disabled or removed.
+    AccountDisabled,
+}
+
+/// Whether a session can be used now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// Yes.
+    Alive,
+    /// It was ended on purpose.
+    Ended(EndReason),
+    /// Unused for too long.
+    Idle,
+    /// At its absolute end.
+    Expired,
+}
+
+/// What a trusted issuer's token says about its bearer, after verification.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExternalIdentity {
+    /// Names the session.
+    pub key: ExternalKey,
+    /// The account name claim, canonical.
+    pub name: super::identity::UserName,
+    /// The mapped role; `None` leaves it to the account.
+    pub role: Option<Role>,
+    /// May be empty.
+    pub email: String,
+    /// Latest possible expiry of any token of this session: how long a tombstone must stay.
+    pub expires: Wall,
+}

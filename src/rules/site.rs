@@ -1,0 +1,162 @@
+//! Sites: what one running gate stands in front of, and the host map that finds the right one (R6).
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use super::{
+    facts::{CredentialNames, Host},
+    identity::Role,
+    policy::RuleSet,
+    session::SiteId,
+};
+
+/// One protected site.
+#[derive(Clone, Debug)]
+pub struct Site {
+    /// Its name in the configuration; `aud` of its tokens.
+    pub id: SiteId,
+    /// What people see as the panel's name.
+    pub title: String,
+    /// Public origins (`https://panel.example.com`, no trailing slash), the first being the main one.
+    pub origins: Vec<Origin>,
+    /// Where the portal lives; one of `origins` unless a sub-domain set-up says otherwise.
+    pub portal: Origin,
+    /// The compiled policy.
+    pub policy: Arc<RuleSet>,
+    /// How cookies are named and scoped.
+    pub cookies: Cookies,
+    /// Session lifetimes.
+    pub lifetimes: Lifetimes,
+    /// When the second factor is asked for.
+    pub second_factor: SecondFactor,
+    /// The signed assertion towards the panel.
+    pub assertion: Assertion,
+    /// Where credentials are looked for, those of trusted issuers included.
+    pub credentials: CredentialNames,
+    /// Accent colour of the portal, `#rrggbb`.
+    pub accent: String,
+}
+
+/// A public origin: scheme, host and port, serialised as browsers do (default ports left out).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Origin {
+    /// `https://panel.example.com` or `https://localhost:8443`.
+    pub text: Arc<str>,
+    /// The host alone, canonical.
+    pub host: Host,
+    /// Whether the scheme is https.
+    pub secure: bool,
+}
+
+/// How the gate's cookies are named and scoped (R19).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cookies {
+    /// Holds the access token. `__Host-gate_access` unless a domain is set.
+    pub access: String,
+    /// Holds the refresh token. `__Secure-gate_refresh`.
+    pub refresh: String,
+    /// Holds the pre-session between password and second factor. `__Host-gate_pending`.
+    pub pending: String,
+    /// `Domain=`, for sub-domain set-ups.
+    pub domain: Option<String>,
+    /// `Lax` or `Strict`.
+    pub same_site: SameSite,
+}
+
+/// The `SameSite` attribute of the access cookie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SameSite {
+    /// Sent on top-level navigations from elsewhere.
+    Lax,
+    /// Never sent from elsewhere.
+    Strict,
+}
+
+/// How long things live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lifetimes {
+    /// An access token.
+    pub access: Duration,
+    /// A session that is not used.
+    pub idle: Duration,
+    /// Any session.
+    pub absolute: Duration,
+    /// How long a rotated refresh token is still answered after its successor was first seen.
+    pub grace: Duration,
+    /// The time between password and second factor.
+    pub pending: Duration,
+}
+
+/// When the second factor is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SecondFactor {
+    /// At sign-in.
+    pub at_sign_in: AtSignIn,
+    /// Whether a code given at sign-in elevates at once.
+    pub sign_in_elevates: bool,
+}
+
+/// Whether a code is asked for at sign-in of an enrolled account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AtSignIn {
+    /// Every time.
+    Always,
+    /// On a device that has no earlier session of this account.
+    NewDevice,
+    /// Only pages that need it ask.
+    Never,
+}
+
+/// How the signed assertion is bound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Assertion {
+    /// To site and session; signed once and reused for its life.
+    Session,
+    /// To method, host and path as well; a signature each time.
+    Request,
+    /// None is sent.
+    Off,
+}
+
+/// The host map: which site a request is for. Exact match on the canonical host and port.
+#[derive(Clone, Debug, Default)]
+pub struct Sites {
+    by_host: HashMap<Host, usize>,
+    sites: Vec<Arc<Site>>,
+}
+
+impl Sites {
+    /// Builds the map.
+    ///
+    /// # Errors
+    /// With the origin that two sites both claim.
+    pub fn new(sites: Vec<Site>) -> Result<Self, String> {
+        let mut by_host = HashMap::new();
+        for (index, site) in sites.iter().enumerate() {
+            let portal = std::iter::once(&site.portal);
+            for origin in site.origins.iter().chain(portal) {
+                let before = by_host.insert(origin.host.clone(), index);
+                if before.is_some_and(|other| other != index) {
+                    return Err(origin.text.to_string());
+                }
+            }
+        }
+        Ok(Self { by_host, sites: sites.into_iter().map(Arc::new).collect() })
+    }
+
+    /// The site for a host, or `None` (421).
+    pub fn find(&self, host: &Host) -> Option<&Arc<Site>> {
+        self.by_host.get(host).and_then(|index| self.sites.get(*index))
+    }
+
+    /// All sites in the order of the configuration.
+    pub fn all(&self) -> &[Arc<Site>] {
+        &self.sites
+    }
+}
+
+impl Site {
+    /// The rank of a role: smaller is mightier; `None` for a role the policy does not know.
+    pub fn rank(&self, role: &Role) -> Option<usize> {
+        self.policy.roles().iter().position(|known| known == role)
+    }
+}

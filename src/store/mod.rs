@@ -1,0 +1,199 @@
+//! Everything durable, behind one trait of meaning (not of keys and values).
+//!
+//! The transitions themselves are pure functions of `rules::session`; a store applies them in one durable
+//! transaction. A write is acknowledged only when it is durable (R33), and every write shows up in [`Store::changes`],
+//! from which alone `live` is fed.
+
+mod contract;
+mod memory;
+mod operations;
+mod redb;
+mod tables;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures_util::stream::BoxStream;
+
+use crate::{
+    clock::Wall,
+    rules::{
+        identity::{Role, User, UserId, UserName},
+        session::{Elevation, EndReason, ExternalIdentity, ExternalKey, Presented, Rotation, Session, Sid},
+    },
+};
+
+/// A position in the change stream; later is greater.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Cursor(pub u64);
+
+/// The result of a durable write and its position in the change stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Written<T> {
+    /// What came of it.
+    pub value: T,
+    /// `live` shows the write once it has applied the stream up to here.
+    pub cursor: Cursor,
+}
+
+/// One change, in commit order. Idempotent: it carries the whole new record.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// A session was opened or changed.
+    Session(Arc<Session>),
+    /// A session's record, tombstone included, is no longer needed.
+    SessionGone(Sid),
+    /// An account was made or changed.
+    User(Arc<User>),
+    /// An account was removed.
+    UserGone(UserId),
+}
+
+/// Everything at one position of the change stream.
+#[derive(Debug, Default)]
+pub struct Everything {
+    /// The position.
+    pub cursor: Cursor,
+    /// All sessions, tombstones included.
+    pub sessions: Vec<Session>,
+    /// All accounts.
+    pub users: Vec<User>,
+}
+
+/// What the store could not do. Whatever it was, nothing is half done, and the gate stays closed.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum StoreError {
+    /// It cannot be reached or written; try again later.
+    #[error("the store cannot be used: {0}")]
+    Unavailable(String),
+    /// The file or a record is not what we wrote.
+    #[error("the store is damaged: {0}")]
+    Damaged(String),
+    /// It was made by another version.
+    #[error(
+        "the store has schema {found}, this program needs {wanted}: run the version that made it, or restore a backup"
+    )]
+    Schema {
+        /// In the file.
+        found: u32,
+        /// Ours.
+        wanted: u32,
+    },
+    /// Another process holds it.
+    #[error("the store is in use by another process (a running panelgate?)")]
+    Locked,
+}
+
+/// What [`Store::open_external`] found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ExternalOpened {
+    /// A new session.
+    New(Session),
+    /// It was there already, alive or ended: the record says.
+    Known(Session),
+}
+
+/// A change to an account; only what is `Some` changes.
+#[derive(Clone, Debug, Default)]
+pub struct UserChange {
+    /// The new role.
+    pub role: Option<Role>,
+    /// The new bcrypt hash; ends every session of the account but `keep`.
+    pub password: Option<String>,
+    /// Disabled (ends every session) or enabled.
+    pub disabled: Option<bool>,
+    /// Enrol (`Some(Some)`) or remove (`Some(None)`) the authenticator app. Removing drops the backup codes too.
+    pub totp: Option<Option<crate::rules::identity::Totp>>,
+    /// Replaces all backup codes by these hashes.
+    pub backup_codes: Option<Vec<[u8; 32]>>,
+    /// The session that survives a password change.
+    pub keep: Option<Sid>,
+}
+
+/// Which sessions to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// This one.
+    One(Sid),
+    /// All of an account.
+    AllOf(UserId),
+    /// All of an account but one.
+    OthersOf(UserId, Sid),
+}
+
+/// Everything durable. All methods are safe to call again after an unknown result.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// Everything, at one position of the change stream.
+    async fn everything(&self) -> Result<Everything, StoreError>;
+
+    /// The changes after `from`, at least once, in order, without end. An item is the position after the change.
+    async fn changes(&self, from: Cursor) -> Result<BoxStream<'static, (Cursor, Change)>, StoreError>;
+
+    /// One session, tombstones included.
+    async fn session(&self, sid: &Sid) -> Result<Option<Session>, StoreError>;
+
+    /// An account by name.
+    async fn user_by_name(&self, name: &UserName) -> Result<Option<User>, StoreError>;
+
+    /// Makes an account; `false` if the name is taken.
+    async fn add_user(&self, user: User) -> Result<Written<bool>, StoreError>;
+
+    /// Changes an account in one transaction; `false` if there is none.
+    async fn change_user(
+        &self,
+        id: UserId,
+        change: UserChange,
+        at: Wall,
+    ) -> Result<Written<bool>, StoreError>;
+
+    /// Removes an account and ends its sessions; `false` if there is none.
+    async fn remove_user(&self, id: UserId, at: Wall) -> Result<Written<bool>, StoreError>;
+
+    /// Accepts an authenticator step if it is later than the last accepted one (R14). Exactly one of any number of
+    /// parallel calls with one step is told `true`.
+    async fn consume_totp(&self, id: UserId, step: u64) -> Result<Written<bool>, StoreError>;
+
+    /// Takes a backup code out of the account. `Some(remaining)` to exactly one caller per code.
+    async fn consume_backup_code(
+        &self,
+        id: UserId,
+        hash: [u8; 32],
+    ) -> Result<Written<Option<usize>>, StoreError>;
+
+    /// Writes a new session down.
+    async fn open_session(&self, session: Session) -> Result<Written<()>, StoreError>;
+
+    /// Opens the session of an issuer's session claim, unless there is one (a tombstone counts as one). The account
+    /// is made at first sight: `fresh_user` is its id then. `template` is the record to write if it is new.
+    async fn open_external(
+        &self,
+        identity: ExternalIdentity,
+        fresh_user: UserId,
+        template: Session,
+    ) -> Result<Written<ExternalOpened>, StoreError>;
+
+    /// Finds an external session by its key, tombstones included.
+    async fn external(&self, key: &ExternalKey) -> Result<Option<Session>, StoreError>;
+
+    /// Compare-and-swap rotation of the refresh family (R13), by `rules::session::rotate`. `None`: no such session.
+    async fn rotate(&self, presented: Presented) -> Result<Written<Option<Rotation>>, StoreError>;
+
+    /// Notes that the current generation was seen in an access token (`rules::session::mark_seen`).
+    async fn mark_seen(&self, sid: Sid, generation: u64, at: Wall) -> Result<Written<()>, StoreError>;
+
+    /// Writes a proof of the second factor into a live session; `false` if the session is not alive.
+    async fn elevate(&self, sid: Sid, elevation: Elevation) -> Result<Written<bool>, StoreError>;
+
+    /// Ends sessions; the number that were alive and are not any more.
+    async fn end(&self, which: Which, why: EndReason, at: Wall) -> Result<Written<usize>, StoreError>;
+
+    /// Notes uses of sessions, a batch at a time.
+    async fn touch(&self, uses: Vec<(Sid, Wall)>) -> Result<Written<()>, StoreError>;
+
+    /// Removes at most `limit` sessions that nothing can name any more; how many it removed.
+    async fn purge(&self, now: Wall, limit: usize) -> Result<Written<usize>, StoreError>;
+
+    /// Makes everything written so far durable and lets go of the file. Later calls fail.
+    async fn close(&self) -> Result<(), StoreError>;
+}
