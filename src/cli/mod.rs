@@ -1,5 +1,7 @@
 //! The command line.
 
+pub mod check;
+
 use std::process::ExitCode;
 
 /// Runs the verb that the command line names.

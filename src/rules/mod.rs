@@ -16,3 +16,4 @@ pub mod seal;
 pub mod session;
 pub mod site;
 pub mod token;
+pub mod written;
