@@ -1,0 +1,105 @@
+//! Harbor, a sample hosting panel: the thing that Panelgate is put in front of.
+//!
+//! It has no authentication of its own. It believes the identity headers, shows them, and keeps everything in memory.
+
+mod book;
+mod charts;
+mod echo;
+mod flash;
+mod live;
+mod pages;
+mod users;
+mod visitor;
+
+#[cfg(test)]
+mod tests;
+
+use std::{io, sync::Arc};
+
+use axum::{
+    Router,
+    extract::Request,
+    middleware::Next,
+    response::{IntoResponse, Response},
+    routing::{any, get, post},
+};
+use http::{HeaderValue, header};
+use tokio::net::{TcpListener, UnixListener};
+use tokio_util::sync::CancellationToken;
+
+use self::book::Harbor;
+use crate::clock::Clock;
+
+/// Everything from here, nothing inline; the gate's own script is same-origin.
+const CONTENT_POLICY: &str =
+    "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+
+/// Where the panel listens.
+#[derive(Debug)]
+pub enum Listener {
+    /// A loopback port.
+    Tcp(TcpListener),
+    /// A socket in a directory that only the gate can enter.
+    Unix(UnixListener),
+}
+
+/// Serves the panel until `stop` is cancelled; open connections are dropped then.
+///
+/// # Errors
+/// If the listener fails for good.
+pub async fn serve(listener: Listener, clock: Arc<dyn Clock>, stop: CancellationToken) -> io::Result<()> {
+    let router = router(clock);
+    tokio::select! {
+        () = stop.cancelled() => Ok(()),
+        ended = run(listener, router) => ended,
+    }
+}
+
+async fn run(listener: Listener, router: Router) -> io::Result<()> {
+    match listener {
+        Listener::Tcp(listener) => axum::serve(listener, router).await,
+        Listener::Unix(listener) => axum::serve(listener, router).await,
+    }
+}
+
+/// The panel as a service.
+pub fn router(clock: Arc<dyn Clock>) -> Router {
+    let pages = Router::new()
+        .route("/", get(pages::dashboard))
+        .route("/domains", get(pages::domains).post(pages::add_domain))
+        .route("/domains/{name}", get(pages::domain))
+        .route("/domains/{name}/delete", post(pages::delete_domain))
+        .route("/users", get(users::list).post(users::add))
+        .route("/users/{id}", get(users::show).post(users::change))
+        .route("/users/{id}/suspend", post(users::suspend))
+        .route("/users/{id}/delete", post(users::delete))
+        .route("/settings", get(pages::settings).post(pages::save_settings))
+        .route("/system", get(pages::system))
+        .route("/system/services/{name}/restart", post(pages::restart));
+    Router::new()
+        .merge(pages)
+        .route("/live/ws", any(live::socket))
+        .route("/live/events", get(live::events))
+        .route("/echo/slow", any(echo::slow))
+        .route("/echo", any(echo::echo))
+        .route("/echo/{*rest}", any(echo::echo))
+        .route("/assets/harbor.css", get(|| asset("text/css", include_str!("assets/harbor.css"))))
+        .route("/assets/harbor.js", get(|| asset("text/javascript", include_str!("assets/harbor.js"))))
+        .route("/assets/harbor.svg", get(|| asset("image/svg+xml", include_str!("assets/harbor.svg"))))
+        .fallback(pages::not_found)
+        .layer(axum::middleware::from_fn(protect))
+        .with_state(Arc::new(Harbor::new(clock)))
+}
+
+async fn asset(kind: &'static str, text: &'static str) -> Response {
+    let caching = "public, max-age=300";
+    ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, caching)], text).into_response()
+}
+
+async fn protect(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(CONTENT_POLICY));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
