@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use super::{
-    facts::{CredentialNames, Host},
+    facts::{BadHost, CredentialNames, Host, split_port},
     identity::Role,
     policy::RuleSet,
     session::SiteId,
@@ -45,6 +45,36 @@ pub struct Origin {
     pub host: Host,
     /// Whether the scheme is https.
     pub secure: bool,
+}
+
+impl Origin {
+    /// Reads `https://panel.example.com` or `http://localhost:8080`: scheme, host, optional port, nothing behind.
+    ///
+    /// # Errors
+    /// [`BadHost`] with what is wrong, for the operator.
+    pub fn parse(text: &str) -> Result<Self, BadHost> {
+        let (scheme, authority) = text
+            .split_once("://")
+            .ok_or(BadHost("an origin is written with its scheme, as in https://panel.example.com"))?;
+        let (secure, foreign_port) = match scheme.to_ascii_lowercase().as_str() {
+            "https" => (true, 80),
+            "http" => (false, 443),
+            _ => return Err(BadHost("the scheme of an origin is https or http")),
+        };
+        if authority.contains(['/', '?', '#']) {
+            return Err(BadHost(
+                "an origin ends with its host and port; leave out the slash and what follows",
+            ));
+        }
+        let (_, port) = split_port(authority)?;
+        // Canonical hosts leave out both default ports, so such an origin could not be told from the usual one.
+        if port == Some(foreign_port) {
+            return Err(BadHost("the port of an origin is the default port of the other scheme"));
+        }
+        let host = Host::parse(authority.as_bytes())?;
+        let scheme = if secure { "https" } else { "http" };
+        Ok(Self { text: format!("{scheme}://{host}").into(), host, secure })
+    }
 }
 
 /// How the gate's cookies are named and scoped (R19).

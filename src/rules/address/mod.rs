@@ -1,8 +1,15 @@
 //! Whose request it is: trusted proxies and the walk over what they forwarded (R1, R17), and the PROXY protocol.
 
+pub mod proxy_protocol;
+#[cfg(test)]
+mod tests;
+mod walk;
+
 use std::net::IpAddr;
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
+
+pub use self::walk::{walk, walk_beyond};
 
 /// The client's address after the trusted walk; IPv4-mapped addresses are folded to IPv4.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -30,6 +37,32 @@ pub enum AddrSource {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TrustedProxies(pub Vec<IpNet>);
 
+impl TrustedProxies {
+    /// Whether an address is in one of the networks. `::ffff:10.0.0.1` and `10.0.0.1` are the same address, and so are
+    /// the networks written in either form.
+    pub fn contains(&self, ip: IpAddr) -> bool {
+        let ip = ip.to_canonical();
+        self.0.iter().any(|net| fold_net(*net).contains(&ip))
+    }
+}
+
 /// A key for limits and bans: /32 for IPv4, /64 for IPv6 (R16).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct NetworkKey(pub IpNet);
+
+impl NetworkKey {
+    /// The network that an address is counted in.
+    pub fn of(ip: IpAddr) -> Self {
+        let ip = ip.to_canonical();
+        let bits = if ip.is_ipv4() { 32 } else { 64 };
+        Self(IpNet::new(ip, bits).unwrap_or(IpNet::from(ip)).trunc())
+    }
+}
+
+/// An IPv4-mapped network in its IPv4 form.
+fn fold_net(net: IpNet) -> IpNet {
+    let IpNet::V6(mapped) = net else { return net };
+    let bits = mapped.prefix_len().checked_sub(96);
+    let v4 = mapped.network().to_ipv4_mapped();
+    v4.zip(bits).and_then(|(v4, bits)| Ipv4Net::new(v4, bits).ok()).map_or(net, IpNet::V4)
+}

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::HeaderMap;
 
-use super::{Door, Facts};
+use super::{Door, Facts, Host, Scheme, Target, credentials, nature};
 use crate::rules::{
     address::ClientAddr,
     reason::Reason,
@@ -57,7 +57,68 @@ pub struct BadAsk {
 impl Facts {
     /// Describes a request and finds its site, or says why it cannot be described.
     pub fn new(ask: &Ask<'_>, sites: &Sites) -> Result<(Self, Arc<Site>), BadAsk> {
-        let _ = (ask, sites);
-        Err(BadAsk { reason: Reason::Malformed, what: "not built yet" })
+        let host = Host::parse(ask.authority).map_err(|bad| BadAsk::malformed(bad.0))?;
+        let site = sites.find(&host).ok_or(BadAsk {
+            reason: Reason::UnknownHost,
+            what: "no site has this host; add its origin to the site's origins",
+        })?;
+        let method = method(ask.method)?;
+        let (scheme, web_socket) = scheme(ask.scheme)?;
+        let target = Target::parse(ask.target)?;
+        let upgrade = web_socket || nature::asks_upgrade(ask.headers);
+        let facts = Self {
+            door: ask.door,
+            scheme,
+            host,
+            method,
+            client: ask.client,
+            upgrade,
+            method_override: nature::overrides_method(ask.headers, target.query.as_deref()),
+            origin: nature::origin(ask.headers)?,
+            audience: nature::audience(ask.headers, upgrade)?,
+            user_agent: nature::user_agent(ask.headers),
+            presented: credentials::presented(ask.headers, &site.credentials)?,
+            target,
+        };
+        Ok((facts, site.clone()))
+    }
+}
+
+impl BadAsk {
+    pub(super) fn malformed(what: &'static str) -> Self {
+        Self { reason: Reason::Malformed, what }
+    }
+
+    pub(super) fn ambiguous(what: &'static str) -> Self {
+        Self { reason: Reason::AmbiguousTarget, what }
+    }
+
+    pub(super) fn conflicting(what: &'static str) -> Self {
+        Self { reason: Reason::ConflictingCredentials, what }
+    }
+}
+
+/// A token of RFC 9110 §5.6.2, at most 32 bytes, kept in its case.
+fn method(raw: &[u8]) -> Result<Arc<str>, BadAsk> {
+    let token = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
+    let text = std::str::from_utf8(raw)
+        .ok()
+        .filter(|_| (1..=32).contains(&raw.len()) && raw.iter().all(token))
+        .ok_or(BadAsk::malformed("the method is not a token of 1 to 32 characters"))?;
+    // Some servers fold the case of methods, so no spelling of these two passes.
+    if text.eq_ignore_ascii_case("CONNECT") || text.eq_ignore_ascii_case("TRACE") {
+        return Err(BadAsk::malformed("CONNECT and TRACE are never passed on"));
+    }
+    Ok(text.into())
+}
+
+/// The scheme, and whether it is that of a WebSocket: Traefik drops `Upgrade` from what it asks, but says `wss`.
+fn scheme(raw: &[u8]) -> Result<(Scheme, bool), BadAsk> {
+    match raw {
+        b"http" => Ok((Scheme::Http, false)),
+        b"https" => Ok((Scheme::Https, false)),
+        b"ws" => Ok((Scheme::Http, true)),
+        b"wss" => Ok((Scheme::Https, true)),
+        _ => Err(BadAsk::malformed("the scheme is none of http, https, ws and wss")),
     }
 }

@@ -1,13 +1,21 @@
 //! The canonical, immutable description of the request being judged. One constructor for both doors (R2, R4, R5, R6).
 
 mod build;
+mod credentials;
+mod host;
+mod nature;
 mod path;
 #[cfg(test)]
 mod tests;
 
-use std::{fmt, sync::Arc};
+use std::sync::Arc;
 
-pub use self::build::{Ask, BadAsk, CredentialNames};
+pub(in crate::rules) use self::host::split_port;
+pub use self::{
+    build::{Ask, BadAsk, CredentialNames},
+    host::{BadHost, Host},
+    nature::is_method_override,
+};
 use super::address::ClientAddr;
 use crate::secret::SecretText;
 
@@ -39,29 +47,6 @@ impl Scheme {
     }
 }
 
-/// A canonical host with its port: lower case, one trailing dot stripped, default ports (80, 443) left out (R6).
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Host(Arc<str>);
-
-impl Host {
-    /// `panel.example.com`, `localhost:8443`, `[::1]:8443`.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for Host {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl fmt::Debug for Host {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Host({})", self.0)
-    }
-}
-
 /// The request target: the exact bytes that were judged, and the canonical path that rules match.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
@@ -78,6 +63,15 @@ pub struct Target {
 }
 
 impl Target {
+    /// Splits and checks a request target in origin form (R4): at most 8 KiB of printable ASCII that starts with `/`.
+    ///
+    /// # Errors
+    /// [`Reason::Malformed`](super::reason::Reason::Malformed) when it is too long,
+    /// [`Reason::AmbiguousTarget`](super::reason::Reason::AmbiguousTarget) for whatever no page can open.
+    pub fn parse(raw: &[u8]) -> Result<Self, BadAsk> {
+        path::parse(raw)
+    }
+
     /// The canonical path, for people and logs: `/users/7`.
     pub fn path(&self) -> String {
         let mut path = String::new();

@@ -1,0 +1,47 @@
+//! Envoy `ext_authz` over HTTP: the request line is the client's own behind a prefix, and the refusal goes out as it is.
+//!
+//! Envoy refuses a `#` in `:path` before it asks, so none is missed here though the HTTP library cuts it off.
+
+use bytes::Bytes;
+use http::{Response, request::Parts};
+
+use super::{
+    Answer, Caller, DialectError,
+    answer::{allowed, whole},
+    read::{Field, client, one, origin_form, own_host, vouched},
+};
+use crate::rules::facts::{Ask, Door};
+
+/// Comes before the client's own path: `path_prefix` in Envoy's `http_service`.
+pub const PREFIX: &str = "/api/authz/ext-authz";
+
+const PROTO: Field =
+    Field { name: "X-Forwarded-Proto", mend: "list it in allowed_headers of the ext_authz filter" };
+const FOR: Field =
+    Field { name: "X-Forwarded-For", mend: "list it in allowed_headers of the ext_authz filter" };
+
+/// What Envoy asks about.
+pub fn ask<'a>(parts: &'a Parts, caller: &Caller<'_>) -> Result<Ask<'a>, DialectError> {
+    vouched(caller)?;
+    let target = origin_form(parts)?.strip_prefix(PREFIX).ok_or(DialectError::Unparsable {
+        name: "the request line",
+        mend: "set path_prefix of the ext_authz filter to /api/authz/ext-authz",
+    })?;
+    Ok(Ask {
+        door: Door::Sidecar,
+        scheme: one(&parts.headers, &PROTO)?,
+        authority: own_host(parts)?,
+        method: parts.method.as_str().as_bytes(),
+        target: target.as_bytes(),
+        client: client(&parts.headers, caller, &FOR)?,
+        headers: &parts.headers,
+    })
+}
+
+/// Exactly 200, or the whole refusal.
+pub fn render(answer: Answer) -> Response<Bytes> {
+    match answer {
+        Answer::Allow(identity) => allowed(identity),
+        Answer::Refused(refused) => whole(refused),
+    }
+}

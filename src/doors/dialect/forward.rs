@@ -1,0 +1,45 @@
+//! Caddy `forward_auth`, Traefik `ForwardAuth` and HAProxy (our Lua): the refusal goes to the client as it is.
+//!
+//! HAProxy's Lua copies the client's fields one by one, so `Cookie` arrives as it was sent and no dedicated field for it
+//! is needed. It gets `X-Gate-Outcome` as well, for recipes that can carry nothing but a status.
+
+use bytes::Bytes;
+use http::{Response, request::Parts};
+
+use super::{
+    Answer, Caller, DialectError,
+    answer::{allowed, whole},
+    read::{Field, client, one, vouched},
+};
+use crate::rules::facts::{Ask, Door};
+
+const METHOD: Field =
+    Field { name: "X-Forwarded-Method", mend: "let the proxy set it to the client's method" };
+const PROTO: Field = Field { name: "X-Forwarded-Proto", mend: "let the proxy set it to the client's scheme" };
+const HOST: Field = Field { name: "X-Forwarded-Host", mend: "let the proxy set it to the client's Host" };
+const URI: Field =
+    Field { name: "X-Forwarded-Uri", mend: "let the proxy set it to the client's path and query" };
+const FOR: Field = Field { name: "X-Forwarded-For", mend: "let the proxy set it to the client's address" };
+
+/// What the proxy asks about; its own request line says nothing.
+pub fn ask<'a>(parts: &'a Parts, caller: &Caller<'_>) -> Result<Ask<'a>, DialectError> {
+    vouched(caller)?;
+    let headers = &parts.headers;
+    Ok(Ask {
+        door: Door::Sidecar,
+        scheme: one(headers, &PROTO)?,
+        authority: one(headers, &HOST)?,
+        method: one(headers, &METHOD)?,
+        target: one(headers, &URI)?,
+        client: client(headers, caller, &FOR)?,
+        headers,
+    })
+}
+
+/// Exactly 200, or the whole refusal.
+pub fn render(answer: Answer) -> Response<Bytes> {
+    match answer {
+        Answer::Allow(identity) => allowed(identity),
+        Answer::Refused(refused) => whole(refused),
+    }
+}

@@ -1,0 +1,27 @@
+//! `/_gate/**` on the sidecar: the proxy passes the client's own request on, so the request line is what it is about.
+
+use http::request::Parts;
+
+use super::{
+    Caller, DialectError,
+    read::{Field, client, one, origin_form, vouched},
+};
+use crate::rules::facts::{Ask, Door};
+
+const PROTO: Field = Field { name: "X-Forwarded-Proto", mend: "let the proxy set it to the client's scheme" };
+const HOST: Field = Field { name: "X-Forwarded-Host", mend: "let the proxy set it to the client's Host" };
+const FOR: Field = Field { name: "X-Forwarded-For", mend: "let the proxy set it to the client's address" };
+
+/// The request for one of the gate's own pages.
+pub fn ask<'a>(parts: &'a Parts, caller: &Caller<'_>) -> Result<Ask<'a>, DialectError> {
+    vouched(caller)?;
+    Ok(Ask {
+        door: Door::Sidecar,
+        scheme: one(&parts.headers, &PROTO)?,
+        authority: one(&parts.headers, &HOST)?,
+        method: parts.method.as_str().as_bytes(),
+        target: origin_form(parts)?.as_bytes(),
+        client: client(&parts.headers, caller, &FOR)?,
+        headers: &parts.headers,
+    })
+}

@@ -1,0 +1,131 @@
+//! Credentials as presented (R10, R19): read exactly, never mended, never verified here.
+
+use http::{
+    HeaderMap, HeaderValue,
+    header::{AUTHORIZATION, COOKIE},
+};
+
+use super::{BadAsk, CredentialNames, Presented};
+use crate::secret::SecretText;
+
+const MAX_COOKIE_BYTES: usize = 16 * 1024;
+/// More values of one cookie name than any browser would send by accident.
+const MAX_VALUES: usize = 8;
+
+pub(super) fn presented(headers: &HeaderMap, names: &CredentialNames) -> Result<Presented, BadAsk> {
+    let size: usize = headers.get_all(COOKIE).iter().map(HeaderValue::len).sum();
+    if size > MAX_COOKIE_BYTES {
+        return Err(BadAsk::malformed("the cookies are larger than 16 KiB together"));
+    }
+    let bearer = bearer(headers)?;
+    Ok(Presented {
+        access: cookie_values(headers, &names.access)?,
+        refresh: cookie_values(headers, &names.refresh)?,
+        pending: cookie_values(headers, &names.pending)?,
+        external: external(headers, names, bearer.as_ref())?,
+        bearer,
+    })
+}
+
+/// The distinct values of one cookie over all `Cookie` lines, in order. Names are compared byte for byte; a `$Version`
+/// is a cookie like any other and quotes are part of a value (RFC 6265, no legacy mode).
+fn cookie_values(headers: &HeaderMap, name: &str) -> Result<Vec<SecretText>, BadAsk> {
+    let mut values: Vec<SecretText> = Vec::new();
+    let lines = headers.get_all(COOKIE).iter();
+    for pair in lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b';')) {
+        let Some(value) = value_of(pair, name) else { continue };
+        // A value that is not text is kept as one that cannot verify: malformed is not absent (R3).
+        let value = String::from_utf8_lossy(value).into_owned();
+        if value.is_empty() || values.iter().any(|known| known.expose() == value) {
+            continue;
+        }
+        if values.len() == MAX_VALUES {
+            return Err(BadAsk::conflicting("one of the gate's cookies has more than 8 different values"));
+        }
+        values.push(value.into());
+    }
+    Ok(values)
+}
+
+/// The value of `name=value` when the name is exactly this one.
+fn value_of<'a>(pair: &'a [u8], name: &str) -> Option<&'a [u8]> {
+    let (found, value) = split_pair(pair)?;
+    (!name.is_empty() && found == name.as_bytes()).then_some(value)
+}
+
+/// Name and value of a cookie pair, without the blanks around each.
+fn split_pair(pair: &[u8]) -> Option<(&[u8], &[u8])> {
+    let equals = pair.iter().position(|byte| *byte == b'=')?;
+    let (name, value) = pair.split_at_checked(equals)?;
+    Some((trim(name), trim(value.get(1..)?)))
+}
+
+fn trim(mut bytes: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = bytes {
+        bytes = rest;
+    }
+    bytes
+}
+
+/// The `Authorization: Bearer` value. Other schemes are the panel's business.
+fn bearer(headers: &HeaderMap) -> Result<Option<SecretText>, BadAsk> {
+    let mut lines = headers.get_all(AUTHORIZATION).iter();
+    let Some(line) = lines.next() else { return Ok(None) };
+    if lines.next().is_some() {
+        return Err(BadAsk::conflicting("Authorization was sent more than once"));
+    }
+    let line = line.as_bytes();
+    let end =
+        line.iter().position(|byte| !byte.is_ascii_alphanumeric() && *byte != b'-').unwrap_or(line.len());
+    let Some((scheme, rest)) = line.split_at_checked(end) else { return Ok(None) };
+    if !scheme.eq_ignore_ascii_case(b"bearer") {
+        return Ok(None);
+    }
+    rest.strip_prefix(b" ")
+        .filter(|token| !token.is_empty() && token.iter().all(u8::is_ascii_graphic))
+        .and_then(|token| std::str::from_utf8(token).ok())
+        .map(|token| Some(token.to_owned().into()))
+        .ok_or(BadAsk::malformed("Authorization is not `Bearer`, one space, and a token"))
+}
+
+/// Candidate tokens of trusted issuers, from the cookies and headers that the configuration names.
+fn external(
+    headers: &HeaderMap,
+    names: &CredentialNames,
+    bearer: Option<&SecretText>,
+) -> Result<Vec<(String, SecretText)>, BadAsk> {
+    let mut found: Vec<(String, SecretText)> = Vec::new();
+    for (issuer, cookies, fields) in &names.issuers {
+        let mut tokens = Vec::new();
+        for cookie in cookies {
+            tokens.extend(cookie_values(headers, cookie)?);
+        }
+        for field in fields {
+            tokens.extend(header_token(headers, field, bearer)?);
+        }
+        for token in tokens {
+            let known = found.iter().any(|(other, text)| other == issuer && text.expose() == token.expose());
+            if !known {
+                found.push((issuer.clone(), token));
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn header_token(
+    headers: &HeaderMap,
+    field: &str,
+    bearer: Option<&SecretText>,
+) -> Result<Option<SecretText>, BadAsk> {
+    if field.eq_ignore_ascii_case("authorization") {
+        return Ok(bearer.cloned());
+    }
+    let mut lines = headers.get_all(field).iter();
+    let Some(line) = lines.next() else { return Ok(None) };
+    if lines.next().is_some() {
+        return Err(BadAsk::conflicting("a header that carries a token was sent more than once"));
+    }
+    let token = String::from_utf8_lossy(line.as_bytes()).into_owned();
+    Ok(Some(token).filter(|token| !token.is_empty()).map(Into::into))
+}

@@ -1,0 +1,97 @@
+//! What kind of request it is, beyond method and path: upgrade, method override, audience, origin.
+
+use std::{borrow::Cow, sync::Arc};
+
+use http::{
+    HeaderMap, HeaderName,
+    header::{ACCEPT, ORIGIN, UPGRADE, USER_AGENT},
+};
+
+use super::{Audience, BadAsk};
+
+const FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
+const REQUESTED_WITH: HeaderName = HeaderName::from_static("x-requested-with");
+const HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
+const USER_AGENT_CHARS: usize = 256;
+
+/// Whether a header, in any spelling that a backend could fold into it, changes the method (R36).
+pub fn is_method_override(name: &str) -> bool {
+    let folded: String = name.chars().map(fold).collect();
+    matches!(folded.as_str(), "x-http-method-override" | "x-http-method" | "x-method-override")
+}
+
+/// An upgrade, or what is left of one: most proxies drop `Upgrade` from what they ask, but none the handshake fields.
+pub(super) fn asks_upgrade(headers: &HeaderMap) -> bool {
+    headers.contains_key(UPGRADE)
+        || headers.contains_key(HTTP2_SETTINGS)
+        || headers.keys().any(|name| name.as_str().starts_with("sec-websocket-"))
+}
+
+pub(super) fn overrides_method(headers: &HeaderMap, query: Option<&str>) -> bool {
+    headers.keys().any(|name| is_method_override(name.as_str())) || query.is_some_and(names_method)
+}
+
+/// Whether a parameter is called `_method`, as generously as any framework would read it.
+fn names_method(query: &str) -> bool {
+    query.split(['&', ';']).any(|pair| {
+        let name = pair.split('=').next().unwrap_or_default().replace('+', " ");
+        let name: Cow<'_, [u8]> = percent_encoding::percent_decode_str(&name).into();
+        let folded: String = name.iter().copied().map(char::from).map(fold).collect();
+        folded.trim_start_matches(' ').split(['[', '\0', '=']).next() == Some("-method")
+    })
+}
+
+fn fold(letter: char) -> char {
+    match letter {
+        '_' | '.' => '-',
+        other => other.to_ascii_lowercase(),
+    }
+}
+
+pub(super) fn origin(headers: &HeaderMap) -> Result<Option<Arc<str>>, BadAsk> {
+    let Some(value) = single(headers, &ORIGIN, "Origin was sent more than once")? else { return Ok(None) };
+    let text = std::str::from_utf8(value)
+        .ok()
+        .filter(|text| text.bytes().all(|byte| byte.is_ascii_graphic()))
+        .ok_or(BadAsk::malformed("Origin is not printable ASCII"))?;
+    Ok(Some(text.into()))
+}
+
+/// Browsers say what they are doing in `Sec-Fetch-Mode`; of those that do not, whoever asks for HTML is a person.
+pub(super) fn audience(headers: &HeaderMap, upgrade: bool) -> Result<Audience, BadAsk> {
+    let mode = single(headers, &FETCH_MODE, "Sec-Fetch-Mode was sent more than once")?;
+    let navigates = match mode {
+        Some(mode) => mode == b"navigate",
+        None => accepts_html(headers) && !headers.contains_key(REQUESTED_WITH),
+    };
+    Ok(if navigates && !upgrade { Audience::Navigation } else { Audience::Background })
+}
+
+fn accepts_html(headers: &HeaderMap) -> bool {
+    let media_type = |item: &[u8]| {
+        let name = item.split(|byte| *byte == b';').next().unwrap_or_default();
+        name.trim_ascii().eq_ignore_ascii_case(b"text/html")
+    };
+    headers.get_all(ACCEPT).iter().any(|line| line.as_bytes().split(|byte| *byte == b',').any(media_type))
+}
+
+pub(super) fn user_agent(headers: &HeaderMap) -> Arc<str> {
+    let raw = headers.get(USER_AGENT).map(|value| String::from_utf8_lossy(value.as_bytes()));
+    let shown: String =
+        raw.iter().flat_map(|text| text.chars()).filter(|c| !c.is_control()).take(USER_AGENT_CHARS).collect();
+    shown.into()
+}
+
+/// The one value of a header; sent twice, it is an error, since two programs may read different ones.
+pub(super) fn single<'a>(
+    headers: &'a HeaderMap,
+    name: &HeaderName,
+    twice: &'static str,
+) -> Result<Option<&'a [u8]>, BadAsk> {
+    let mut values = headers.get_all(name).iter();
+    let first = values.next();
+    match values.next() {
+        None => Ok(first.map(http::HeaderValue::as_bytes)),
+        Some(_) => Err(BadAsk::malformed(twice)),
+    }
+}
