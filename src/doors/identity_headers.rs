@@ -13,7 +13,8 @@ use crate::rules::{
     outcome::{Access, Bearer, Grant},
 };
 
-const NAMES: [HeaderName; 11] = [
+/// Every identity header, in the order in which they are sent.
+pub const NAMES: [HeaderName; 11] = [
     HeaderName::from_static("remote-user"),
     HeaderName::from_static("remote-groups"),
     HeaderName::from_static("remote-email"),

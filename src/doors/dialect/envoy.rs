@@ -2,18 +2,16 @@
 //!
 //! Envoy refuses a `#` in `:path` before it asks, so none is missed here though the HTTP library cuts it off.
 
-use bytes::Bytes;
-use http::{Response, request::Parts};
+use http::request::Parts;
 
 use super::{
-    Answer, Caller, DialectError,
-    answer::{allowed, whole},
+    Caller, DialectError,
     read::{Field, client, one, origin_form, own_host, vouched},
 };
 use crate::rules::facts::{Ask, Door};
 
 /// Comes before the client's own path: `path_prefix` in Envoy's `http_service`.
-pub const PREFIX: &str = "/api/authz/ext-authz";
+pub(super) const PREFIX: &str = "/api/authz/ext-authz";
 
 const PROTO: Field =
     Field { name: "X-Forwarded-Proto", mend: "list it in allowed_headers of the ext_authz filter" };
@@ -21,7 +19,7 @@ const FOR: Field =
     Field { name: "X-Forwarded-For", mend: "list it in allowed_headers of the ext_authz filter" };
 
 /// What Envoy asks about.
-pub fn ask<'a>(parts: &'a Parts, caller: &Caller<'_>) -> Result<Ask<'a>, DialectError> {
+pub(super) fn ask<'a>(parts: &'a Parts, caller: &Caller<'_>) -> Result<Ask<'a>, DialectError> {
     vouched(caller)?;
     let target = origin_form(parts)?.strip_prefix(PREFIX).ok_or(DialectError::Unparsable {
         name: "the request line",
@@ -36,12 +34,4 @@ pub fn ask<'a>(parts: &'a Parts, caller: &Caller<'_>) -> Result<Ask<'a>, Dialect
         client: client(&parts.headers, caller, &FOR)?,
         headers: &parts.headers,
     })
-}
-
-/// Exactly 200, or the whole refusal.
-pub fn render(answer: Answer) -> Response<Bytes> {
-    match answer {
-        Answer::Allow(identity) => allowed(identity),
-        Answer::Refused(refused) => whole(refused),
-    }
 }

@@ -3,12 +3,10 @@
 //! HAProxy's Lua copies the client's fields one by one, so `Cookie` arrives as it was sent and no dedicated field for it
 //! is needed. It gets `X-Gate-Outcome` as well, for recipes that can carry nothing but a status.
 
-use bytes::Bytes;
-use http::{Response, request::Parts};
+use http::request::Parts;
 
 use super::{
-    Answer, Caller, DialectError,
-    answer::{allowed, whole},
+    Caller, DialectError,
     read::{Field, client, one, vouched},
 };
 use crate::rules::facts::{Ask, Door};
@@ -22,7 +20,7 @@ const URI: Field =
 const FOR: Field = Field { name: "X-Forwarded-For", mend: "let the proxy set it to the client's address" };
 
 /// What the proxy asks about; its own request line says nothing.
-pub fn ask<'a>(parts: &'a Parts, caller: &Caller<'_>) -> Result<Ask<'a>, DialectError> {
+pub(super) fn ask<'a>(parts: &'a Parts, caller: &Caller<'_>) -> Result<Ask<'a>, DialectError> {
     vouched(caller)?;
     let headers = &parts.headers;
     Ok(Ask {
@@ -34,12 +32,4 @@ pub fn ask<'a>(parts: &'a Parts, caller: &Caller<'_>) -> Result<Ask<'a>, Dialect
         client: client(headers, caller, &FOR)?,
         headers,
     })
-}
-
-/// Exactly 200, or the whole refusal.
-pub fn render(answer: Answer) -> Response<Bytes> {
-    match answer {
-        Answer::Allow(identity) => allowed(identity),
-        Answer::Refused(refused) => whole(refused),
-    }
 }

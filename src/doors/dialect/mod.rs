@@ -4,21 +4,20 @@
 //! needs and does not find is an error that names the field and the mend, never a guess and never a fallback.
 
 mod answer;
-pub mod envoy;
-pub mod forward;
-pub mod nginx;
-pub mod portal;
+mod envoy;
+mod forward;
+mod nginx;
+mod portal;
 mod read;
 #[cfg(test)]
 mod tests;
-pub mod upstream;
 
 use std::net::IpAddr;
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Response, request::Parts};
+use http::{HeaderName, HeaderValue, Response, StatusCode, request::Parts};
 
-pub use self::{answer::allowed, read::DialectError};
+pub use self::{answer::problem, read::DialectError};
 use crate::{
     gate::RefusalKind,
     rules::{address::TrustedProxies, facts::Ask},
@@ -35,72 +34,80 @@ pub struct Caller<'a> {
     pub trusted: &'a TrustedProxies,
 }
 
-/// The forward-auth endpoints.
+/// The ways to ask the sidecar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
     /// nginx `auth_request`: `/api/authz/auth-request`.
-    Nginx,
+    AuthRequest,
     /// Caddy `forward_auth`, Traefik `ForwardAuth`, HAProxy: `/api/authz/forward-auth`.
-    Forward,
+    ForwardAuth,
     /// Envoy `ext_authz` over HTTP: `/api/authz/ext-authz/…`.
-    Envoy,
+    ExtAuthz,
+    /// The gate's own pages, passed on by any proxy: `/_gate/…`.
+    Portal,
 }
 
 /// The gate's answer, to be put into words that a proxy understands.
 #[derive(Debug)]
 pub enum Answer {
-    /// Go on, with these identity headers.
-    Allow(Vec<(HeaderName, HeaderValue)>),
-    /// No.
-    Refused(Refused),
-}
-
-/// A refusal in every form that a dialect may want.
-#[derive(Debug)]
-pub struct Refused {
-    /// What kind of no.
-    pub kind: RefusalKind,
-    /// For `X-Gate-Outcome`; empty where none could be sealed.
-    pub sealed: String,
-    /// As the portal rendered it. nginx needs only its `Location` and does without.
-    pub rendered: Option<Response<Bytes>>,
+    /// Go on.
+    Allow {
+        /// All of them, see [`identity_headers`](crate::doors::identity_headers).
+        identity: Vec<(HeaderName, HeaderValue)>,
+    },
+    /// No, in every form that a dialect may want.
+    Refused {
+        /// What kind of no.
+        kind: RefusalKind,
+        /// As the portal rendered it. nginx takes only `Location` and `WWW-Authenticate` from it.
+        rendered: Response<Bytes>,
+        /// For `X-Gate-Outcome`.
+        sealed: String,
+    },
 }
 
 impl Dialect {
-    /// The dialect of the listener's own path; an exact match (R9).
-    pub fn at(path: &str) -> Option<Self> {
+    /// The dialect of a path on the sidecar's own request line: an exact match, never on a forwarded URI (R9).
+    pub fn of(path: &str) -> Option<Self> {
+        let below = |prefix: &str| path.strip_prefix(prefix).is_some_and(|rest| rest.starts_with('/'));
         match path {
-            "/api/authz/auth-request" => Some(Self::Nginx),
-            "/api/authz/forward-auth" => Some(Self::Forward),
-            _ => path.strip_prefix(envoy::PREFIX)?.starts_with('/').then_some(Self::Envoy),
+            "/api/authz/auth-request" => Some(Self::AuthRequest),
+            "/api/authz/forward-auth" => Some(Self::ForwardAuth),
+            _ if below(envoy::PREFIX) => Some(Self::ExtAuthz),
+            _ if below(portal::PREFIX) => Some(Self::Portal),
+            _ => None,
         }
     }
 
     /// What the proxy asks about.
     pub fn ask<'a>(self, parts: &'a Parts, caller: &Caller<'_>) -> Result<Ask<'a>, DialectError> {
         match self {
-            Self::Nginx => nginx::ask(parts, caller),
-            Self::Forward => forward::ask(parts, caller),
-            Self::Envoy => envoy::ask(parts, caller),
+            Self::AuthRequest => nginx::ask(parts, caller),
+            Self::ForwardAuth => forward::ask(parts, caller),
+            Self::ExtAuthz => envoy::ask(parts, caller),
+            Self::Portal => portal::ask(parts, caller),
         }
     }
 
-    /// Whether the proxy hands the whole answer to the client, so that a refusal should be rendered for it.
-    pub fn carries_body(self) -> bool {
-        self != Self::Nginx
-    }
-
-    /// The answer in the proxy's words.
+    /// The answer in the proxy's words: for nginx a bare status, for everybody else the whole refusal.
     pub fn render(self, answer: Answer) -> Response<Bytes> {
-        match self {
-            Self::Nginx => nginx::render(answer),
-            Self::Forward => forward::render(answer),
-            Self::Envoy => envoy::render(answer),
+        match (self, answer) {
+            (_, Answer::Allow { identity }) => answer::allowed(identity),
+            (Self::AuthRequest, Answer::Refused { kind, rendered, sealed }) => {
+                nginx::refused(kind, rendered.headers(), &sealed)
+            }
+            (
+                Self::ForwardAuth | Self::ExtAuthz | Self::Portal,
+                Answer::Refused { kind, rendered, sealed },
+            ) => answer::whole(kind, rendered, &sealed),
         }
     }
 
-    /// The answer to a question that this dialect does not understand.
+    /// The answer to a question that cannot be read: 403 for nginx, which turns every other status into 500, and for
+    /// strangers; 400 otherwise. The problem document names the field and the mend.
     pub fn misunderstood(self, error: &DialectError) -> Response<Bytes> {
-        error.render(self)
+        let closed = matches!(error, DialectError::Untrusted) || self == Self::AuthRequest;
+        let status = if closed { StatusCode::FORBIDDEN } else { StatusCode::BAD_REQUEST };
+        problem(status, &error.to_string())
     }
 }

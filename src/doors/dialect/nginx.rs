@@ -1,17 +1,24 @@
 //! nginx `auth_request`: understands 2xx, 401 and 403, and passes nothing else on.
 
 use bytes::Bytes;
-use http::{Response, StatusCode, request::Parts};
+use http::{
+    HeaderMap, HeaderName, Response, StatusCode,
+    header::{LOCATION, WWW_AUTHENTICATE},
+    request::Parts,
+};
 
 use super::{
-    Answer, Caller, DialectError,
-    answer::{allowed, bare},
+    Caller, DialectError,
+    answer::{challenge_for, finish, seconds},
     read::{Field, client, one, vouched},
 };
 use crate::{
     gate::RefusalKind,
     rules::facts::{Ask, Door},
 };
+
+/// Seconds to wait: a 429 would become a 500.
+const GATE_RETRY_AFTER: HeaderName = HeaderName::from_static("x-gate-retry-after");
 
 const URL: Field = Field {
     name: "X-Original-URL",
@@ -27,7 +34,7 @@ const FOR: Field = Field {
 };
 
 /// What nginx asks about: one header holds the URL, one the method; its own request line says nothing.
-pub fn ask<'a>(parts: &'a Parts, caller: &Caller<'_>) -> Result<Ask<'a>, DialectError> {
+pub(super) fn ask<'a>(parts: &'a Parts, caller: &Caller<'_>) -> Result<Ask<'a>, DialectError> {
     vouched(caller)?;
     let url = one(&parts.headers, &URL)?;
     let (scheme, authority, target) =
@@ -43,18 +50,25 @@ pub fn ask<'a>(parts: &'a Parts, caller: &Caller<'_>) -> Result<Ask<'a>, Dialect
     })
 }
 
-/// 200, 401 or 403; the refusal itself travels sealed, for the page that nginx asks for next.
-pub fn render(answer: Answer) -> Response<Bytes> {
-    match answer {
-        Answer::Allow(identity) => allowed(identity),
-        Answer::Refused(refused) => match refused.kind {
-            RefusalKind::SignIn | RefusalKind::StepUp { .. } => bare(StatusCode::UNAUTHORIZED, &refused),
-            RefusalKind::Deny
-            | RefusalKind::Throttle { .. }
-            | RefusalKind::Unavailable
-            | RefusalKind::BadRequest => bare(StatusCode::FORBIDDEN, &refused),
-        },
+/// 401 where proving something helps, 403 for everything else, without a body. The refusal itself travels sealed, for
+/// the page that nginx asks for next.
+pub(super) fn refused(kind: RefusalKind, rendered: &HeaderMap, sealed: &str) -> Response<Bytes> {
+    let provable = matches!(kind, RefusalKind::SignIn | RefusalKind::StepUp { .. });
+    let mut response = Response::new(Bytes::new());
+    *response.status_mut() = if provable { StatusCode::UNAUTHORIZED } else { StatusCode::FORBIDDEN };
+    let headers = response.headers_mut();
+    if let Some(location) = rendered.get(LOCATION) {
+        headers.insert(LOCATION, location.clone());
     }
+    if provable {
+        let challenge = rendered.get(WWW_AUTHENTICATE).cloned();
+        headers.insert(WWW_AUTHENTICATE, challenge.unwrap_or_else(|| challenge_for(kind)));
+    }
+    if let RefusalKind::Throttle { retry_after } = kind {
+        headers.insert(GATE_RETRY_AFTER, seconds(retry_after));
+    }
+    finish(headers, sealed);
+    response
 }
 
 /// Cuts `scheme://authority/target` without a URL parser, which would mend what must be judged as it is (row 26).

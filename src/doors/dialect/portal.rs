@@ -8,12 +8,15 @@ use super::{
 };
 use crate::rules::facts::{Ask, Door};
 
+/// Where the gate's own pages live.
+pub(super) const PREFIX: &str = "/_gate";
+
 const PROTO: Field = Field { name: "X-Forwarded-Proto", mend: "let the proxy set it to the client's scheme" };
 const HOST: Field = Field { name: "X-Forwarded-Host", mend: "let the proxy set it to the client's Host" };
 const FOR: Field = Field { name: "X-Forwarded-For", mend: "let the proxy set it to the client's address" };
 
 /// The request for one of the gate's own pages.
-pub fn ask<'a>(parts: &'a Parts, caller: &Caller<'_>) -> Result<Ask<'a>, DialectError> {
+pub(super) fn ask<'a>(parts: &'a Parts, caller: &Caller<'_>) -> Result<Ask<'a>, DialectError> {
     vouched(caller)?;
     Ok(Ask {
         door: Door::Sidecar,

@@ -1,9 +1,8 @@
 //! Reading the fields of a dialect: each exactly once.
 
-use bytes::Bytes;
-use http::{HeaderMap, Response, StatusCode, Version, header::HOST, request::Parts};
+use http::{HeaderMap, Version, header::HOST, request::Parts};
 
-use super::{Caller, Dialect, answer};
+use super::Caller;
 use crate::rules::address::{ClientAddr, walk, walk_beyond};
 
 /// A field that a dialect reads, with the line that makes the proxy send it.
@@ -47,17 +46,6 @@ pub enum DialectError {
         /// How to make the proxy send it well.
         mend: &'static str,
     },
-}
-
-impl DialectError {
-    /// 403 for nginx, which turns every other status into 500, and for strangers; 400 otherwise.
-    pub(super) fn render(&self, dialect: Dialect) -> Response<Bytes> {
-        let status = match (self, dialect) {
-            (Self::Untrusted, _) | (_, Dialect::Nginx) => StatusCode::FORBIDDEN,
-            _ => StatusCode::BAD_REQUEST,
-        };
-        answer::problem(status, &self.to_string())
-    }
 }
 
 /// The one value of a field.
