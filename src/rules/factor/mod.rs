@@ -1,1 +1,7 @@
-//! Passwords, authenticator codes and backup codes.
+//! What people prove themselves with: passwords, codes of an authenticator app, backup codes.
+
+pub mod backup;
+pub mod password;
+#[cfg(test)]
+mod tests;
+pub mod totp;

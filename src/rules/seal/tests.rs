@@ -1,0 +1,54 @@
+use proptest::prelude::*;
+
+use super::Sealer;
+
+fn sealer() -> Sealer {
+    Sealer::new([7; 32])
+}
+
+#[test]
+fn what_was_sealed_opens_under_the_same_key_and_purpose_only() {
+    let sealed = sealer().seal("pending", b"alice", [1; 12]);
+    assert_eq!(sealer().open("pending", &sealed).as_deref(), Some(b"alice".as_slice()));
+    assert_eq!(sealer().open("refusal", &sealed), None, "R11: another purpose");
+    assert_eq!(Sealer::new([8; 32]).open("pending", &sealed), None, "another key");
+}
+
+#[test]
+fn one_nonce_gives_unrelated_texts_for_two_purposes() {
+    let a = sealer().seal("a", &[0; 32], [1; 12]);
+    let b = sealer().seal("b", &[0; 32], [1; 12]);
+    let same = a.iter().zip(&b).skip(12).filter(|(x, y)| x == y).count();
+    assert!(same < 8, "{same} of 48 bytes agree: the purposes share a key stream");
+}
+
+#[test]
+fn without_a_key_nothing_seals_and_nothing_opens() {
+    assert!(Sealer::default().seal("a", b"x", [0; 12]).is_empty());
+    assert_eq!(Sealer::default().open("a", &sealer().seal("a", b"x", [0; 12])), None);
+    assert_eq!(sealer().open("a", &[]), None);
+}
+
+#[test]
+fn debug_shows_no_key() {
+    assert_eq!(format!("{:?} {:?}", sealer(), Sealer::default()), "Sealer(…) Sealer(no key)");
+}
+
+proptest! {
+    #[test]
+    fn a_change_in_any_byte_or_length_is_noticed(
+        plain in proptest::collection::vec(any::<u8>(), 0..64), at in any::<prop::sample::Index>(), bit in 0..8_u8,
+    ) {
+        let sealed = sealer().seal("p", &plain, [3; 12]);
+        prop_assert_eq!(sealer().open("p", &sealed), Some(plain));
+        let mut bent = sealed.clone();
+        bent[at.index(sealed.len())] ^= 1 << bit;
+        prop_assert_eq!(sealer().open("p", &bent), None);
+        prop_assert_eq!(sealer().open("p", &sealed[..at.index(sealed.len())]), None);
+    }
+
+    #[test]
+    fn opening_rubbish_never_panics(rubbish in proptest::collection::vec(any::<u8>(), 0..128)) {
+        prop_assert_eq!(sealer().open("p", &rubbish), None);
+    }
+}

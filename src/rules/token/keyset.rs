@@ -1,0 +1,242 @@
+//! Our own keys: Ed25519 for access tokens and assertions, HMAC for refresh tokens, the master key for sealing.
+
+use std::{fmt, sync::Arc};
+
+use aws_lc_rs::{
+    hmac,
+    signature::{Ed25519KeyPair, KeyPair},
+};
+use data_encoding::BASE64URL_NOPAD;
+use jsonwebtoken::{DecodingKey, EncodingKey};
+use serde_json::json;
+
+use super::{
+    AccessClaims, AssertionClaims, BadToken, Pending, RefreshToken, access, assertion, pending, refresh,
+};
+use crate::{
+    clock::Wall,
+    rules::{
+        identity::UserId,
+        seal::Sealer,
+        session::{Family, Sid},
+    },
+    secret::SecretBytes,
+};
+
+/// The keys that sign and verify our own tokens. Replaced as a whole on rotation; cheap to clone.
+///
+/// The default set has no keys: it signs nothing and accepts nothing.
+#[derive(Clone, Default)]
+pub struct KeySet {
+    keys: Option<Arc<Keys>>,
+    sealer: Sealer,
+}
+
+struct Keys {
+    /// The first one signs.
+    access: Vec<Signing>,
+    /// The first one is given to new families.
+    refresh: Vec<Refreshing>,
+}
+
+struct Signing {
+    kid: String,
+    private: EncodingKey,
+    public: DecodingKey,
+    /// The public key in base64url.
+    x: String,
+    until: Wall,
+}
+
+struct Refreshing {
+    id: String,
+    key: hmac::Key,
+}
+
+/// The material of a [`KeySet`], as it is read from files.
+#[derive(Clone, Debug)]
+pub struct KeyMaterial {
+    /// At least one; the first signs, the others only verify.
+    pub access: Vec<AccessKey>,
+    /// At least one; the first is given to new families, the others serve the families that have them.
+    pub refresh: Vec<RefreshKey>,
+    /// The master key that everything sealed hangs on: 32 bytes.
+    pub master: SecretBytes,
+}
+
+/// One Ed25519 key.
+#[derive(Clone, Debug)]
+pub struct AccessKey {
+    /// Its id: the `kid` of what it signs.
+    pub kid: String,
+    /// PKCS#8 in DER (RFC 8410).
+    pub pkcs8: SecretBytes,
+    /// Until when it verifies.
+    pub until: Wall,
+}
+
+/// One refresh key.
+#[derive(Clone, Debug)]
+pub struct RefreshKey {
+    /// Its id, which the families that use it name.
+    pub id: String,
+    /// 32 bytes.
+    pub key: SecretBytes,
+}
+
+/// What is wrong with key material.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadKey {
+    /// Not an Ed25519 key in PKCS#8.
+    #[error("access key `{0}` is not an Ed25519 private key in PKCS#8")]
+    Access(String),
+    /// Not 32 bytes.
+    #[error("refresh key `{0}` is not 32 bytes long")]
+    Refresh(String),
+    /// Not 32 bytes.
+    #[error("the master key is not 32 bytes long")]
+    Master,
+    /// No key of a kind.
+    #[error("there is no {0} key")]
+    None(&'static str),
+    /// Two keys have one id.
+    #[error("two keys have the id `{0}`")]
+    Twice(String),
+}
+
+impl KeySet {
+    /// Tries every key and puts them together.
+    ///
+    /// # Errors
+    /// With the first key that is not usable.
+    pub fn new(material: KeyMaterial) -> Result<Self, BadKey> {
+        let master: [u8; 32] = material.master.expose().try_into().map_err(|_| BadKey::Master)?;
+        unique(material.access.iter().map(|key| &key.kid), "access")?;
+        unique(material.refresh.iter().map(|key| &key.id), "refresh")?;
+        let access = material.access.into_iter().map(Signing::new).collect::<Result<_, _>>()?;
+        let refresh = material.refresh.into_iter().map(Refreshing::new).collect::<Result<_, _>>()?;
+        Ok(Self { keys: Some(Arc::new(Keys { access, refresh })), sealer: Sealer::new(master) })
+    }
+
+    /// Signs an access token. `jti` must be fresh random bytes.
+    pub fn issue_access(&self, claims: &AccessClaims, jti: [u8; 16], user: &UserId) -> String {
+        self.signing().map(|key| access::issue(claims, jti, user, &key.kid, &key.private)).unwrap_or_default()
+    }
+
+    /// Checks an access token for a site.
+    ///
+    /// # Errors
+    /// [`BadToken::Expired`] if only the time is wrong, [`BadToken::Invalid`] for everything else.
+    pub fn verify_access(&self, text: &str, site: &str, now: Wall) -> Result<AccessClaims, BadToken> {
+        let keys = self.keys.as_ref().ok_or(BadToken::Invalid)?;
+        access::verify(text, site, now, |kid| {
+            keys.access.iter().find(|key| key.kid == kid && now < key.until).map(|key| &key.public)
+        })
+    }
+
+    /// Signs an assertion for the panel.
+    pub fn sign_assertion(&self, claims: &AssertionClaims) -> String {
+        self.signing().map(|key| assertion::sign(claims, &key.kid, &key.private)).unwrap_or_default()
+    }
+
+    /// The public keys as a JWK set (RFC 7517, RFC 8037), for panels that check assertions.
+    pub fn jwks(&self) -> serde_json::Value {
+        let keys: Vec<_> = self.keys.iter().flat_map(|keys| &keys.access).map(Signing::jwk).collect();
+        json!({ "keys": keys })
+    }
+
+    /// The id of the refresh key for new families.
+    pub fn current_refresh_key(&self) -> &str {
+        self.keys
+            .as_ref()
+            .and_then(|keys| keys.refresh.first())
+            .map(|key| key.id.as_str())
+            .unwrap_or_default()
+    }
+
+    /// The refresh token of the family's current generation; `None` if its key is gone.
+    pub fn mint_refresh(&self, sid: &Sid, family: &Family) -> Option<String> {
+        Some(refresh::mint(sid, family, self.refresh_key(&family.key)?))
+    }
+
+    /// Whether the token was minted for this family, whatever its generation.
+    pub fn check_refresh(&self, token: &RefreshToken, family: &Family) -> bool {
+        self.refresh_key(&family.key).is_some_and(|key| refresh::check(token, family, key))
+    }
+
+    /// Seals a pending sign-in. The nonce must be fresh random bytes.
+    pub fn seal_pending(&self, pending: &Pending, nonce: [u8; 12]) -> String {
+        pending::seal(pending, nonce, &self.sealer)
+    }
+
+    /// Opens a pending sign-in.
+    ///
+    /// # Errors
+    /// [`BadToken::Expired`] if only the time is wrong, [`BadToken::Invalid`] for everything else.
+    pub fn open_pending(&self, text: &str, now: Wall) -> Result<Pending, BadToken> {
+        pending::open(text, now, &self.sealer)
+    }
+
+    /// Seals whatever else has to be sealed, by purpose.
+    pub fn master(&self) -> &Sealer {
+        &self.sealer
+    }
+
+    fn signing(&self) -> Option<&Signing> {
+        self.keys.as_ref()?.access.first()
+    }
+
+    fn refresh_key(&self, id: &str) -> Option<&hmac::Key> {
+        self.keys.as_ref()?.refresh.iter().find(|key| key.id == id).map(|key| &key.key)
+    }
+}
+
+impl Signing {
+    fn new(key: AccessKey) -> Result<Self, BadKey> {
+        let pair =
+            Ed25519KeyPair::from_pkcs8(key.pkcs8.expose()).map_err(|_| BadKey::Access(key.kid.clone()))?;
+        let public = pair.public_key().as_ref();
+        Ok(Self {
+            private: EncodingKey::from_ed_der(key.pkcs8.expose()),
+            public: DecodingKey::from_ed_der(public),
+            x: BASE64URL_NOPAD.encode(public),
+            kid: key.kid,
+            until: key.until,
+        })
+    }
+
+    fn jwk(&self) -> serde_json::Value {
+        json!({ "kty": "OKP", "crv": "Ed25519", "x": self.x, "kid": self.kid, "use": "sig", "alg": "EdDSA" })
+    }
+}
+
+impl Refreshing {
+    fn new(key: RefreshKey) -> Result<Self, BadKey> {
+        if key.key.expose().len() != 32 {
+            return Err(BadKey::Refresh(key.id));
+        }
+        Ok(Self { key: hmac::Key::new(hmac::HMAC_SHA256, key.key.expose()), id: key.id })
+    }
+}
+
+impl fmt::Debug for KeySet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let keys = self.keys.as_ref();
+        f.debug_struct("KeySet")
+            .field("access", &keys.map(|keys| keys.access.iter().map(|key| &key.kid).collect::<Vec<_>>()))
+            .field("refresh", &keys.map(|keys| keys.refresh.iter().map(|key| &key.id).collect::<Vec<_>>()))
+            .finish_non_exhaustive()
+    }
+}
+
+fn unique<'a>(ids: impl Iterator<Item = &'a String>, kind: &'static str) -> Result<(), BadKey> {
+    let mut ids: Vec<_> = ids.collect();
+    if ids.is_empty() {
+        return Err(BadKey::None(kind));
+    }
+    ids.sort();
+    match ids.windows(2).find(|pair| pair.first() == pair.last()).and_then(<[_]>::first) {
+        Some(id) => Err(BadKey::Twice((*id).clone())),
+        None => Ok(()),
+    }
+}
