@@ -1,1 +1,154 @@
-//! TBD
+//! What every backend must do. Each function is run against each backend.
+
+mod accounts;
+mod changes;
+mod sessions;
+
+use std::{net::Ipv4Addr, sync::Arc, time::Duration};
+
+use super::{MemoryStore, RedbStore, Store};
+use crate::{
+    clock::Wall,
+    rules::{
+        identity::{Totp, User, UserId, UserName, UserSource},
+        session::{ExternalIdentity, ExternalKey, Family, Origin, Presented, Session, Sid},
+    },
+    secret::SecretBytes,
+};
+
+/// When the sessions of these tests are opened.
+pub(super) const START: Wall = Wall::from_secs(1_000_000);
+const IDLE: Duration = Duration::from_secs(600);
+const LIFE: Duration = Duration::from_secs(6000);
+
+/// Runs each function of the contract against each backend.
+macro_rules! contract {
+    ($($area:ident: $($name:ident)*;)*) => {
+        mod memory {
+            $($(
+                #[tokio::test]
+                async fn $name() {
+                    super::$area::$name(std::sync::Arc::new(super::MemoryStore::new())).await;
+                }
+            )*)*
+        }
+        mod redb {
+            $($(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $name() {
+                    let folder = tempfile::tempdir().unwrap();
+                    let store = super::RedbStore::open(&folder.path().join("store.redb")).unwrap();
+                    super::$area::$name(std::sync::Arc::new(store)).await;
+                }
+            )*)*
+        }
+    };
+}
+
+contract! {
+    accounts:
+        a_name_is_taken_once
+        only_what_is_some_changes
+        removing_the_app_drops_the_backup_codes
+        a_removed_account_frees_its_name_and_ends_its_sessions
+        r14_of_200_parallel_consumers_of_one_step_exactly_one_is_told_true
+        r14_a_step_that_is_not_later_is_refused
+        a_backup_code_is_taken_by_exactly_one
+        r12_disabling_ends_every_session
+        a_new_password_ends_every_session_but_the_kept_one
+        a_session_opened_for_a_disabled_or_unknown_account_is_born_ended;
+    sessions:
+        opening_again_does_not_revive
+        r13_of_20_parallel_rotations_one_rotates_and_the_rest_repeat
+        r13_reuse_after_grace_ends_the_session_for_good
+        rotation_of_an_unknown_session_is_none
+        r15_elevation_needs_a_live_session
+        ending_counts_what_was_alive
+        touches_move_only_forwards
+        an_external_session_is_opened_once
+        an_external_identity_joins_the_account_of_its_name
+        an_external_account_follows_its_issuers_role
+        a_tombstone_of_an_external_session_stays_until_its_tokens_are_dead
+        purge_takes_only_what_nothing_can_name
+        purge_is_bounded_and_oldest_first
+        closed_means_closed;
+    changes:
+        every_write_shows_in_order_and_before_its_answer
+        everything_and_the_stream_fit_together
+        a_follower_that_fell_behind_is_told_everything_again
+        a_position_from_the_future_starts_over
+        a_write_that_changes_nothing_moves_nothing
+        followers_end_when_the_store_is_closed;
+}
+
+/// An account with an app and three backup codes.
+pub(super) fn user(n: u8) -> User {
+    User {
+        id: UserId([n; 16]),
+        name: UserName::parse(&format!("user-{n}")).unwrap(),
+        display: format!("User {n}"),
+        email: String::new(),
+        role: "admin".into(),
+        source: UserSource::Embedded,
+        password: Some("hash".into()),
+        disabled: false,
+        totp: Some(Totp { sealed_secret: SecretBytes::new([n; 40]), last_step: 100 }),
+        backup_codes: vec![[1; 32], [2; 32], [3; 32]],
+        created: START,
+    }
+}
+
+/// A session of `user(owner)`.
+pub(super) fn session(n: u8, owner: u8) -> Session {
+    Session {
+        sid: Sid([n; 32]),
+        user: UserId([owner; 16]),
+        site: "panel".into(),
+        origin: Origin::Portal,
+        opened: START,
+        seen: START,
+        idle_millis: u64::try_from(IDLE.as_millis()).unwrap(),
+        expires: START.plus(LIFE),
+        family: Family {
+            seed: SecretBytes::new([n; 32]),
+            key: "k1".into(),
+            generation: 1,
+            current_seen: None,
+        },
+        elevation: None,
+        device: "Firefox on Linux".into(),
+        address: Ipv4Addr::LOCALHOST.into(),
+        ended: None,
+    }
+}
+
+fn identity(claim: &str, name: &str) -> ExternalIdentity {
+    ExternalIdentity {
+        key: ExternalKey { issuer: "panel".into(), session: claim.into() },
+        name: UserName::parse(name).unwrap(),
+        role: Some("reseller".into()),
+        email: "x@example.org".into(),
+        expires: START.plus(LIFE),
+    }
+}
+
+fn presented(n: u8, generation: u64, at: Wall) -> Presented {
+    Presented { sid: Sid([n; 32]), generation, at, grace: Duration::from_secs(10) }
+}
+
+fn later(secs: u64) -> Wall {
+    START.plus(Duration::from_secs(secs))
+}
+
+/// Adds `user(owner)` and opens `session(n, owner)` for each `n`.
+async fn populate(store: &Arc<dyn Store>, owner: u8, sessions: &[u8]) {
+    assert!(store.add_user(user(owner)).await.unwrap().value);
+    for n in sessions {
+        store.open_session(session(*n, owner)).await.unwrap();
+    }
+}
+
+/// The session as it is kept.
+async fn kept(store: &Arc<dyn Store>, n: u8) -> Session {
+    store.session(&Sid([n; 32])).await.unwrap().unwrap()
+}

@@ -4,9 +4,13 @@
 //! transaction. A write is acknowledged only when it is durable (R33), and every write shows up in [`Store::changes`],
 //! from which alone `live` is fed.
 
+#[cfg(test)]
 mod contract;
+mod engine;
+mod feed;
 mod memory;
 mod operations;
+mod records;
 mod redb;
 mod tables;
 
@@ -15,6 +19,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 
+pub use self::{memory::MemoryStore, redb::RedbStore};
 use crate::{
     clock::Wall,
     rules::{

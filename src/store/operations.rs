@@ -1,1 +1,235 @@
-//! TBD
+//! What each write does, once for all embedded stores. The transitions of a session are those of `rules::session`.
+
+use super::{
+    ExternalOpened, StoreError, UserChange, Which,
+    records::{Kept, Writing},
+};
+use crate::{
+    clock::Wall,
+    rules::{
+        identity::{User, UserId, UserSource},
+        session::{self, Elevation, EndReason, Ended, ExternalIdentity, Presented, Rotation, Session, Sid},
+    },
+};
+
+pub(super) fn add_user(to: &mut Writing<'_>, user: User) -> Result<bool, StoreError> {
+    let taken = to.read().user_by_name(&user.name)?.is_some() || to.read().user(&user.id)?.is_some();
+    if !taken {
+        to.put_user(user)?;
+    }
+    Ok(!taken)
+}
+
+pub(super) fn change_user(
+    to: &mut Writing<'_>,
+    id: UserId,
+    change: UserChange,
+    at: Wall,
+) -> Result<bool, StoreError> {
+    let Some(mut user) = to.read().user(&id)? else { return Ok(false) };
+    let new_password = change.password.is_some();
+    let keep = change.keep;
+    apply_change(&mut user, change);
+    if user.disabled {
+        end(to, Which::AllOf(id), EndReason::AccountDisabled, at)?;
+    } else if new_password {
+        let which = keep.map_or(Which::AllOf(id), |keep| Which::OthersOf(id, keep));
+        end(to, which, EndReason::PasswordChanged, at)?;
+    }
+    to.put_user(user)?;
+    Ok(true)
+}
+
+fn apply_change(user: &mut User, change: UserChange) {
+    if let Some(role) = change.role {
+        user.role = role;
+    }
+    if let Some(password) = change.password {
+        user.password = Some(password);
+    }
+    if let Some(disabled) = change.disabled {
+        user.disabled = disabled;
+    }
+    if let Some(totp) = change.totp {
+        if totp.is_none() {
+            user.backup_codes.clear();
+        }
+        user.totp = totp;
+    }
+    if let Some(codes) = change.backup_codes {
+        user.backup_codes = codes;
+    }
+}
+
+pub(super) fn remove_user(to: &mut Writing<'_>, id: UserId, at: Wall) -> Result<bool, StoreError> {
+    let Some(user) = to.read().user(&id)? else { return Ok(false) };
+    end(to, Which::AllOf(id), EndReason::AccountDisabled, at)?;
+    to.remove_user(&user)?;
+    Ok(true)
+}
+
+pub(super) fn consume_totp(to: &mut Writing<'_>, id: UserId, step: u64) -> Result<bool, StoreError> {
+    let Some(mut user) = to.read().user(&id)? else { return Ok(false) };
+    let Some(totp) = user.totp.as_mut().filter(|totp| step > totp.last_step) else { return Ok(false) };
+    totp.last_step = step;
+    to.put_user(user)?;
+    Ok(true)
+}
+
+pub(super) fn consume_backup_code(
+    to: &mut Writing<'_>,
+    id: UserId,
+    hash: [u8; 32],
+) -> Result<Option<usize>, StoreError> {
+    let Some(mut user) = to.read().user(&id)? else { return Ok(None) };
+    let Some(place) = user.backup_codes.iter().position(|code| *code == hash) else { return Ok(None) };
+    user.backup_codes.remove(place);
+    let remaining = user.backup_codes.len();
+    to.put_user(user)?;
+    Ok(Some(remaining))
+}
+
+/// A session that is there already stays as it is: the call may be a repetition, and the session may have ended since.
+pub(super) fn open_session(to: &mut Writing<'_>, session: Session) -> Result<(), StoreError> {
+    if to.read().session(&session.sid)?.is_none() {
+        let named_until = session.expires;
+        let account = to.read().user(&session.user)?;
+        put_new(to, session, named_until, account.as_ref())?;
+    }
+    Ok(())
+}
+
+pub(super) fn open_external(
+    to: &mut Writing<'_>,
+    identity: ExternalIdentity,
+    fresh_user: UserId,
+    template: Session,
+) -> Result<ExternalOpened, StoreError> {
+    if let Some(known) = to.read().external(&identity.key)? {
+        let session = known.session.clone();
+        if identity.expires > known.named_until {
+            let longer = Kept { named_until: identity.expires, ..known.clone() };
+            to.put_session(Some(&known), longer)?;
+        }
+        return Ok(ExternalOpened::Known(session));
+    }
+    let user = external_account(to, &identity, fresh_user, template.opened)?;
+    let named_until = template.expires.max(identity.expires);
+    let origin = session::Origin::External(identity.key);
+    let session = Session { user: user.id, origin, ..template };
+    put_new(to, session, named_until, Some(&user)).map(ExternalOpened::New)
+}
+
+/// The account with the identity's name, whatever its source, or a new one. An account that came from this issuer
+/// follows the issuer's role; any other keeps its own.
+fn external_account(
+    to: &mut Writing<'_>,
+    identity: &ExternalIdentity,
+    fresh: UserId,
+    at: Wall,
+) -> Result<User, StoreError> {
+    let source = UserSource::Issuer(identity.key.issuer.clone());
+    let Some(mut user) = to.read().user_by_name(&identity.name)? else {
+        let user = User {
+            id: fresh,
+            name: identity.name.clone(),
+            display: String::new(),
+            email: identity.email.clone(),
+            role: identity.role.clone().unwrap_or_default(),
+            source,
+            password: None,
+            disabled: false,
+            totp: None,
+            backup_codes: vec![],
+            created: at,
+        };
+        to.put_user(user.clone())?;
+        return Ok(user);
+    };
+    let role = identity.role.clone().filter(|role| user.source == source && *role != user.role);
+    if let Some(role) = role {
+        user.role = role;
+        to.put_user(user.clone())?;
+    }
+    Ok(user)
+}
+
+/// Writes a new session. One whose account has been disabled or removed in the meantime is born ended: the sign-in
+/// that opened it was overtaken.
+fn put_new(
+    to: &mut Writing<'_>,
+    mut session: Session,
+    named_until: Wall,
+    account: Option<&User>,
+) -> Result<Session, StoreError> {
+    if account.is_none_or(|user| user.disabled) {
+        session.ended = Some(Ended { at: session.opened, why: EndReason::AccountDisabled });
+    }
+    to.put_session(None, Kept { session: session.clone(), named_until })?;
+    Ok(session)
+}
+
+pub(super) fn rotate(to: &mut Writing<'_>, presented: &Presented) -> Result<Option<Rotation>, StoreError> {
+    change_session(to, &presented.sid, |session| session::rotate(session, presented))
+}
+
+pub(super) fn mark_seen(to: &mut Writing<'_>, sid: Sid, generation: u64, at: Wall) -> Result<(), StoreError> {
+    change_session(to, &sid, |session| session::mark_seen(session, generation, at)).map(|_| ())
+}
+
+pub(super) fn elevate(to: &mut Writing<'_>, sid: Sid, elevation: Elevation) -> Result<bool, StoreError> {
+    let elevated = change_session(to, &sid, |session| session::elevate(session, elevation))?;
+    Ok(elevated.unwrap_or(false))
+}
+
+pub(super) fn end(to: &mut Writing<'_>, which: Which, why: EndReason, at: Wall) -> Result<usize, StoreError> {
+    let sids = match which {
+        Which::One(sid) => vec![sid],
+        Which::AllOf(user) => to.read().sessions_of(&user)?,
+        Which::OthersOf(user, kept) => {
+            let all = to.read().sessions_of(&user)?;
+            all.into_iter().filter(|sid| *sid != kept).collect()
+        }
+    };
+    let mut ended = 0;
+    for sid in sids {
+        let was_alive = change_session(to, &sid, |session| session::end(session, why, at))?;
+        ended += usize::from(was_alive.unwrap_or(false));
+    }
+    Ok(ended)
+}
+
+pub(super) fn touch(to: &mut Writing<'_>, uses: &[(Sid, Wall)]) -> Result<(), StoreError> {
+    for (sid, at) in uses {
+        change_session(to, sid, |session| session::touch(session, *at))?;
+    }
+    Ok(())
+}
+
+pub(super) fn purge(to: &mut Writing<'_>, now: Wall, limit: usize) -> Result<usize, StoreError> {
+    let due = to.read().due(now, limit)?;
+    for sid in &due {
+        let Some(kept) = to.read().session(sid)? else {
+            return Err(StoreError::Damaged(
+                "the index of expiries names a session that is not there".into(),
+            ));
+        };
+        to.remove_session(&kept)?;
+    }
+    Ok(due.len())
+}
+
+/// Applies a transition and writes the record if it changed. `None`: no such session.
+fn change_session<T>(
+    to: &mut Writing<'_>,
+    sid: &Sid,
+    transition: impl FnOnce(&mut Session) -> T,
+) -> Result<Option<T>, StoreError> {
+    let Some(old) = to.read().session(sid)? else { return Ok(None) };
+    let mut new = old.clone();
+    let outcome = transition(&mut new.session);
+    if new.session != old.session {
+        to.put_session(Some(&old), new)?;
+    }
+    Ok(Some(outcome))
+}

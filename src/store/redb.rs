@@ -1,1 +1,148 @@
-//! TBD
+//! The default store: one redb file, one writer thread, group commit.
+//!
+//! Whatever is queued when the writer gets to it shares one transaction, and nobody is answered before that
+//! transaction is on the disk. Once a commit has failed it is not known what the file holds, so the store refuses
+//! everything, reads included, until it is opened again.
+
+mod file;
+mod transaction;
+mod writer;
+
+use std::{
+    path::Path,
+    sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard},
+};
+
+use ::redb::{Database, ReadableDatabase};
+use tokio::sync::{mpsc, oneshot};
+
+use self::transaction::{Snapshot, fault};
+use super::{
+    StoreError,
+    engine::{Engine, Job, gone},
+    feed::Feed,
+    records::Reading,
+    tables::Read,
+};
+
+/// How many writes may wait for the writer before new ones wait outside.
+const QUEUE_LENGTH: usize = 1024;
+
+/// The default store: one redb file that one process holds.
+#[derive(Clone)]
+pub struct RedbStore {
+    shared: Arc<Shared>,
+    orders: mpsc::Sender<Order>,
+}
+
+/// What the writer thread shares with everybody.
+struct Shared {
+    /// `None` once closed or failed.
+    database: RwLock<Option<Database>>,
+    feed: Feed,
+    /// Why it failed, if it has.
+    failed: OnceLock<String>,
+}
+
+/// What the writer thread is told.
+enum Order {
+    Write(Box<dyn Job>),
+    Close(oneshot::Sender<Result<(), StoreError>>),
+}
+
+impl RedbStore {
+    /// Opens the file, or makes it (mode 0600, in a directory that exists). Checks every page and every record of it.
+    /// Blocks.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`] while another process has it open, [`StoreError::Schema`] and [`StoreError::Damaged`]
+    /// if it is not ours, [`StoreError::Unavailable`] if it cannot be reached or others could write to it.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        Self::over(file::open(path)?)
+    }
+
+    /// Starts on an open database with our schema.
+    fn over(database: Database) -> Result<Self, StoreError> {
+        let cursor = {
+            let snapshot = Snapshot::of(&database)?;
+            file::check(&Reading(&snapshot))?
+        };
+        let shared = Arc::new(Shared {
+            database: RwLock::new(Some(database)),
+            feed: Feed::starting_at(cursor),
+            failed: OnceLock::new(),
+        });
+        let (orders, queue) = mpsc::channel(QUEUE_LENGTH);
+        writer::start(Arc::clone(&shared), queue)?;
+        Ok(Self { shared, orders })
+    }
+
+    async fn order(&self, order: Order) -> Result<(), StoreError> {
+        self.orders.send(order).await.map_err(|_| self.shared.why_not())
+    }
+}
+
+impl Shared {
+    fn database(&self) -> RwLockReadGuard<'_, Option<Database>> {
+        // A reader cannot leave the lock in a bad state; the writer only ever takes the value out.
+        self.database.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take_database(&self) -> Option<Database> {
+        self.database.write().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Refuses everything from now on.
+    fn fail(&self, why: &StoreError) {
+        // Only the first failure is the cause.
+        let _ = self.failed.set(why.to_string());
+        // Lets go of the file, so that it can be opened again. What closing says is of no use any more.
+        drop(self.take_database());
+        self.feed.close();
+    }
+
+    fn why_not(&self) -> StoreError {
+        self.failed.get().map_or_else(gone, |why| {
+            StoreError::Unavailable(format!("an earlier write failed ({why}); restart panelgate"))
+        })
+    }
+
+    fn read<T>(&self, question: impl FnOnce(&dyn Read) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let guard = self.database();
+        let database = guard.as_ref().ok_or_else(|| self.why_not())?;
+        question(&Snapshot::of(database)?)
+    }
+}
+
+impl Engine for RedbStore {
+    /// Reads run on the blocking pool: most take microseconds, but a cold page is a disk access, and a page that was
+    /// damaged while we run must not take a worker of the runtime down.
+    async fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&dyn Read) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let shared = Arc::clone(&self.shared);
+        let answer = tokio::task::spawn_blocking(move || shared.read(question)).await;
+        answer.map_err(|error| StoreError::Unavailable(format!("a read failed: {error}")))?
+    }
+
+    async fn submit(&self, job: Box<dyn Job>) -> Result<(), StoreError> {
+        self.order(Order::Write(job)).await
+    }
+
+    fn feed(&self) -> &Feed {
+        &self.shared.feed
+    }
+
+    async fn shut(&self) -> Result<(), StoreError> {
+        let (done, outcome) = oneshot::channel();
+        self.order(Order::Close(done)).await?;
+        outcome.await.map_err(|_| self.shared.why_not())?
+    }
+}
+
+impl Snapshot {
+    fn of(database: &Database) -> Result<Self, StoreError> {
+        Self::over(database.begin_read().map_err(fault)?)
+    }
+}

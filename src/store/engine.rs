@@ -1,0 +1,218 @@
+//! What an embedded backend must be able to do, and the [`Store`] that follows from it.
+
+use async_trait::async_trait;
+use futures_util::stream::BoxStream;
+use tokio::sync::oneshot;
+
+use super::{
+    Change, Cursor, Everything, ExternalOpened, Store, StoreError, UserChange, Which, Written,
+    feed::{self, Feed},
+    operations,
+    records::{Reading, Writing},
+    tables::{Read, Staged, Tables},
+};
+use crate::{
+    clock::Wall,
+    rules::{
+        identity::{User, UserId, UserName},
+        session::{Elevation, EndReason, ExternalIdentity, ExternalKey, Presented, Rotation, Session, Sid},
+    },
+};
+
+/// A backend that keeps tables. Every engine is a [`Store`].
+pub(super) trait Engine: Send + Sync + 'static {
+    /// Answers a question from what is committed.
+    fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&dyn Read) -> Result<T, StoreError> + Send + 'static,
+    ) -> impl Future<Output = Result<T, StoreError>> + Send;
+
+    /// Runs a job in a durable transaction, publishes its changes, and only then lets it answer.
+    fn submit(&self, job: Box<dyn Job>) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// The change stream.
+    fn feed(&self) -> &Feed;
+
+    /// Lets go of everything.
+    fn shut(&self) -> impl Future<Output = Result<(), StoreError>> + Send;
+}
+
+/// A write on its way to the transaction that it will share with others.
+pub(super) trait Job: Send {
+    /// Does the work and keeps the result.
+    fn run(&mut self, to: &mut Writing<'_>) -> Result<(), StoreError>;
+
+    /// Tells whoever waits: the position after the commit, or why nothing was done.
+    fn answer(self: Box<Self>, outcome: Result<Cursor, StoreError>);
+}
+
+/// What a job has left in the transaction.
+pub(super) struct Applied {
+    /// The position after it.
+    pub(super) cursor: Cursor,
+    /// In order.
+    pub(super) changes: Vec<(Cursor, Change)>,
+    /// Whether there is anything to commit.
+    pub(super) wrote: bool,
+}
+
+/// Why a job was not applied.
+pub(super) enum Failure {
+    /// The job failed by itself and has left no trace.
+    Job(StoreError),
+    /// The transaction cannot be used any more.
+    Transaction(StoreError),
+}
+
+/// Runs a job against a transaction, all or nothing.
+pub(super) fn apply(job: &mut dyn Job, tables: &mut dyn Tables) -> Result<Applied, Failure> {
+    let mut staged = Staged::over(tables);
+    let mut writing = Writing::new(&mut staged);
+    job.run(&mut writing).map_err(Failure::Job)?;
+    let changes = writing.number_changes().map_err(Failure::Job)?;
+    let cursor = Reading(&staged).cursor().map_err(Failure::Job)?;
+    let writes = staged.into_writes();
+    let wrote = !writes.is_empty();
+    writes.play(tables).map_err(Failure::Transaction)?;
+    Ok(Applied { cursor, changes, wrote })
+}
+
+/// The answer when the engine is gone before it could give one.
+pub(super) fn gone() -> StoreError {
+    StoreError::Unavailable("it is closed; restart panelgate".into())
+}
+
+struct Typed<T, F> {
+    operation: Option<F>,
+    value: Option<T>,
+    reply: oneshot::Sender<Result<Written<T>, StoreError>>,
+}
+
+impl<T, F> Job for Typed<T, F>
+where
+    T: Send,
+    F: FnOnce(&mut Writing<'_>) -> Result<T, StoreError> + Send,
+{
+    fn run(&mut self, to: &mut Writing<'_>) -> Result<(), StoreError> {
+        let operation = self.operation.take().ok_or_else(gone)?;
+        self.value = Some(operation(to)?);
+        Ok(())
+    }
+
+    fn answer(self: Box<Self>, outcome: Result<Cursor, StoreError>) {
+        let Self { value, reply, .. } = *self;
+        let written = outcome.and_then(|cursor| Ok(Written { value: value.ok_or_else(gone)?, cursor }));
+        // Whoever asked may have gone away; the write stands all the same.
+        let _ = reply.send(written);
+    }
+}
+
+async fn write<E, T, F>(engine: &E, operation: F) -> Result<Written<T>, StoreError>
+where
+    E: Engine,
+    T: Send + 'static,
+    F: FnOnce(&mut Writing<'_>) -> Result<T, StoreError> + Send + 'static,
+{
+    let (reply, answer) = oneshot::channel();
+    engine.submit(Box::new(Typed { operation: Some(operation), value: None, reply })).await?;
+    answer.await.map_err(|_| gone())?
+}
+
+#[async_trait]
+impl<E: Engine + Clone> Store for E {
+    async fn everything(&self) -> Result<Everything, StoreError> {
+        self.ask(|tables| Reading(tables).everything()).await
+    }
+
+    async fn changes(&self, from: Cursor) -> Result<BoxStream<'static, (Cursor, Change)>, StoreError> {
+        let last = self.ask(|tables| Reading(tables).cursor()).await?;
+        // A position that was never reached comes from another history of this store: start over.
+        let from = if from > last { Cursor::default() } else { from };
+        Ok(feed::follow(self.clone(), from))
+    }
+
+    async fn session(&self, sid: &Sid) -> Result<Option<Session>, StoreError> {
+        let sid = *sid;
+        self.ask(move |tables| Ok(Reading(tables).session(&sid)?.map(|kept| kept.session))).await
+    }
+
+    async fn user_by_name(&self, name: &UserName) -> Result<Option<User>, StoreError> {
+        let name = name.clone();
+        self.ask(move |tables| Reading(tables).user_by_name(&name)).await
+    }
+
+    async fn add_user(&self, user: User) -> Result<Written<bool>, StoreError> {
+        write(self, move |to| operations::add_user(to, user)).await
+    }
+
+    async fn change_user(
+        &self,
+        id: UserId,
+        change: UserChange,
+        at: Wall,
+    ) -> Result<Written<bool>, StoreError> {
+        write(self, move |to| operations::change_user(to, id, change, at)).await
+    }
+
+    async fn remove_user(&self, id: UserId, at: Wall) -> Result<Written<bool>, StoreError> {
+        write(self, move |to| operations::remove_user(to, id, at)).await
+    }
+
+    async fn consume_totp(&self, id: UserId, step: u64) -> Result<Written<bool>, StoreError> {
+        write(self, move |to| operations::consume_totp(to, id, step)).await
+    }
+
+    async fn consume_backup_code(
+        &self,
+        id: UserId,
+        hash: [u8; 32],
+    ) -> Result<Written<Option<usize>>, StoreError> {
+        write(self, move |to| operations::consume_backup_code(to, id, hash)).await
+    }
+
+    async fn open_session(&self, session: Session) -> Result<Written<()>, StoreError> {
+        write(self, move |to| operations::open_session(to, session)).await
+    }
+
+    async fn open_external(
+        &self,
+        identity: ExternalIdentity,
+        fresh_user: UserId,
+        template: Session,
+    ) -> Result<Written<ExternalOpened>, StoreError> {
+        write(self, move |to| operations::open_external(to, identity, fresh_user, template)).await
+    }
+
+    async fn external(&self, key: &ExternalKey) -> Result<Option<Session>, StoreError> {
+        let key = key.clone();
+        self.ask(move |tables| Ok(Reading(tables).external(&key)?.map(|kept| kept.session))).await
+    }
+
+    async fn rotate(&self, presented: Presented) -> Result<Written<Option<Rotation>>, StoreError> {
+        write(self, move |to| operations::rotate(to, &presented)).await
+    }
+
+    async fn mark_seen(&self, sid: Sid, generation: u64, at: Wall) -> Result<Written<()>, StoreError> {
+        write(self, move |to| operations::mark_seen(to, sid, generation, at)).await
+    }
+
+    async fn elevate(&self, sid: Sid, elevation: Elevation) -> Result<Written<bool>, StoreError> {
+        write(self, move |to| operations::elevate(to, sid, elevation)).await
+    }
+
+    async fn end(&self, which: Which, why: EndReason, at: Wall) -> Result<Written<usize>, StoreError> {
+        write(self, move |to| operations::end(to, which, why, at)).await
+    }
+
+    async fn touch(&self, uses: Vec<(Sid, Wall)>) -> Result<Written<()>, StoreError> {
+        write(self, move |to| operations::touch(to, &uses)).await
+    }
+
+    async fn purge(&self, now: Wall, limit: usize) -> Result<Written<usize>, StoreError> {
+        write(self, move |to| operations::purge(to, now, limit)).await
+    }
+
+    async fn close(&self) -> Result<(), StoreError> {
+        self.shut().await
+    }
+}

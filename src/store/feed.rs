@@ -1,0 +1,123 @@
+//! The change stream of the embedded stores: a bounded log in memory, and everything again for who fell behind it.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use futures_util::stream::{self, BoxStream, StreamExt};
+use tokio::sync::watch;
+
+use super::{Change, Cursor, Everything, engine::Engine, records::Reading};
+
+/// How many changes are remembered. A follower that is further behind is told everything again.
+const LOG_LENGTH: usize = 4096;
+
+/// How many changes a follower takes out of the log at a time.
+const CHUNK: usize = 256;
+
+/// Recent changes and who waits for more.
+pub(super) struct Feed {
+    log: Mutex<Log>,
+    tip: watch::Sender<Tip>,
+}
+
+struct Log {
+    /// All changes after this position are in `entries`.
+    since: Cursor,
+    entries: VecDeque<(Cursor, Change)>,
+}
+
+/// What wakes followers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Tip {
+    last: Cursor,
+    closed: bool,
+}
+
+impl Feed {
+    /// Goes on after `last`.
+    pub(super) fn starting_at(last: Cursor) -> Self {
+        let log = Log { since: last, entries: VecDeque::new() };
+        Self { log: Mutex::new(log), tip: watch::Sender::new(Tip { last, closed: false }) }
+    }
+
+    /// Adds committed changes. Called in commit order, before the writes are acknowledged.
+    pub(super) fn publish(&self, changes: Vec<(Cursor, Change)>) {
+        let Some((last, _)) = changes.last() else { return };
+        let last = *last;
+        let mut log = self.log();
+        log.entries.extend(changes);
+        while log.entries.len() > LOG_LENGTH {
+            if let Some((cursor, _)) = log.entries.pop_front() {
+                log.since = cursor;
+            }
+        }
+        drop(log);
+        self.tip.send_modify(|tip| tip.last = last);
+    }
+
+    /// Ends all followers once they have had what was published.
+    pub(super) fn close(&self) {
+        self.tip.send_modify(|tip| tip.closed = true);
+    }
+
+    /// The next changes after a position, or `None` if they are not remembered any more.
+    fn after(&self, at: Cursor) -> Option<VecDeque<(Cursor, Change)>> {
+        let log = self.log();
+        let start = log.entries.partition_point(|(cursor, _)| *cursor <= at);
+        (at >= log.since).then(|| log.entries.iter().skip(start).take(CHUNK).cloned().collect())
+    }
+
+    fn log(&self) -> MutexGuard<'_, Log> {
+        // Nothing in this file can panic while it holds the lock.
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The changes after `from`. Ends only when the store is closed or has failed.
+pub(super) fn follow<E: Engine + Clone>(engine: E, from: Cursor) -> BoxStream<'static, (Cursor, Change)> {
+    let tip = engine.feed().tip.subscribe();
+    let follower = Follower { engine, tip, at: from, ready: VecDeque::new() };
+    stream::unfold(follower, Follower::next).boxed()
+}
+
+struct Follower<E> {
+    engine: E,
+    tip: watch::Receiver<Tip>,
+    at: Cursor,
+    ready: VecDeque<(Cursor, Change)>,
+}
+
+impl<E: Engine + Clone> Follower<E> {
+    async fn next(mut self) -> Option<((Cursor, Change), Self)> {
+        loop {
+            if let Some(item) = self.ready.pop_front() {
+                self.at = item.0;
+                return Some((item, self));
+            }
+            // Before the look into the log, so that what is published in between wakes us.
+            let closed = self.tip.borrow_and_update().closed;
+            match self.engine.feed().after(self.at) {
+                Some(changes) if !changes.is_empty() => self.ready = changes,
+                Some(_) if closed => return None,
+                Some(_) => self.tip.changed().await.ok()?,
+                None => {
+                    let everything = self.engine.ask(|tables| Reading(tables).everything()).await.ok()?;
+                    self.tell_again(everything);
+                }
+            }
+        }
+    }
+
+    /// Until the last record is handed out the position stays the old one, so that whoever stops half-way starts over.
+    fn tell_again(&mut self, everything: Everything) {
+        let users = everything.users.into_iter().map(|user| Change::User(Arc::new(user)));
+        let sessions = everything.sessions.into_iter().map(|session| Change::Session(Arc::new(session)));
+        self.ready = users.chain(sessions).map(|change| (self.at, change)).collect();
+        match self.ready.back_mut() {
+            Some((cursor, _)) => *cursor = everything.cursor,
+            None => self.at = everything.cursor,
+        }
+    }
+}

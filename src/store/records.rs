@@ -1,0 +1,264 @@
+//! Records in tables: how each is spelled, and the indexes that go with it.
+
+use std::{ops::Bound, sync::Arc, time::Duration};
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use super::{
+    Change, Cursor, Everything, StoreError,
+    tables::{Entry, Read, Table, Tables},
+};
+use crate::{
+    clock::Wall,
+    rules::{
+        identity::{User, UserId, UserName},
+        session::{ExternalKey, Origin, Session, Sid},
+    },
+};
+
+/// The layout of all tables together. A change that an older program would misread counts it up.
+pub(super) const SCHEMA: u32 = 1;
+
+/// How long a session that nothing can name any more is kept, so that late requests still hear why.
+const PURGE_GRACE: Duration = Duration::from_secs(3600);
+
+/// The first byte of every record, so that a record can change its form within a schema.
+const RECORD_VERSION: u8 = 1;
+
+const SCHEMA_KEY: &[u8] = b"schema";
+const CURSOR_KEY: &[u8] = b"cursor";
+
+/// A session as it is kept.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Kept {
+    /// The session.
+    pub(super) session: Session,
+    /// The latest expiry of any foreign token that names it; its tombstone stays that long.
+    pub(super) named_until: Wall,
+}
+
+impl Kept {
+    /// When nothing can name the session any more. Our own refresh tokens die of idleness, a foreign token only of
+    /// its own expiry.
+    fn due(&self) -> Wall {
+        let session = &self.session;
+        let last = match session.origin {
+            Origin::Portal => {
+                session.expires.min(session.seen.plus(Duration::from_millis(session.idle_millis)))
+            }
+            Origin::External(_) => session.expires.max(self.named_until),
+        };
+        last.plus(PURGE_GRACE)
+    }
+
+    fn due_key(&self) -> Vec<u8> {
+        [&self.due().millis().to_be_bytes()[..], &self.session.sid.0].concat()
+    }
+}
+
+/// Questions about records.
+pub(super) struct Reading<'a>(pub(super) &'a dyn Read);
+
+impl Reading<'_> {
+    /// One session.
+    pub(super) fn session(&self, sid: &Sid) -> Result<Option<Kept>, StoreError> {
+        let Some(bytes) = self.0.get(Table::Sessions, &sid.0)? else { return Ok(None) };
+        session_from(&bytes, &sid.0).map(Some)
+    }
+
+    /// The session of an issuer's session claim.
+    pub(super) fn external(&self, key: &ExternalKey) -> Result<Option<Kept>, StoreError> {
+        let Some(bytes) = self.0.get(Table::External, &external_key(key))? else { return Ok(None) };
+        self.session(&Sid(array(&bytes, "external")?))
+    }
+
+    /// One account.
+    pub(super) fn user(&self, id: &UserId) -> Result<Option<User>, StoreError> {
+        let Some(bytes) = self.0.get(Table::Users, &id.0)? else { return Ok(None) };
+        user_from(&bytes, &id.0).map(Some)
+    }
+
+    /// An account by name.
+    pub(super) fn user_by_name(&self, name: &UserName) -> Result<Option<User>, StoreError> {
+        let Some(bytes) = self.0.get(Table::Names, name.as_str().as_bytes())? else { return Ok(None) };
+        self.user(&UserId(array(&bytes, "names")?))
+    }
+
+    /// The sessions of an account, tombstones included.
+    pub(super) fn sessions_of(&self, user: &UserId) -> Result<Vec<Sid>, StoreError> {
+        let last = [&user.0[..], &[u8::MAX; 32]].concat();
+        let entries = self.0.range(Table::ByUser, &user.0, Bound::Included(&last), usize::MAX)?;
+        entries.iter().map(|(key, _)| sid_at_end(key, 16, "sessions_by_user")).collect()
+    }
+
+    /// At most `limit` sessions that nothing can name any more at `now`, longest dead first.
+    pub(super) fn due(&self, now: Wall, limit: usize) -> Result<Vec<Sid>, StoreError> {
+        let end = now.millis().saturating_add(1).to_be_bytes();
+        let entries = self.0.range(Table::Due, &[], Bound::Excluded(&end), limit)?;
+        entries.iter().map(|(key, _)| sid_at_end(key, 8, "sessions_due")).collect()
+    }
+
+    /// Every record.
+    pub(super) fn everything(&self) -> Result<Everything, StoreError> {
+        Ok(Everything {
+            cursor: self.cursor()?,
+            sessions: self.all(Table::Sessions, |key, value| Ok(session_from(value, key)?.session))?,
+            users: self.all(Table::Users, |key, value| user_from(value, key))?,
+        })
+    }
+
+    /// The position of the last change.
+    pub(super) fn cursor(&self) -> Result<Cursor, StoreError> {
+        let Some(bytes) = self.0.get(Table::Meta, CURSOR_KEY)? else { return Ok(Cursor::default()) };
+        Ok(Cursor(u64::from_be_bytes(array(&bytes, "meta")?)))
+    }
+
+    /// The schema, or `None` in a store that holds nothing yet.
+    pub(super) fn schema(&self) -> Result<Option<u32>, StoreError> {
+        let Some(bytes) = self.0.get(Table::Meta, SCHEMA_KEY)? else { return Ok(None) };
+        Ok(Some(u32::from_be_bytes(array(&bytes, "meta")?)))
+    }
+
+    fn all<T>(
+        &self,
+        table: Table,
+        read: impl Fn(&[u8], &[u8]) -> Result<T, StoreError>,
+    ) -> Result<Vec<T>, StoreError> {
+        let entries: Vec<Entry> = self.0.range(table, &[], Bound::Unbounded, usize::MAX)?;
+        entries.iter().map(|(key, value)| read(key, value)).collect()
+    }
+}
+
+/// A transaction over records that also notes what changed.
+pub(super) struct Writing<'a> {
+    tables: &'a mut dyn Tables,
+    changes: Vec<Change>,
+}
+
+impl<'a> Writing<'a> {
+    /// Nothing has changed yet.
+    pub(super) fn new(tables: &'a mut dyn Tables) -> Self {
+        Self { tables, changes: vec![] }
+    }
+
+    /// Questions, own writes included.
+    pub(super) fn read(&self) -> Reading<'_> {
+        Reading(self.tables)
+    }
+
+    /// Writes a session and its indexes; `old` is what stood there.
+    pub(super) fn put_session(&mut self, old: Option<&Kept>, new: Kept) -> Result<(), StoreError> {
+        let sid = new.session.sid;
+        if let Some(old) = old.filter(|old| old.due() != new.due()) {
+            self.tables.remove(Table::Due, &old.due_key())?;
+        }
+        self.tables.put(Table::Due, &new.due_key(), &[])?;
+        if old.is_none() {
+            self.tables.put(Table::ByUser, &by_user_key(&new.session), &[])?;
+            if let Origin::External(key) = &new.session.origin {
+                self.tables.put(Table::External, &external_key(key), &sid.0)?;
+            }
+        }
+        self.tables.put(Table::Sessions, &sid.0, &encode(&new)?)?;
+        if old.is_none_or(|old| old.session != new.session) {
+            self.changes.push(Change::Session(Arc::new(new.session)));
+        }
+        Ok(())
+    }
+
+    /// Removes a session and its indexes.
+    pub(super) fn remove_session(&mut self, kept: &Kept) -> Result<(), StoreError> {
+        let sid = kept.session.sid;
+        self.tables.remove(Table::Due, &kept.due_key())?;
+        self.tables.remove(Table::ByUser, &by_user_key(&kept.session))?;
+        if let Origin::External(key) = &kept.session.origin {
+            self.tables.remove(Table::External, &external_key(key))?;
+        }
+        self.tables.remove(Table::Sessions, &sid.0)?;
+        self.changes.push(Change::SessionGone(sid));
+        Ok(())
+    }
+
+    /// Writes an account. Its name never changes.
+    pub(super) fn put_user(&mut self, user: User) -> Result<(), StoreError> {
+        self.tables.put(Table::Names, user.name.as_str().as_bytes(), &user.id.0)?;
+        self.tables.put(Table::Users, &user.id.0, &encode(&user)?)?;
+        self.changes.push(Change::User(Arc::new(user)));
+        Ok(())
+    }
+
+    /// Removes an account and frees its name.
+    pub(super) fn remove_user(&mut self, user: &User) -> Result<(), StoreError> {
+        self.tables.remove(Table::Names, user.name.as_str().as_bytes())?;
+        self.tables.remove(Table::Users, &user.id.0)?;
+        self.changes.push(Change::UserGone(user.id));
+        Ok(())
+    }
+
+    /// Marks a new store as ours.
+    pub(super) fn put_schema(&mut self, schema: u32) -> Result<(), StoreError> {
+        self.tables.put(Table::Meta, SCHEMA_KEY, &schema.to_be_bytes())
+    }
+
+    /// Gives each change its position and writes the last position down.
+    pub(super) fn number_changes(self) -> Result<Vec<(Cursor, Change)>, StoreError> {
+        let Cursor(before) = self.read().cursor()?;
+        let numbered: Vec<_> =
+            self.changes.into_iter().zip(before + 1..).map(|(change, at)| (Cursor(at), change)).collect();
+        if let Some((Cursor(last), _)) = numbered.last() {
+            self.tables.put(Table::Meta, CURSOR_KEY, &last.to_be_bytes())?;
+        }
+        Ok(numbered)
+    }
+}
+
+fn by_user_key(session: &Session) -> Vec<u8> {
+    [&session.user.0[..], &session.sid.0].concat()
+}
+
+/// The length in front keeps two keys from running into one.
+fn external_key(key: &ExternalKey) -> Vec<u8> {
+    let length = u64::try_from(key.issuer.len()).unwrap_or(u64::MAX).to_be_bytes();
+    [&length[..], key.issuer.as_bytes(), key.session.as_bytes()].concat()
+}
+
+fn encode(record: &impl Serialize) -> Result<Vec<u8>, StoreError> {
+    postcard::to_extend(record, vec![RECORD_VERSION])
+        .map_err(|error| StoreError::Unavailable(format!("a record cannot be written: {error}")))
+}
+
+fn decode<T: DeserializeOwned>(bytes: &[u8], what: &str) -> Result<T, StoreError> {
+    let (version, body) = bytes.split_first().ok_or_else(|| damaged(what, "it is empty"))?;
+    if *version != RECORD_VERSION {
+        return Err(damaged(what, &format!("its version is {version}")));
+    }
+    let (record, rest) =
+        postcard::take_from_bytes(body).map_err(|error| damaged(what, &error.to_string()))?;
+    if rest.is_empty() { Ok(record) } else { Err(damaged(what, "something follows it")) }
+}
+
+fn session_from(bytes: &[u8], key: &[u8]) -> Result<Kept, StoreError> {
+    let kept: Kept = decode(bytes, "a session")?;
+    if kept.session.sid.0 == key {
+        Ok(kept)
+    } else {
+        Err(damaged("a session", "it is filed under another id"))
+    }
+}
+
+fn user_from(bytes: &[u8], key: &[u8]) -> Result<User, StoreError> {
+    let user: User = decode(bytes, "an account")?;
+    if user.id.0 == key { Ok(user) } else { Err(damaged("an account", "it is filed under another id")) }
+}
+
+fn sid_at_end(key: &[u8], start: usize, table: &str) -> Result<Sid, StoreError> {
+    array(key.get(start..).unwrap_or_default(), table).map(Sid)
+}
+
+fn array<const N: usize>(bytes: &[u8], table: &str) -> Result<[u8; N], StoreError> {
+    bytes.try_into().map_err(|_| damaged("an entry", &format!("table `{table}` has one of the wrong length")))
+}
+
+fn damaged(what: &str, how: &str) -> StoreError {
+    StoreError::Damaged(format!("{what} cannot be read ({how}): restore a backup"))
+}
