@@ -2,22 +2,30 @@
 //!
 //! Both doors and the portal ask here. At most two store reads, only on a miss.
 
-use std::{sync::Arc, time::Duration};
+mod refusal;
 
-use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
+use tokio::sync::mpsc;
+
+pub use self::refusal::{Refusal, RefusalAudience, RefusalKind};
 use crate::{
     clock::{Clock, Moment, Wall},
     entropy::Entropy,
     live::{Class, Live, Snapshot},
     rules::{
-        facts::{Ask, Audience, Facts},
-        outcome::{Bearer, DecisionId, Grant, Judgement},
+        address::NetworkKey,
+        facts::{Ask, BadAsk, Facts},
+        identity::UserId,
+        judge::{self, Bench, Signed, Step},
+        outcome::{Access, Bearer, DecisionId, Grant, Judgement, Outcome},
         reason::Reason,
-        site::Site,
+        session::{ExternalIdentity, Family, Origin, Session, Sid},
+        site::{Assertion, Site},
+        token::{AssertionClaims, RequestBinding},
     },
     secret::SecretBytes,
-    store::{Store, Written},
+    store::{ExternalOpened, Store, StoreError, Written},
 };
 
 /// One request on its way through the gate: what it is, which site it is for, and the snapshot it is judged under.
@@ -33,58 +41,18 @@ pub struct Visit {
     pub moment: Moment,
 }
 
-/// A refusal with all that its rendering needs. It travels inside the process as a request extension, and through
-/// proxies that carry nothing but a status as a sealed text.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Refusal {
-    /// What kind of no.
-    pub kind: RefusalKind,
-    /// Why.
-    pub reason: Reason,
-    /// The page of the policy.
-    pub page: Option<Arc<str>>,
-    /// What was asked for: the URL to come back to.
-    pub url: String,
-    /// The method that was used.
-    pub method: String,
-    /// Page or problem document.
-    pub audience: RefusalAudience,
-    /// The decision.
-    pub decision: DecisionId,
-    /// When.
-    pub at: Wall,
-}
-
-/// [`Audience`], in a form that travels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum RefusalAudience {
-    /// A person navigating.
-    Navigation,
-    /// Anything else.
-    Background,
-}
-
-/// The kinds of no.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum RefusalKind {
-    /// Sign in (or renew, when the reason is [`Reason::AccessExpired`]).
-    SignIn,
-    /// Prove the second factor.
-    StepUp {
-        /// Whether the page can be looked at before.
-        readable: bool,
+/// What the request path notices and leaves to a background task, so that no request waits for a write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Note {
+    /// The current refresh generation has arrived in an access token.
+    Seen {
+        /// Of this session.
+        sid: Sid,
+        /// The generation.
+        generation: u64,
+        /// When.
+        at: Wall,
     },
-    /// No.
-    Deny,
-    /// Too many.
-    Throttle {
-        /// When it is worth trying again.
-        retry_after: Duration,
-    },
-    /// A fault on our side.
-    Unavailable,
-    /// The request cannot be judged.
-    BadRequest,
 }
 
 /// The gate.
@@ -93,20 +61,25 @@ pub struct Gate {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
-    /// Seals refusals that travel through a proxy.
-    refusal_key: SecretBytes,
+    notes: mpsc::Sender<Note>,
 }
 
+/// How many of its fetches one request may wait for.
+const FETCHES: usize = 2;
+
+/// The log target of decisions.
+const DECISION: &str = "panelgate::decision";
+
 impl Gate {
-    /// Composes a gate.
+    /// Composes a gate. `notes` is drained by a task that writes to the store.
     pub fn new(
         live: Arc<Live>,
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
-        refusal_key: SecretBytes,
+        notes: mpsc::Sender<Note>,
     ) -> Self {
-        Self { live, store, clock, entropy, refusal_key }
+        Self { live, store, clock, entropy, notes }
     }
 
     /// The memory it reads.
@@ -129,52 +102,87 @@ impl Gate {
         &*self.entropy
     }
 
-    /// Describes a request. A request that cannot be described becomes a judgement at once.
+    /// Describes a request. One that cannot be described is refused at once.
     pub fn describe(&self, ask: &Ask<'_>) -> Result<Visit, Box<Refusal>> {
-        let _ = (ask, Audience::Navigation, Class::Request);
-        todo!("gate")
+        let moment = self.moment();
+        let snapshot = self.live.snapshot();
+        match Facts::new(ask, &snapshot.sites) {
+            Ok((facts, site)) => Ok(Visit { facts: Arc::new(facts), site, snapshot, moment }),
+            Err(bad) => Err(Box::new(self.undescribed(ask, &bad, moment.wall))),
+        }
     }
 
     /// Judges a request: charges its network, checks its credential, asks the policy.
     pub async fn decide(&self, visit: &Visit) -> Judgement {
-        let _ = visit;
-        todo!("gate")
+        let decision = self.decision();
+        if let Some(throttled) = self.charge(visit, decision) {
+            return throttled;
+        }
+        let judged = self.fetching(visit, decision, judge::judge).await;
+        let (judgement, signed) = judged.unwrap_or_else(|reason| (failed(visit, decision, reason), None));
+        if let Some(signed) = &signed {
+            self.notice(visit, signed);
+        }
+        self.record(visit, &judgement, signed.as_ref());
+        judgement
     }
 
-    /// Who makes this request, whatever the policy says about the page: for the portal.
+    /// Who makes this request, whatever the policy says about the page: for the portal. Not charged.
     pub async fn bearer(&self, visit: &Visit) -> Result<Bearer, Reason> {
-        let _ = visit;
-        todo!("gate")
+        let signed = self.fetching(visit, self.decision(), judge::who).await.and_then(|who| who)?;
+        self.notice(visit, &signed);
+        let lasts = visit.site.policy.lasts(None);
+        let until = signed.session.elevation.map(|proof| proof.until(lasts));
+        Ok(judge::bearer(&signed, until.filter(|until| *until > visit.moment.wall)))
     }
 
     /// Whether a grant would be given again now: for connections that stay open. Cheap; ask every 250 ms.
+    ///
+    /// The newest snapshot counts, so that a new policy cuts as well.
     pub fn still_holds(&self, visit: &Visit, grant: &Grant) -> bool {
-        let _ = (visit, grant);
-        todo!("gate")
+        let snapshot = self.live.snapshot();
+        let Some(site) = snapshot.sites.find(&visit.facts.host) else { return false };
+        let bench = self.bench(site, &snapshot, self.clock.wall(), grant.decision());
+        let holds = judge::still_holds(grant, &visit.facts, bench);
+        if let Some(bearer) = grant.bearer().filter(|_| holds) {
+            self.live.records.touch(bearer.sid, bench.at);
+        }
+        holds
     }
 
-    /// The signed assertion for the panel; empty when the site wants none.
+    /// The signed assertion for the panel; empty when the site wants none or the page is anonymous.
     pub fn assertion(&self, visit: &Visit, grant: &Grant) -> Arc<str> {
-        let _ = (visit, grant);
-        todo!("gate")
+        let Some(bearer) = grant.bearer() else { return Arc::from("") };
+        let sign = |request| -> Arc<str> {
+            visit
+                .snapshot
+                .keys
+                .sign_assertion(&assertion_claims(visit, bearer, grant.access(), request))
+                .into()
+        };
+        match visit.site.assertion {
+            Assertion::Off => Arc::from(""),
+            Assertion::Request => sign(Some(request_binding(&visit.facts))),
+            Assertion::Session => {
+                let now = visit.moment.wall;
+                self.live.assertions.get_or_sign(bearer, grant.access(), now, || sign(None))
+            }
+        }
     }
 
     /// What a refused judgement looks like on its way to rendering; `None` for Allow.
     pub fn refusal(&self, visit: &Visit, judgement: &Judgement) -> Option<Refusal> {
-        let _ = (visit, judgement);
-        todo!("gate")
+        Refusal::of(&visit.facts, judgement)
     }
 
     /// Seals a refusal for `X-Gate-Outcome`; at most 2 KB of printable ASCII.
     pub fn seal(&self, refusal: &Refusal) -> String {
-        let _ = (refusal, &self.refusal_key);
-        todo!("gate")
+        refusal.seal(self.live.snapshot().keys.master(), self.entropy().array())
     }
 
     /// Opens a sealed refusal; `None` if we did not seal it in the last minute.
     pub fn unseal(&self, text: &str) -> Option<Refusal> {
-        let _ = text;
-        todo!("gate")
+        Refusal::unseal(text, self.live.snapshot().keys.master(), self.clock.wall())
     }
 
     /// Waits until this process shows a write of its own, and gives its value.
@@ -183,5 +191,176 @@ impl Gate {
         // The sender lives in `live`, which `self` holds, so waiting cannot fail.
         let _ = applied.wait_for(|cursor| *cursor >= written.cursor).await;
         written.value
+    }
+
+    /// A fresh name for a decision.
+    pub fn decision(&self) -> DecisionId {
+        DecisionId(self.entropy().array())
+    }
+
+    fn charge(&self, visit: &Visit, decision: DecisionId) -> Option<Judgement> {
+        let network = NetworkKey::of(visit.facts.client.ip);
+        let retry_after = self.live.counters.charge(network, Class::Request, visit.moment).err()?;
+        let bench = self.bench(&visit.site, &visit.snapshot, visit.moment.wall, decision);
+        Some(bench.says(Outcome::Throttle { retry_after }, Reason::RateLimited, None))
+    }
+
+    /// Asks a question of `rules::judge`, fetching what it needs; the error is a reason for not knowing.
+    async fn fetching<T>(
+        &self,
+        visit: &Visit,
+        decision: DecisionId,
+        question: impl Fn(&Facts, Bench<'_>) -> Step<T>,
+    ) -> Result<T, Reason> {
+        for _ in 0..=FETCHES {
+            // The bench is not held over the await below.
+            let step = {
+                let bench = self.bench(&visit.site, &visit.snapshot, visit.moment.wall, decision);
+                question(&visit.facts, bench)
+            };
+            match step {
+                Step::Done(done) => return Ok(done),
+                Step::NeedSession(sid) => match self.store.session(&sid).await {
+                    Ok(Some(session)) => self.live.records.put_missing(session),
+                    Ok(None) => return Err(Reason::SessionEnded),
+                    Err(error) => return Err(unavailable(&error)),
+                },
+                Step::NeedExternal(identity) => self.open_external(visit, *identity).await?,
+            }
+        }
+        Err(Reason::StoreUnavailable)
+    }
+
+    async fn open_external(&self, visit: &Visit, identity: ExternalIdentity) -> Result<(), Reason> {
+        let fresh_user = UserId(self.entropy().array());
+        let template = self.external_template(visit, &identity, fresh_user);
+        let opened = self.store.open_external(identity, fresh_user, template).await;
+        match self.settled(opened.map_err(|error| unavailable(&error))?).await {
+            ExternalOpened::New(session) => {
+                let (client, session) = (visit.facts.client.ip, session.sid.public());
+                tracing::info!(target: "panelgate::audit", event = "session-opened", %session, %client, by = "issuer");
+            }
+            ExternalOpened::Known(session) => self.live.records.put_missing(session),
+        }
+        Ok(())
+    }
+
+    fn external_template(&self, visit: &Visit, identity: &ExternalIdentity, user: UserId) -> Session {
+        let now = visit.moment.wall;
+        let lifetimes = &visit.site.lifetimes;
+        Session {
+            sid: Sid(self.entropy().array()),
+            user,
+            site: Arc::clone(&visit.site.id),
+            origin: Origin::External(identity.key.clone()),
+            opened: now,
+            seen: now,
+            idle_millis: u64::try_from(lifetimes.idle.as_millis()).unwrap_or(u64::MAX),
+            // A tombstone has to outlive every token that can name the session.
+            expires: now.plus(lifetimes.absolute).max(identity.expires),
+            family: Family {
+                seed: SecretBytes::new(self.entropy().array::<32>()),
+                key: visit.snapshot.keys.current_refresh_key().to_owned(),
+                generation: 0,
+                current_seen: None,
+            },
+            elevation: None,
+            device: visit.facts.user_agent.to_string(),
+            address: visit.facts.client.ip,
+            ended: None,
+        }
+    }
+
+    fn notice(&self, visit: &Visit, signed: &Signed) {
+        let at = visit.moment.wall;
+        self.live.records.touch(signed.session.sid, at);
+        let family = &signed.session.family;
+        if let Some(generation) = signed.generation.filter(|seen| *seen == family.generation)
+            && family.current_seen.is_none()
+        {
+            // A full queue loses nothing: the next request notices again.
+            let _ = self.notes.try_send(Note::Seen { sid: signed.session.sid, generation, at });
+        }
+    }
+
+    /// Counts the decision and, unless it is an everyday Allow, writes a line about it. No query, no credential.
+    fn record(&self, visit: &Visit, judgement: &Judgement, signed: Option<&Signed>) {
+        self.live.tally.count(judgement.reason);
+        let (decision, reason, client) = (judgement.decision, judgement.reason.code(), visit.facts.client.ip);
+        let page = judgement.page.as_deref().unwrap_or("");
+        let user = signed.map_or("", |signed| signed.user.name.as_str());
+        let (facts, method) = (&visit.facts, &*visit.facts.method);
+        if matches!(judgement.outcome, Outcome::Allow(_)) {
+            // The macro evaluates its fields only when somebody listens.
+            tracing::debug!(target: DECISION, %decision, %client, reason, page, user, method, path = ?facts.target.path());
+        } else {
+            tracing::info!(target: DECISION, %decision, %client, reason, page, user, method, path = ?facts.target.path());
+        }
+    }
+
+    fn bench<'a>(
+        &'a self,
+        site: &'a Site,
+        snapshot: &'a Snapshot,
+        at: Wall,
+        decision: DecisionId,
+    ) -> Bench<'a> {
+        Bench {
+            site,
+            keys: &snapshot.keys,
+            issuers: &snapshot.issuers,
+            view: &self.live.records,
+            at,
+            decision,
+        }
+    }
+
+    fn undescribed(&self, ask: &Ask<'_>, bad: &BadAsk, at: Wall) -> Refusal {
+        let decision = self.decision();
+        let (reason, what) = (bad.reason, bad.what);
+        self.live.tally.count(reason);
+        tracing::info!(target: DECISION, %decision, client = %ask.client.ip, reason = reason.code(), what);
+        Refusal::undescribed(ask.headers, reason, decision, at)
+    }
+}
+
+/// A question that could not be answered: the gate stays closed.
+fn failed(visit: &Visit, decision: DecisionId, reason: Reason) -> Judgement {
+    let outcome = match reason {
+        Reason::StoreUnavailable => Outcome::Unavailable(reason),
+        _ => Outcome::SignIn(reason),
+    };
+    Judgement { outcome, reason, page: None, decision, at: visit.moment.wall }
+}
+
+fn unavailable(error: &StoreError) -> Reason {
+    tracing::error!(%error, "the store did not answer");
+    Reason::StoreUnavailable
+}
+
+fn assertion_claims(
+    visit: &Visit,
+    bearer: &Bearer,
+    access: Access,
+    request: Option<RequestBinding>,
+) -> AssertionClaims {
+    AssertionClaims {
+        aud: Arc::clone(&visit.site.id),
+        sub: bearer.user.name.clone(),
+        role: Arc::clone(&bearer.role),
+        session: bearer.public.clone(),
+        access,
+        elevated_until: bearer.elevated_until,
+        actor: None,
+        iat: visit.moment.wall,
+        request,
+    }
+}
+
+fn request_binding(facts: &Facts) -> RequestBinding {
+    RequestBinding {
+        method: facts.method.to_string(),
+        host: facts.host.to_string(),
+        path: facts.target.path(),
     }
 }

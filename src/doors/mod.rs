@@ -2,6 +2,7 @@
 
 pub mod dialect;
 pub mod identity_headers;
+pub mod sidecar;
 
 use std::convert::Infallible;
 

@@ -2,16 +2,20 @@
 //!
 //! No I/O and no `await` here. The maps are fed only by the store's change stream (see `app::tasks`).
 
+mod assertions;
 mod counters;
 mod records;
+mod tally;
 
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
 pub use self::{
+    assertions::Assertions,
     counters::{Class, Counters, Quotas},
     records::Records,
+    tally::Tally,
 };
 use crate::rules::{
     address::TrustedProxies,
@@ -41,6 +45,10 @@ pub struct Live {
     pub records: Records,
     /// Rate limits.
     pub counters: Counters,
+    /// Assertions that are still good.
+    pub assertions: Assertions,
+    /// Decisions by reason.
+    pub tally: Tally,
 }
 
 impl Live {
@@ -50,6 +58,8 @@ impl Live {
             snapshot: ArcSwap::from_pointee(snapshot),
             records: Records::default(),
             counters: Counters::new(quotas),
+            assertions: Assertions::default(),
+            tally: Tally::default(),
         }
     }
 

@@ -109,6 +109,11 @@ impl Records {
         self.session(&sid)
     }
 
+    /// How many sessions have not been ended.
+    pub fn live_sessions(&self) -> usize {
+        self.sessions.iter().filter(|entry| entry.value().ended.is_none()).count()
+    }
+
     /// Notes a use, without a write per request.
     pub fn touch(&self, sid: Sid, at: Wall) {
         let mut entry = self.touched.entry(sid).or_insert(at);

@@ -1,8 +1,5 @@
 //! The order of the questions, from credential to grant. The only place where a [`Grant`] is made.
 
-#[cfg(test)]
-mod tests;
-
 use std::sync::Arc;
 
 use super::{
@@ -81,7 +78,9 @@ pub fn judge(facts: &Facts, bench: Bench<'_>) -> Step<(Judgement, Option<Signed>
     }
     match who(facts, bench) {
         Step::Done(Ok(signed)) => Step::Done((weigh(&signed, &ruling, bench), Some(signed))),
-        Step::Done(Err(reason)) => Step::Done((bench.says(Outcome::SignIn(reason), reason, ruling.page), None)),
+        Step::Done(Err(reason)) => {
+            Step::Done((bench.says(Outcome::SignIn(reason), reason, ruling.page), None))
+        }
         Step::NeedSession(sid) => Step::NeedSession(sid),
         Step::NeedExternal(identity) => Step::NeedExternal(identity),
     }
@@ -106,7 +105,11 @@ pub fn still_holds(grant: &Grant, facts: &Facts, bench: Bench<'_>) -> bool {
     let Some(session) = bench.view.session(&bearer.sid) else { return false };
     match living(session, bench) {
         Ok((session, user)) => {
-            let role = if user.role == bearer.user.role { Role::clone(&bearer.role) } else { Role::clone(&user.role) };
+            let role = if user.role == bearer.user.role {
+                Role::clone(&bearer.role)
+            } else {
+                Role::clone(&user.role)
+            };
             let signed = Signed { session, user, role, generation: None };
             matches!(weigh(&signed, &ruling, bench).outcome, Outcome::Allow(_))
         }
@@ -144,7 +147,7 @@ fn own_claims(facts: &Facts, bench: Bench<'_>) -> Result<Option<AccessClaims>, R
         [one] => Some(one),
         [_, _, ..] => return Err(Reason::ConflictingCredentials),
     };
-    let read = |text: &str| bench.keys.read_access(text, &bench.site.id);
+    let read = |text: &str| bench.keys.read_access(text, &bench.site.id, bench.at);
     let cookie = cookie.map(|text| read(text.expose()).map_err(|_| Reason::BadCredential)).transpose()?;
     // The panel may use bearer tokens of its own: only one that is ours counts, and only one that is nobody's and
     // stands alone is refused.

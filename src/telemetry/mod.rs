@@ -1,1 +1,26 @@
-//! TBD
+//! How logs are written: to standard error, for people or for machines, never with a secret in them.
+
+use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt, registry, util::SubscriberInitExt};
+
+/// How a log line looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Starts logging at `level` (`error` … `trace`) for our own code; libraries speak from `warn` on.
+///
+/// A second call changes nothing: the first one in a process counts.
+pub fn start(format: Format, level: &str) {
+    let filter = EnvFilter::try_new(format!("warn,panelgate={level},pingora_core=error,pingora_proxy=error"))
+        .unwrap_or_else(|_| EnvFilter::new("warn,panelgate=info"));
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let lines = match format {
+        Format::Text => lines.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).boxed(),
+        Format::Json => lines.json().flatten_event(true).boxed(),
+    };
+    let _ = registry().with(lines.with_filter(filter)).try_init();
+}

@@ -67,6 +67,13 @@ pub(super) fn audience(headers: &HeaderMap, upgrade: bool) -> Result<Audience, B
     Ok(if navigates && !upgrade { Audience::Navigation } else { Audience::Background })
 }
 
+impl Audience {
+    /// Who asks, as far as the header fields say, when nothing else about the request can be described.
+    pub fn guess(headers: &HeaderMap) -> Self {
+        audience(headers, asks_upgrade(headers)).unwrap_or(Self::Background)
+    }
+}
+
 fn accepts_html(headers: &HeaderMap) -> bool {
     let media_type = |item: &[u8]| {
         let name = item.split(|byte| *byte == b';').next().unwrap_or_default();

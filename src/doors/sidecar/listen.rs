@@ -1,0 +1,139 @@
+//! Accepting: TCP, TLS with client certificates, and the Unix socket with peer ids.
+
+use std::{
+    io,
+    net::SocketAddr,
+    os::unix::fs::{FileTypeExt, PermissionsExt},
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
+
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, UnixListener},
+};
+use tokio_rustls::TlsAcceptor;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::{service::Service, trust::Channel};
+
+/// For a whole request head (R25).
+const HEAD: Duration = Duration::from_secs(10);
+/// For a TLS handshake (R25).
+const HANDSHAKE: Duration = Duration::from_secs(5);
+/// A head of more bytes is refused with 431; panels have large cookies.
+const HEAD_BYTES: usize = 64 << 10;
+const FIELDS: usize = 128;
+/// How long to wait when the process has no file descriptors left.
+const EXHAUSTED: Duration = Duration::from_millis(200);
+
+pub(super) fn tcp(listen: SocketAddr) -> io::Result<TcpListener> {
+    let listener = std::net::TcpListener::bind(listen)?;
+    listener.set_nonblocking(true)?;
+    TcpListener::from_std(listener)
+}
+
+/// Binds the socket for everybody to connect: the peer's user id is what is checked.
+pub(super) fn unix(path: &Path) -> io::Result<UnixListener> {
+    if std::fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket()) {
+        std::fs::remove_file(path)?;
+    }
+    let listener = UnixListener::bind(path)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o666))?;
+    Ok(listener)
+}
+
+pub(super) async fn serve_tcp(
+    listener: TcpListener,
+    tls: Option<Arc<rustls::ServerConfig>>,
+    service: Service,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+) {
+    let tls = tls.map(TlsAcceptor::from);
+    loop {
+        let accepted = tokio::select! {
+            () = stop.cancelled() => return,
+            accepted = listener.accept() => accepted,
+        };
+        let Ok((stream, peer)) = accepted else {
+            tokio::time::sleep(EXHAUSTED).await;
+            continue;
+        };
+        let _ = stream.set_nodelay(true);
+        let (service, stop, tls, peer) =
+            (service.clone(), stop.clone(), tls.clone(), peer.ip().to_canonical());
+        tasks.spawn(async move {
+            match tls {
+                None => serve(stream, Channel::Tcp(peer), service, stop).await,
+                Some(tls) => {
+                    if let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE, tls.accept(stream)).await {
+                        serve(stream, Channel::Certificate(peer), service, stop).await;
+                    }
+                }
+            }
+        });
+    }
+}
+
+pub(super) async fn serve_unix(
+    listener: UnixListener,
+    peers: Vec<u32>,
+    service: Service,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+) {
+    let own = rustix::process::geteuid().as_raw();
+    loop {
+        let accepted = tokio::select! {
+            () = stop.cancelled() => return,
+            accepted = listener.accept() => accepted,
+        };
+        let Ok((stream, _)) = accepted else {
+            tokio::time::sleep(EXHAUSTED).await;
+            continue;
+        };
+        let uid = stream.peer_cred().map(|peer| peer.uid());
+        let known = uid.as_ref().is_ok_and(|uid| *uid == 0 || *uid == own || peers.contains(uid));
+        if !known {
+            tracing::warn!(
+                ?uid,
+                "a stranger connected to the sidecar's socket; list its user in sidecar.socket_peers"
+            );
+            continue;
+        }
+        tasks.spawn(serve(stream, Channel::Unix, service.clone(), stop.clone()));
+    }
+}
+
+async fn serve<S>(stream: S, channel: Channel, service: Service, stop: CancellationToken)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let answer = hyper::service::service_fn(move |request| {
+        let service = service.clone();
+        async move { service.answer(channel, request).await }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD)
+        .max_headers(FIELDS)
+        .max_buf_size(HEAD_BYTES)
+        .pipeline_flush(true)
+        .serve_connection(TokioIo::new(stream), answer);
+    tokio::pin!(connection);
+    let mut stopping = false;
+    loop {
+        tokio::select! {
+            // A proxy that breaks off its own question is not worth a log line.
+            _ = connection.as_mut() => return,
+            () = stop.cancelled(), if !stopping => {
+                stopping = true;
+                connection.as_mut().graceful_shutdown();
+            }
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! The sidecar: other proxies ask here about every request (forward auth), and send `/_gate/**` here.
+
+mod listen;
+mod service;
+mod trust;
+
+use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use self::service::Service;
+pub use self::trust::ProxySecret;
+use super::PortalService;
+use crate::gate::Gate;
+
+/// Where the sidecar listens, and who may ask besides the snapshot's trusted networks (R1).
+#[derive(Clone)]
+pub struct SidecarSettings {
+    /// TCP.
+    pub listen: Option<SocketAddr>,
+    /// A Unix socket; a stale file in its place is replaced.
+    pub socket: Option<PathBuf>,
+    /// User ids that may connect to the socket, besides our own and root.
+    pub socket_peers: Vec<u32>,
+    /// Shared secrets that a proxy may present in `X-Gate-Proxy-Secret`.
+    pub secrets: Vec<ProxySecret>,
+    /// TLS on the TCP listener; it demands a client certificate.
+    pub tls: Option<Arc<rustls::ServerConfig>>,
+}
+
+/// A running sidecar.
+pub struct Sidecar {
+    /// The TCP address it listens on; the real port where 0 was asked for.
+    pub address: Option<SocketAddr>,
+    /// The socket's path.
+    pub socket: Option<PathBuf>,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Sidecar {
+    /// Binds and starts to answer.
+    ///
+    /// # Errors
+    /// With the address or path that cannot be bound.
+    pub fn start(settings: SidecarSettings, gate: Arc<Gate>, portal: PortalService) -> io::Result<Self> {
+        let stop = CancellationToken::new();
+        let tasks = TaskTracker::new();
+        let service = Service::new(gate, portal, settings.secrets);
+        let address = match settings.listen {
+            Some(listen) => {
+                let listener = listen::tcp(listen)?;
+                let bound = listener.local_addr()?;
+                let run =
+                    listen::serve_tcp(listener, settings.tls, service.clone(), stop.clone(), tasks.clone());
+                tasks.spawn(run);
+                Some(bound)
+            }
+            None => None,
+        };
+        if let Some(path) = &settings.socket {
+            let listener = listen::unix(path)?;
+            let peers = settings.socket_peers;
+            tasks.spawn(listen::serve_unix(listener, peers, service, stop.clone(), tasks.clone()));
+        }
+        Ok(Self { address, socket: settings.socket, stop, tasks })
+    }
+
+    /// Stops accepting, lets requests in flight finish, and cuts what is left after `deadline`.
+    pub async fn stop(self, deadline: Duration) {
+        self.stop.cancel();
+        self.tasks.close();
+        if tokio::time::timeout(deadline, self.tasks.wait()).await.is_err() {
+            tracing::warn!("requests at the sidecar did not finish in time");
+        }
+        if let Some(path) = self.socket {
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}

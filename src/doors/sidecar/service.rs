@@ -1,0 +1,158 @@
+//! From a question to an answer: dialect → gate → portal (for the rendering of refusals) → dialect.
+
+use std::{convert::Infallible, sync::Arc};
+
+use axum::body::Body;
+use bytes::Bytes;
+use http::{Request, Response, StatusCode, request::Parts};
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming;
+use tower::ServiceExt;
+
+use super::{
+    PortalService,
+    trust::{Channel, ProxySecret, SECRET},
+};
+use crate::{
+    doors::{
+        dialect::{Answer, Caller, Dialect, DialectError, problem},
+        identity_headers,
+    },
+    gate::{Gate, Refusal, Visit},
+    rules::{facts::Ask, outcome::Outcome},
+};
+
+/// A rendered refusal is a small page.
+const RENDERED_BYTES: usize = 64 << 10;
+
+/// Answers one request after the other; cheap to clone.
+#[derive(Clone)]
+pub(super) struct Service {
+    gate: Arc<Gate>,
+    portal: PortalService,
+    secrets: Arc<[ProxySecret]>,
+}
+
+impl Service {
+    pub(super) fn new(gate: Arc<Gate>, portal: PortalService, secrets: Vec<ProxySecret>) -> Self {
+        Self { gate, portal, secrets: secrets.into() }
+    }
+
+    /// Answers; there is no error that is not an answer.
+    pub(super) async fn answer(
+        &self,
+        channel: Channel,
+        request: Request<Incoming>,
+    ) -> Result<Response<Body>, Infallible> {
+        let (mut parts, body) = request.into_parts();
+        let channel_trusted = channel.vouched(&parts.headers, &self.secrets);
+        parts.headers.remove(SECRET);
+        Ok(match Dialect::of(parts.uri.path()) {
+            Some(Dialect::Portal) => self.portal(channel, channel_trusted, parts, body).await,
+            Some(dialect) => self.authorize(dialect, channel, channel_trusted, &parts).await.map(Body::from),
+            None => nothing_here().map(Body::from),
+        })
+    }
+
+    async fn authorize(
+        &self,
+        dialect: Dialect,
+        channel: Channel,
+        channel_trusted: bool,
+        parts: &Parts,
+    ) -> Response<Bytes> {
+        let visit = match self.visit(channel, channel_trusted, |caller| dialect.ask(parts, caller)) {
+            Ok(visit) => visit,
+            Err(Unjudged::Misunderstood(error)) => return dialect.misunderstood(&error),
+            Err(Unjudged::Refused(refusal)) => return self.refused(dialect, None, *refusal).await,
+        };
+        let judgement = self.gate.decide(&visit).await;
+        if let Outcome::Allow(grant) = &judgement.outcome {
+            let assertion = self.gate.assertion(&visit, grant);
+            let identity = identity_headers::all(grant, &assertion);
+            return dialect.render(Answer::Allow { identity });
+        }
+        match self.gate.refusal(&visit, &judgement) {
+            Some(refusal) => self.refused(dialect, Some(visit), refusal).await,
+            None => nothing_here(),
+        }
+    }
+
+    /// The refusal in the dialect's words.
+    async fn refused(&self, dialect: Dialect, visit: Option<Visit>, refusal: Refusal) -> Response<Bytes> {
+        let sealed = self.gate.seal(&refusal);
+        let kind = refusal.kind;
+        let rendered = self.rendered(visit, refusal).await;
+        dialect.render(Answer::Refused { kind, rendered, sealed })
+    }
+
+    async fn rendered(&self, visit: Option<Visit>, refusal: Refusal) -> Response<Bytes> {
+        let (head, body) = self.call_portal(refused_request(visit, refusal)).await.into_parts();
+        let body = Limited::new(body, RENDERED_BYTES).collect().await;
+        Response::from_parts(head, body.map(http_body_util::Collected::to_bytes).unwrap_or_default())
+    }
+
+    /// `/_gate/**`: a plain request of the client that its proxy passed on.
+    async fn portal(
+        &self,
+        channel: Channel,
+        channel_trusted: bool,
+        parts: Parts,
+        body: Incoming,
+    ) -> Response<Body> {
+        let visit = self.visit(channel, channel_trusted, |caller| Dialect::Portal.ask(&parts, caller));
+        match visit {
+            Ok(visit) => {
+                let mut request = Request::from_parts(parts, Body::new(body));
+                request.extensions_mut().insert(Arc::new(visit));
+                self.call_portal(request).await
+            }
+            Err(Unjudged::Misunderstood(error)) => Dialect::Portal.misunderstood(&error).map(Body::from),
+            Err(Unjudged::Refused(refusal)) => self.call_portal(refused_request(None, *refusal)).await,
+        }
+    }
+
+    fn visit<'a>(
+        &self,
+        channel: Channel,
+        channel_trusted: bool,
+        ask: impl FnOnce(&Caller<'_>) -> Result<Ask<'a>, DialectError>,
+    ) -> Result<Visit, Unjudged> {
+        let snapshot = self.gate.live().snapshot();
+        let caller = Caller { peer: channel.peer(), channel_trusted, trusted: &snapshot.trusted };
+        let ask = ask(&caller).map_err(|error| {
+            tracing::warn!(peer = %caller.peer, %error, "a question that cannot be answered came to the sidecar");
+            Unjudged::Misunderstood(error)
+        })?;
+        self.gate.describe(&ask).map_err(Unjudged::Refused)
+    }
+
+    async fn call_portal(&self, request: Request<Body>) -> Response<Body> {
+        match self.portal.clone().oneshot(request).await {
+            Ok(response) => response,
+            Err(never) => match never {},
+        }
+    }
+}
+
+fn nothing_here() -> Response<Bytes> {
+    problem(StatusCode::NOT_FOUND, "nothing is here; the recipes name the endpoints")
+}
+
+fn refused_request(visit: Option<Visit>, refusal: Refusal) -> Request<Body> {
+    let mut request = Request::new(Body::empty());
+    *request.uri_mut() = http::Uri::from_static("/_gate/refused");
+    request.extensions_mut().insert(refusal);
+    if let Some(visit) = visit {
+        request.extensions_mut().insert(Arc::new(visit));
+    }
+    request
+}
+
+/// Why a question cannot be judged.
+enum Unjudged {
+    /// It is not what this dialect's proxy sends.
+    Misunderstood(DialectError),
+    /// The request it is about cannot be described.
+    Refused(Box<Refusal>),
+}

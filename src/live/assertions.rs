@@ -1,0 +1,76 @@
+//! Signed assertions kept for their life, so that a session costs one signature a minute and not one a request.
+
+use std::{sync::Arc, time::Duration};
+
+use dashmap::DashMap;
+
+use crate::{
+    clock::Wall,
+    rules::{
+        identity::Role,
+        outcome::{Access, Bearer},
+        session::Sid,
+        token::AssertionClaims,
+    },
+};
+
+/// How many sessions may have an assertion kept before the stale ones are swept out.
+const SWEEP_ABOVE: usize = 16_384;
+
+/// Handed out only while at least this much of its life is left, so that the panel can still check it.
+const MARGIN: Duration = Duration::from_secs(15);
+
+/// Assertions that are bound to nothing but site and session.
+#[derive(Default)]
+pub struct Assertions {
+    kept: DashMap<(Sid, Access), Kept>,
+}
+
+struct Kept {
+    role: Role,
+    elevated_until: Option<Wall>,
+    signed: Wall,
+    text: Arc<str>,
+}
+
+impl Assertions {
+    /// The kept assertion if it still says the truth, or a new one.
+    pub fn get_or_sign(
+        &self,
+        bearer: &Bearer,
+        access: Access,
+        now: Wall,
+        sign: impl FnOnce() -> Arc<str>,
+    ) -> Arc<str> {
+        let key = (bearer.sid, access);
+        let kept =
+            self.kept.get(&key).filter(|kept| kept.says(bearer, now)).map(|kept| Arc::clone(&kept.text));
+        if let Some(text) = kept {
+            return text;
+        }
+        if self.kept.len() > SWEEP_ABOVE {
+            self.kept.retain(|_, kept| kept.fresh(now));
+        }
+        let text = sign();
+        let elevated_until = bearer.elevated_until;
+        let kept =
+            Kept { role: Role::clone(&bearer.role), elevated_until, signed: now, text: Arc::clone(&text) };
+        self.kept.insert(key, kept);
+        text
+    }
+
+    /// Forgets everything: the keys have changed.
+    pub fn clear(&self) {
+        self.kept.clear();
+    }
+}
+
+impl Kept {
+    fn says(&self, bearer: &Bearer, now: Wall) -> bool {
+        self.fresh(now) && self.role == bearer.role && self.elevated_until == bearer.elevated_until
+    }
+
+    fn fresh(&self, now: Wall) -> bool {
+        now >= self.signed && now.since(self.signed) + MARGIN <= AssertionClaims::LIFE
+    }
+}
