@@ -1,11 +1,21 @@
-//! Rate limits in memory: token buckets by client network and class.
+//! Rate limits in memory: token buckets by client network and class, and by account.
 
-use std::time::Duration;
+mod buckets;
+#[cfg(test)]
+mod tests;
 
+use std::{sync::Arc, time::Duration};
+
+use arc_swap::ArcSwap;
+
+use self::buckets::Limiter;
 use crate::{
     clock::Moment,
     rules::{address::NetworkKey, identity::UserId, limit::Quota},
 };
+
+/// How many networks or accounts a class tells apart; further ones share coarse buckets. About 100 bytes each.
+const CAPACITY: usize = 100_000;
 
 /// What a request is counted as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -33,15 +43,28 @@ pub struct Quotas {
     pub refresh: Quota,
 }
 
-/// Token buckets.
+/// Token buckets. They run on [`Moment::mono`] alone, so that setting the machine's clock neither frees nor locks anybody.
 pub struct Counters {
-    quotas: Quotas,
+    limits: ArcSwap<Limits>,
+    capacity: usize,
+}
+
+struct Limits {
+    request: Arc<Limiter<NetworkKey>>,
+    sign_in: Arc<Limiter<NetworkKey>>,
+    second_factor: Arc<Limiter<NetworkKey>>,
+    refresh: Arc<Limiter<NetworkKey>>,
+    account: Arc<Limiter<UserId>>,
 }
 
 impl Counters {
-    /// Empty buckets.
+    /// Full buckets.
     pub fn new(quotas: Quotas) -> Self {
-        Self { quotas }
+        Self::with_capacity(quotas, CAPACITY)
+    }
+
+    fn with_capacity(quotas: Quotas, capacity: usize) -> Self {
+        Self { limits: ArcSwap::from_pointee(Limits::new(quotas, capacity)), capacity }
     }
 
     /// Charges a network for one request of a class.
@@ -49,8 +72,14 @@ impl Counters {
     /// # Errors
     /// With the time until it is worth trying again.
     pub fn charge(&self, network: NetworkKey, class: Class, at: Moment) -> Result<(), Duration> {
-        let _ = (network, class, at, self.quotas);
-        Ok(())
+        let limits = self.limits.load();
+        let limiter = match class {
+            Class::Request => &limits.request,
+            Class::SignIn => &limits.sign_in,
+            Class::SecondFactor => &limits.second_factor,
+            Class::Refresh => &limits.refresh,
+        };
+        limiter.charge(&network, at.mono)
     }
 
     /// Charges an account for one try of the second factor, whatever session or network it comes from (R14).
@@ -58,7 +87,33 @@ impl Counters {
     /// # Errors
     /// With the time until it is worth trying again.
     pub fn charge_account(&self, account: UserId, at: Moment) -> Result<(), Duration> {
-        let _ = (account, at);
-        Ok(())
+        self.limits.load().account.charge(&account, at.mono)
+    }
+
+    /// Replaces the quotas. A class whose quota stays the same keeps its buckets, the others start with full ones.
+    pub fn set_quotas(&self, quotas: Quotas) {
+        self.limits.rcu(|now| now.changed(quotas, self.capacity));
+    }
+}
+
+impl Limits {
+    fn new(quotas: Quotas, capacity: usize) -> Self {
+        Self {
+            request: Arc::new(Limiter::new(quotas.request, capacity)),
+            sign_in: Arc::new(Limiter::new(quotas.sign_in, capacity)),
+            second_factor: Arc::new(Limiter::new(quotas.second_factor, capacity)),
+            refresh: Arc::new(Limiter::new(quotas.refresh, capacity)),
+            account: Arc::new(Limiter::new(quotas.second_factor, capacity)),
+        }
+    }
+
+    fn changed(&self, quotas: Quotas, capacity: usize) -> Self {
+        Self {
+            request: self.request.with(quotas.request, capacity),
+            sign_in: self.sign_in.with(quotas.sign_in, capacity),
+            second_factor: self.second_factor.with(quotas.second_factor, capacity),
+            refresh: self.refresh.with(quotas.refresh, capacity),
+            account: self.account.with(quotas.second_factor, capacity),
+        }
     }
 }

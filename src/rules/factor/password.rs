@@ -11,7 +11,7 @@ const LOWEST_COST: u32 = 4;
 
 /// A hash that no password has, at cost 12: checking against it costs what checking a real one costs, so that the time
 /// does not tell whether an account exists (R31).
-pub const DUMMY_HASH: &str = "$2b$12$LfXxY2wYb3l7mS6dJqfXZOQ8m0x1oVtq0QnGQ4r3oQf7Yb9c1u2Sa";
+pub const DUMMY_HASH: &str = "$2b$12$V.JWiJ/GLFQAZJh0hqoAhupos/9URJby0mbd6hTrg0pNWqbfu5vKm";
 
 /// Why a password is not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -1,0 +1,184 @@
+//! One class of token buckets: governor on our own clock, in bounded memory.
+
+use std::{
+    hash::Hash,
+    net::IpAddr,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use dashmap::DashMap;
+use governor::{
+    RateLimiter,
+    clock::Clock,
+    middleware::NoOpMiddleware,
+    nanos::Nanos,
+    state::{
+        InMemoryState, NotKeyed, StateStore,
+        keyed::{DashMapStateStore, ShrinkableKeyedStateStore},
+    },
+};
+
+use crate::rules::{address::NetworkKey, identity::UserId, limit::Quota};
+
+/// How often full buckets, which say nothing, are forgotten.
+const SWEEP: Duration = Duration::from_secs(60);
+/// How often while there is no room for new keys.
+const SWEEP_WHEN_FULL: Duration = Duration::from_secs(1);
+/// How many coarse buckets there are once there is no room.
+const COARSE: usize = 1 << 16;
+
+/// What buckets are kept for.
+pub(super) trait Key: Hash + Eq + Clone {
+    /// Which of the coarse buckets is shared with others when there is no room for an own one.
+    fn coarse(&self) -> u16;
+}
+
+impl Key for NetworkKey {
+    /// The /16 of an IPv4 address. IPv6 addresses of one /32, what a provider is given, share a bucket too.
+    fn coarse(&self) -> u16 {
+        match self.0.addr() {
+            IpAddr::V4(ip) => {
+                let [a, b, ..] = ip.octets();
+                u16::from_be_bytes([a, b])
+            }
+            IpAddr::V6(ip) => {
+                let [a, b, ..] = ip.segments();
+                a.rotate_left(5) ^ b
+            }
+        }
+    }
+}
+
+impl Key for UserId {
+    fn coarse(&self) -> u16 {
+        let [a, b, ..] = self.0;
+        u16::from_be_bytes([a, b])
+    }
+}
+
+/// The buckets of one class.
+pub(super) struct Limiter<K: Key> {
+    quota: Quota,
+    governor: RateLimiter<K, Buckets<K>, Mono, NoOpMiddleware<Nanos>>,
+    clock: Mono,
+    full: Arc<AtomicBool>,
+    swept: AtomicU64,
+}
+
+impl<K: Key> Limiter<K> {
+    pub(super) fn new(quota: Quota, capacity: usize) -> Self {
+        let clock = Mono::default();
+        let full = Arc::<AtomicBool>::default();
+        let buckets =
+            Buckets { own: DashMap::new(), coarse: OnceLock::new(), capacity, full: Arc::clone(&full) };
+        let governor = RateLimiter::new(rate(quota), buckets, clock.clone());
+        Self { quota, governor, clock, full, swept: AtomicU64::new(0) }
+    }
+
+    /// Itself if the quota is the same, else full buckets under the new one.
+    pub(super) fn with(self: &Arc<Self>, quota: Quota, capacity: usize) -> Arc<Self> {
+        if self.quota == quota { Arc::clone(self) } else { Arc::new(Self::new(quota, capacity)) }
+    }
+
+    pub(super) fn charge(&self, key: &K, mono: Duration) -> Result<(), Duration> {
+        let now = self.clock.advance(mono);
+        self.sweep(now);
+        self.governor.check_key(key).map_err(|not_until| not_until.wait_time_from(self.clock.now()))
+    }
+
+    /// How many keys have buckets of their own.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.governor.len()
+    }
+
+    /// Forgets full buckets when it is time; one caller does it, the others go on.
+    fn sweep(&self, now: u64) {
+        let every = if self.full.load(Ordering::Relaxed) { SWEEP_WHEN_FULL } else { SWEEP };
+        let swept = self.swept.load(Ordering::Relaxed);
+        let due = now.saturating_sub(swept) >= nanos(every);
+        if due && self.swept.compare_exchange(swept, now, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+            self.governor.retain_recent();
+            self.full.store(false, Ordering::Relaxed);
+        }
+    }
+}
+
+/// The clock that governor asks: it shows the latest moment that somebody was charged at.
+#[derive(Clone, Default)]
+struct Mono(Arc<AtomicU64>);
+
+impl Mono {
+    /// Shows `mono` from now on, unless it shows a later one already.
+    fn advance(&self, mono: Duration) -> u64 {
+        let to = nanos(mono);
+        self.0.fetch_max(to, Ordering::AcqRel).max(to)
+    }
+}
+
+impl Clock for Mono {
+    type Instant = Nanos;
+
+    fn now(&self) -> Nanos {
+        Nanos::new(self.0.load(Ordering::Acquire))
+    }
+}
+
+/// A bucket per key up to the capacity, coarse buckets beyond.
+struct Buckets<K: Key> {
+    own: DashMapStateStore<K>,
+    coarse: OnceLock<Vec<InMemoryState>>,
+    capacity: usize,
+    full: Arc<AtomicBool>,
+}
+
+impl<K: Key> StateStore for Buckets<K> {
+    type Key = K;
+
+    fn measure_and_replace<T, F, E>(&self, key: &K, f: F) -> Result<T, E>
+    where
+        F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
+    {
+        if let Some(bucket) = self.own.get(key) {
+            return bucket.measure_and_replace(&NotKeyed::NonKey, f);
+        }
+        if self.own.len() < self.capacity {
+            return self.own.measure_and_replace(key, f);
+        }
+        self.full.store(true, Ordering::Relaxed);
+        let coarse = self.coarse.get_or_init(|| (0..COARSE).map(|_| InMemoryState::default()).collect());
+        match coarse.get(usize::from(key.coarse())) {
+            Some(bucket) => bucket.measure_and_replace(&NotKeyed::NonKey, f),
+            None => f(None).map(|(result, _)| result),
+        }
+    }
+}
+
+impl<K: Key> ShrinkableKeyedStateStore<K> for Buckets<K> {
+    fn retain_recent(&self, drop_below: Nanos) {
+        self.own.retain_recent(drop_below);
+    }
+
+    fn len(&self) -> usize {
+        self.own.len()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.own.is_empty()
+    }
+}
+
+fn rate(quota: Quota) -> governor::Quota {
+    let refill = (quota.per / quota.count.get()).max(Duration::from_nanos(1));
+    governor::Quota::with_period(refill)
+        .unwrap_or(governor::Quota::per_second(quota.count))
+        .allow_burst(quota.count)
+}
+
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,171 @@
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
+
+use proptest::prelude::*;
+
+use super::{Class, Counters, Quotas, buckets::Limiter};
+use crate::{
+    clock::{Moment, Wall},
+    rules::{address::NetworkKey, identity::UserId, limit::Quota},
+};
+
+fn quota(text: &str) -> Quota {
+    Quota::parse(text).unwrap()
+}
+
+fn quotas() -> Quotas {
+    Quotas {
+        request: quota("10/s"),
+        sign_in: quota("5/15m"),
+        second_factor: quota("3/5m"),
+        refresh: quota("30/min"),
+    }
+}
+
+fn at(millis: u64) -> Moment {
+    Moment { wall: Wall::from_secs(1_800_000_000), mono: Duration::from_millis(millis) }
+}
+
+fn net(last: u8) -> NetworkKey {
+    NetworkKey::of(IpAddr::V4(Ipv4Addr::new(203, 0, 113, last)))
+}
+
+#[test]
+fn a_full_bucket_holds_the_count_and_refills_evenly() {
+    let counters = Counters::new(quotas());
+    for _ in 0..5 {
+        assert_eq!(counters.charge(net(1), Class::SignIn, at(0)), Ok(()));
+    }
+    assert_eq!(counters.charge(net(1), Class::SignIn, at(0)), Err(Duration::from_secs(180)));
+    assert_eq!(counters.charge(net(1), Class::SignIn, at(179_999)), Err(Duration::from_millis(1)));
+    assert_eq!(counters.charge(net(1), Class::SignIn, at(180_000)), Ok(()));
+    assert_eq!(counters.charge(net(1), Class::SignIn, at(180_000)), Err(Duration::from_secs(180)));
+}
+
+#[test]
+fn networks_and_classes_have_buckets_of_their_own() {
+    let counters = Counters::new(quotas());
+    for _ in 0..3 {
+        counters.charge(net(1), Class::SecondFactor, at(0)).unwrap();
+    }
+    assert!(counters.charge(net(1), Class::SecondFactor, at(0)).is_err());
+    assert_eq!(counters.charge(net(2), Class::SecondFactor, at(0)), Ok(()));
+    assert_eq!(counters.charge(net(1), Class::Refresh, at(0)), Ok(()));
+}
+
+/// R14: ten thousand addresses share the three tries of the account.
+#[test]
+fn an_account_is_charged_whatever_network_the_tries_come_from() {
+    let counters = Counters::new(quotas());
+    let allowed = (0..100_u8)
+        .filter(|last| {
+            counters.charge(net(*last), Class::SecondFactor, at(0)).is_ok()
+                && counters.charge_account(UserId([7; 16]), at(0)).is_ok()
+        })
+        .count();
+    assert_eq!(allowed, 3);
+    assert_eq!(counters.charge_account(UserId([8; 16]), at(0)), Ok(()), "another account");
+}
+
+#[test]
+fn setting_the_machines_clock_changes_nothing() {
+    let counters = Counters::new(quotas());
+    for _ in 0..5 {
+        counters.charge(net(1), Class::SignIn, at(1000)).unwrap();
+    }
+    let tomorrow = Moment { wall: Wall::from_secs(1_900_000_000), ..at(1000) };
+    assert!(counters.charge(net(1), Class::SignIn, tomorrow).is_err());
+}
+
+#[test]
+fn a_moment_from_before_does_not_turn_time_back() {
+    let counters = Counters::new(quotas());
+    for _ in 0..5 {
+        counters.charge(net(1), Class::SignIn, at(5000)).unwrap();
+    }
+    assert!(counters.charge(net(1), Class::SignIn, at(0)).is_err());
+    assert_eq!(counters.charge(net(1), Class::SignIn, at(185_000)), Ok(()));
+}
+
+#[test]
+fn new_quotas_count_at_once_and_unchanged_ones_keep_their_buckets() {
+    let counters = Counters::new(quotas());
+    for _ in 0..5 {
+        counters.charge(net(1), Class::SignIn, at(0)).unwrap();
+    }
+    counters.set_quotas(Quotas { request: quota("1/min"), ..quotas() });
+    assert!(counters.charge(net(1), Class::SignIn, at(0)).is_err(), "a reload frees nobody");
+    assert_eq!(counters.charge(net(1), Class::Request, at(0)), Ok(()));
+    assert!(counters.charge(net(1), Class::Request, at(0)).is_err());
+}
+
+fn v6(n: u32) -> NetworkKey {
+    let [a, b] = [n >> 16, n & 0xffff].map(|part| u16::try_from(part).unwrap());
+    NetworkKey::of(IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, a, b, 0, 0, 0, 1)))
+}
+
+/// R28: 50 000 /64 networks of one provider neither fill the memory nor get 50 000 buckets.
+#[test]
+fn beyond_the_capacity_networks_share_coarse_buckets() {
+    let limiter = Limiter::new(quota("5/15m"), 1000);
+    let allowed = (0..50_000).filter(|n| limiter.charge(&v6(*n), Duration::from_secs(1)).is_ok()).count();
+    assert_eq!(limiter.len(), 1000);
+    assert_eq!(allowed, 1000 + 5);
+    assert!(limiter.charge(&v6(0), Duration::from_secs(1)).is_ok(), "who has a bucket keeps it");
+    assert!(limiter.charge(&net(1), Duration::from_secs(1)).is_ok(), "a /16 elsewhere is not affected");
+}
+
+#[test]
+fn buckets_that_are_full_again_are_forgotten() {
+    let limiter = Limiter::new(quota("10/s"), 1000);
+    for n in 0..1000 {
+        limiter.charge(&v6(n), Duration::from_secs(1)).unwrap();
+    }
+    limiter.charge(&v6(5000), Duration::from_secs(1)).unwrap();
+    limiter.charge(&v6(5001), Duration::from_secs(70)).unwrap();
+    assert_eq!(limiter.len(), 1);
+}
+
+/// Whatever the order of threads, no more than the count goes through at one moment.
+#[test]
+fn racing_threads_get_no_more_than_the_count() {
+    let counters = Counters::new(quotas());
+    let allowed = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                for _ in 0..100 {
+                    if counters.charge(net(9), Class::Refresh, at(0)).is_ok() {
+                        allowed.fetch_add(1, Ordering::Relaxed);
+                    }
+                }
+            });
+        }
+    });
+    assert_eq!(allowed.into_inner(), 30);
+}
+
+proptest! {
+    /// In any window, at most the count plus what the window refills.
+    #[test]
+    fn no_sequence_of_charges_beats_the_quota(
+        count in 1..20_u32, per in 1..60_u64, steps in proptest::collection::vec(0..3000_u64, 1..200),
+    ) {
+        let limiter = Limiter::new(quota(&format!("{count}/{per}s")), 100);
+        let (mut now, mut allowed) = (0, 0_u64);
+        for step in steps {
+            now += step;
+            match limiter.charge(&net(1), Duration::from_millis(now)) {
+                Ok(()) => allowed += 1,
+                Err(wait) => {
+                    prop_assert!(wait > Duration::ZERO && wait <= Duration::from_secs(per));
+                }
+            }
+            let refilled = now * u64::from(count) / (per * 1000) + 1;
+            prop_assert!(allowed <= u64::from(count) + refilled);
+        }
+    }
+}
