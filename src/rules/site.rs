@@ -190,3 +190,38 @@ impl Site {
         self.policy.roles().iter().position(|known| known == role)
     }
 }
+
+#[cfg(test)]
+impl Site {
+    /// A site for tests, with the default names and an empty policy.
+    pub(crate) fn sample(id: &str, origins: &[&str]) -> Self {
+        let origins: Vec<Origin> = origins.iter().map(|text| Origin::parse(text).unwrap()).collect();
+        let [access, refresh, pending] =
+            ["__Host-gate_access", "__Secure-gate_refresh", "__Host-gate_pending"].map(str::to_owned);
+        Self {
+            id: id.into(),
+            title: "Panel".into(),
+            portal: origins.first().unwrap().clone(),
+            origins,
+            policy: Arc::default(),
+            cookies: Cookies {
+                access: access.clone(),
+                refresh: refresh.clone(),
+                pending: pending.clone(),
+                domain: None,
+                same_site: SameSite::Lax,
+            },
+            lifetimes: Lifetimes {
+                access: Duration::from_secs(900),
+                idle: Duration::from_secs(7 * 86_400),
+                absolute: Duration::from_secs(30 * 86_400),
+                grace: Duration::from_secs(10),
+                pending: Duration::from_secs(300),
+            },
+            second_factor: SecondFactor { at_sign_in: AtSignIn::Always, sign_in_elevates: true },
+            assertion: Assertion::Session,
+            credentials: CredentialNames { access, refresh, pending, issuers: Vec::new() },
+            accent: "#2f6feb".into(),
+        }
+    }
+}

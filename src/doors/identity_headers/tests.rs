@@ -1,1 +1,279 @@
+//! R7, R8, R19, R21: nothing a client sends can be taken for the gate's word, and the gate's word is always whole.
 
+use std::sync::Arc;
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use proptest::prelude::*;
+
+use super::{
+    BadConnection, NAMES, check_connection, is_forbidden, is_hop_by_hop, stamps, strip, strip_gate_cookies,
+    strip_hop_by_hop,
+};
+use crate::{
+    clock::Wall,
+    rules::{
+        facts::CredentialNames,
+        identity::{User, UserId, UserName, UserSource},
+        outcome::{Access, Bearer},
+        session::Sid,
+    },
+};
+
+fn bearer(display: &str, email: &str) -> Bearer {
+    let user = User {
+        id: UserId([1; 16]),
+        name: UserName::parse("alice").unwrap(),
+        display: display.into(),
+        email: email.into(),
+        role: "user".into(),
+        source: UserSource::Embedded,
+        password: None,
+        disabled: false,
+        totp: None,
+        backup_codes: Vec::new(),
+        created: Wall::from_secs(0),
+    };
+    let sid = Sid([7; 32]);
+    Bearer {
+        user: Arc::new(user),
+        role: "admin".into(),
+        public: sid.public(),
+        sid,
+        elevated_until: Some(Wall::from_millis(1_800_000_000_999)),
+    }
+}
+
+fn stamped(bearer: Option<&Bearer>) -> Vec<(String, String)> {
+    let stamps = stamps(bearer, Access::Read, "7K3F-92QD", "a.b.c");
+    stamps.into_iter().map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned())).collect()
+}
+
+fn headers(fields: &[(&str, &str)]) -> HeaderMap {
+    let mut map = HeaderMap::new();
+    for (name, value) in fields {
+        map.append(name.parse::<HeaderName>().unwrap(), value.parse().unwrap());
+    }
+    map
+}
+
+#[test]
+fn the_panel_is_told_everything() {
+    let alice = bearer("Alice Example", "alice@example.com");
+    let public = alice.public.to_string();
+    let expected = [
+        ("remote-user", "alice"),
+        ("remote-groups", "admin"),
+        ("remote-email", "alice@example.com"),
+        ("remote-name", "Alice Example"),
+        ("x-gate-role", "admin"),
+        ("x-gate-session", &public),
+        ("x-gate-access", "read"),
+        ("x-gate-elevated-until", "1800000000"),
+        ("x-gate-actor", ""),
+        ("x-gate-decision", "7K3F-92QD"),
+        ("x-gate-assertion", "a.b.c"),
+    ];
+    assert_eq!(stamped(Some(&alice)), expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
+}
+
+/// Rows 41, 48: a header without a value is sent empty, never left out.
+#[test]
+fn every_header_is_there_for_everybody() {
+    for bearer in [None, Some(bearer("", ""))] {
+        let sent = stamped(bearer.as_ref());
+        let names: Vec<&str> = sent.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, NAMES.each_ref().map(HeaderName::as_str));
+    }
+    let anonymous = stamped(None);
+    let told: Vec<&str> =
+        anonymous.iter().filter(|(_, value)| !value.is_empty()).map(|(name, _)| name.as_str()).collect();
+    assert_eq!(
+        told,
+        ["x-gate-access", "x-gate-decision", "x-gate-assertion"],
+        "no identity on anonymous pages"
+    );
+}
+
+/// R21.
+#[test]
+fn values_that_a_header_cannot_carry_are_not_sent() {
+    for hostile in ["a\r\nRemote-User: root", "a\0b", "a\u{7f}", "Jörg", "\u{202e}toor"] {
+        let sent = stamped(Some(&bearer(hostile, hostile)));
+        assert_eq!(sent[2].1, "", "e-mail {hostile:?}");
+        assert_eq!(sent[3].1, "alice", "name {hostile:?}: the account name instead");
+    }
+}
+
+/// Every spelling of `name` in which each dash is one of `-`, `_`, `.`, with the case of letters varied.
+fn spellings(name: &str) -> Vec<String> {
+    let mut all = vec![String::new()];
+    for letter in name.chars() {
+        let choices: &[char] = if letter == '-' { &['-', '_', '.'] } else { &[letter] };
+        all = all.iter().flat_map(|start| choices.iter().map(move |next| format!("{start}{next}"))).collect();
+    }
+    let shouted: Vec<String> = all.iter().map(|name| name.to_uppercase()).collect();
+    let mixed: Vec<String> = all
+        .iter()
+        .map(|name| {
+            name.chars()
+                .enumerate()
+                .map(|(n, c)| if n % 2 == 0 { c.to_ascii_uppercase() } else { c })
+                .collect()
+        })
+        .collect();
+    [all, shouted, mixed].concat()
+}
+
+/// Rows 42–47: 3^k spellings of every identity header, in three cases.
+#[test]
+fn every_spelling_of_an_identity_header_is_stripped() {
+    let mut count = 0;
+    for name in &NAMES {
+        let forged = spellings(name.as_str());
+        count += forged.len();
+        for spelling in &forged {
+            assert!(is_forbidden(spelling), "{spelling}");
+        }
+        let mut map = HeaderMap::new();
+        for spelling in &forged {
+            map.append(spelling.parse::<HeaderName>().unwrap(), HeaderValue::from_static("root"));
+            map.append(spelling.parse::<HeaderName>().unwrap(), HeaderValue::from_static("admin"));
+        }
+        strip(&mut map);
+        assert!(map.is_empty(), "{map:?}");
+    }
+    assert_eq!(count, 3 * (4 * 3 + 6 * 9 + 27), "three dialect characters per dash, three cases");
+}
+
+#[test]
+fn names_that_a_backend_could_fold_are_stripped() {
+    for name in [
+        "X_Auth_User",
+        "x.y",
+        "x-http-method-override",
+        "X-HTTP-Method",
+        "X-Method-Override",
+        "remote-anything",
+        "x-gate-anything",
+        "x-gate-outcome",
+        "content_length",
+        "a~b",
+        "a|b",
+        "a!b",
+        "a'b",
+        "a*b",
+        "a%20b",
+    ] {
+        assert!(is_forbidden(name), "{name}");
+    }
+    for name in [
+        "accept",
+        "cookie",
+        "authorization",
+        "x-requested-with",
+        "sec-fetch-mode",
+        "content-type",
+        "x-api-key",
+        "if-none-match",
+        "x-remote-user",
+        "premote-user",
+        "x-gates",
+    ] {
+        assert!(!is_forbidden(name), "{name}");
+    }
+}
+
+/// Rows 49, 50, 115.
+#[test]
+fn connection_nominates_nothing() {
+    for lines in
+        [&["close"][..], &["keep-alive, Upgrade"], &["TE", "close"], &["Upgrade,\tkeep-alive ,"], &[""], &[]]
+    {
+        let fields: Vec<(&str, &str)> = lines.iter().map(|line| ("connection", *line)).collect();
+        assert_eq!(check_connection(&headers(&fields)), Ok(()), "{lines:?}");
+    }
+    for name in &NAMES {
+        for line in
+            [name.to_string(), format!("close, {name}"), format!("close,{}", name.as_str().to_uppercase())]
+        {
+            assert_eq!(check_connection(&headers(&[("connection", &line)])), Err(BadConnection), "{line}");
+            let second = [("connection", "close"), ("Connection", line.as_str())];
+            assert_eq!(check_connection(&headers(&second)), Err(BadConnection), "{line}");
+        }
+    }
+    for line in ["cookie", "host", "X-Real-Ip", "close X-Real-Ip", "Upgrade, HTTP2-Settings", "\"close\""] {
+        assert_eq!(check_connection(&headers(&[("connection", line)])), Err(BadConnection), "{line}");
+    }
+}
+
+#[test]
+fn hop_by_hop_fields_stay_on_their_hop() {
+    let mut map = headers(&[
+        ("connection", "close"),
+        ("keep-alive", "timeout=5"),
+        ("proxy-connection", "x"),
+        ("proxy-authorization", "x"),
+        ("te", "trailers"),
+        ("trailer", "x"),
+        ("upgrade", "websocket"),
+        ("accept", "*/*"),
+        ("transfer-encoding", "chunked"),
+    ]);
+    strip_hop_by_hop(&mut map);
+    assert_eq!(map, headers(&[("accept", "*/*"), ("transfer-encoding", "chunked")]));
+    assert!(is_hop_by_hop("Keep-Alive") && !is_hop_by_hop("Host"));
+}
+
+fn names() -> CredentialNames {
+    CredentialNames {
+        access: "__Host-gate_access".into(),
+        refresh: "__Secure-gate_refresh".into(),
+        pending: "__Host-gate_pending".into(),
+        issuers: Vec::new(),
+    }
+}
+
+fn cookies(lines: &[&str]) -> Option<String> {
+    let fields: Vec<(&str, &str)> = lines.iter().map(|line| ("cookie", *line)).collect();
+    let mut map = headers(&fields);
+    strip_gate_cookies(&mut map, &names());
+    assert!(map.get_all("cookie").iter().count() <= 1);
+    map.get("cookie").map(|value| value.to_str().unwrap().to_owned())
+}
+
+#[test]
+fn the_gates_cookies_never_reach_the_panel() {
+    let kept =
+        |lines: &[&str], expected: &str| assert_eq!(cookies(lines).as_deref(), Some(expected), "{lines:?}");
+    kept(&["a=1; b=\"x, y\"; c==z="], "a=1; b=\"x, y\"; c==z=");
+    kept(&["a=1; __Host-gate_access=t; b=2"], "a=1; b=2");
+    kept(&["__Secure-gate_refresh=t; a=1;__Host-gate_pending=p"], "a=1");
+    // HTTP/2 splits the field; the panel gets one (RFC 9113 §8.2.3).
+    kept(&["a=1", "__Host-gate_access=t", "b=2"], "a=1; b=2");
+    // A sandwich: a panel that honours quotes would see our token inside `a`.
+    kept(&["a=\"x; __Host-gate_access=t; y\""], "a=\"x; y\"");
+    kept(&["$Version=1; __Host-gate_access = t; a=1"], "$Version=1; a=1");
+    kept(&["x__Host-gate_access=mine; flag"], "x__Host-gate_access=mine; flag");
+    for gone in
+        [&["__Host-gate_access=t"][..], &["__Host-gate_access=t; __Host-gate_access=u"], &[" ; ;"], &[]]
+    {
+        assert_eq!(cookies(gone), None, "{gone:?}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_mixture_of_cookies_lets_a_token_through(
+        pairs in prop::collection::vec(prop_oneof![
+            Just("__Host-gate_access=SECRET"), Just(" __Host-gate_access =SECRET"), Just("__Secure-gate_refresh=SECRET"),
+            Just("__Host-gate_pending=SECRET"), Just("a=1"), Just("\"q"), Just("$Version=1"), Just(""), Just(" "), Just("b"),
+        ], 0..12),
+        separators in prop::collection::vec(prop_oneof![Just(";"), Just("; "), Just(" ; "), Just(";\t")], 12),
+    ) {
+        let line: String = pairs.iter().zip(&separators).flat_map(|(pair, separator)| [*pair, separator]).collect();
+        let left = cookies(&[&line]).unwrap_or_default();
+        prop_assert!(!left.contains("SECRET"), "{} -> {}", line, left);
+        prop_assert_eq!(left.matches("a=1").count(), line.matches("a=1").count());
+        prop_assert_eq!(left.matches("\"q").count(), line.matches("\"q").count());
+    }
+}

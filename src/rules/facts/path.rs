@@ -96,12 +96,9 @@ fn refuse_traversal(path: &[u8]) -> Result<(), BadAsk> {
     if bare.iter().any(u8::is_ascii_control) {
         return Err(BadAsk::ambiguous("the path encodes a control character"));
     }
-    let mut pieces = bare.split(|byte| matches!(byte, b'/' | b'\\'));
-    let dots = |piece: &[u8]| {
-        let name = piece.split(|byte| matches!(byte, b';' | b'#' | b'?')).next();
-        matches!(name, Some(b"." | b".."))
-    };
-    if pieces.any(dots) {
+    // A parameter, query or fragment ends a name for some programs, so these separate as well.
+    let mut pieces = bare.split(|byte| matches!(byte, b'/' | b'\\' | b';' | b'#' | b'?'));
+    if pieces.any(|piece| matches!(piece, b"." | b"..")) {
         return Err(BadAsk::ambiguous("the path has a . or .. segment"));
     }
     Ok(())
