@@ -1,6 +1,7 @@
 //! The command line.
 
 pub mod check;
+pub mod key_material;
 
 use std::process::ExitCode;
 

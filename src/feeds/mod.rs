@@ -1,1 +1,5 @@
-//! TBD
+//! What changes from outside while the gate runs: keys of our own, keys of trusted issuers, certificates, files.
+//!
+//! A feed keeps the last good state, says what was wrong with a bad one, and publishes whole values.
+
+pub mod keys;

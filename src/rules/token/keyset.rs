@@ -104,6 +104,16 @@ pub enum BadKey {
     Twice(String),
 }
 
+/// What comes before the 32 bytes of a private key in PKCS#8 (RFC 8410 §7).
+const PKCS8_HEAD: [u8; 16] = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
+
+impl AccessKey {
+    /// A new key out of fresh random bytes, with no end yet.
+    pub fn from_seed(kid: String, seed: [u8; 32]) -> Self {
+        Self { kid, pkcs8: SecretBytes::new([PKCS8_HEAD.as_slice(), &seed].concat()), until: Wall::NEVER }
+    }
+}
+
 impl KeySet {
     /// Tries every key and puts them together.
     ///
@@ -198,6 +208,19 @@ impl KeySet {
 
     fn refresh_key(&self, id: &str) -> Option<&hmac::Key> {
         self.keys.as_ref()?.refresh.iter().find(|key| key.id == id).map(|key| &key.key)
+    }
+}
+
+#[cfg(test)]
+impl KeySet {
+    /// A set that is the same for the same seed.
+    pub(crate) fn of_seed(seed: u8) -> Self {
+        let material = KeyMaterial {
+            access: vec![AccessKey::from_seed(format!("a{seed}"), [seed; 32])],
+            refresh: vec![RefreshKey { id: format!("r{seed}"), key: SecretBytes::new([seed; 32]) }],
+            master: SecretBytes::new([seed; 32]),
+        };
+        Self::new(material).expect("the key material of tests is sound")
     }
 }
 

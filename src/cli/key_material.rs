@@ -1,0 +1,156 @@
+//! `panelgate key-material`: the gate's own signing keys.
+
+use std::{
+    io::{self, Write},
+    path::Path,
+    process::ExitCode,
+    time::Duration,
+};
+
+use crate::{
+    clock::Wall,
+    entropy::Entropy,
+    feeds::keys::{self, Entry, Inventory},
+};
+
+/// Manage the keys that the gate signs its tokens with.
+#[derive(Clone, Debug, clap::Args)]
+pub struct KeyMaterial {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Clone, Debug, clap::Subcommand)]
+enum Verb {
+    /// Make new keys; the old ones serve the sessions that are open until these end.
+    Rotate,
+    /// Show the keys and until when they are used.
+    List {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// What the verb works with.
+pub struct Surroundings<'a> {
+    /// The keys directory.
+    pub dir: &'a Path,
+    /// How long the longest session of any site lives.
+    pub longest_session: Duration,
+    /// Random bytes.
+    pub entropy: &'a dyn Entropy,
+    /// Now.
+    pub now: Wall,
+}
+
+/// Runs the verb: 0 done, 3 could not do it.
+pub fn run(
+    args: &KeyMaterial,
+    with: &Surroundings<'_>,
+    out: &mut dyn Write,
+    problems: &mut dyn Write,
+) -> ExitCode {
+    let done = match &args.verb {
+        Verb::Rotate => keys::rotate(with.dir, with.entropy, with.now, with.longest_session)
+            .map(|inventory| print(&inventory, with.now, out).and_then(|()| writeln!(out, "{AFTERWARDS}"))),
+        Verb::List { json: false } => keys::list(with.dir).map(|inventory| print(&inventory, with.now, out)),
+        Verb::List { json: true } => keys::list(with.dir).map(|inventory| {
+            serde_json::to_writer_pretty(&mut *out, &inventory)
+                .map_err(io::Error::from)
+                .and_then(|()| writeln!(out))
+        }),
+    };
+    match done {
+        Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Err(error)) => complain(problems, &error),
+        Err(error) => complain(problems, &error),
+    }
+}
+
+const AFTERWARDS: &str = "a running gate uses the new keys once it has reloaded (SIGHUP); \
+                          back the directory up again, a restored store needs these keys";
+
+fn print(inventory: &Inventory, now: Wall, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "{:8} {:14} {:21} used", "kind", "id", "made")?;
+    for (kind, entries) in [("access", &inventory.access), ("refresh", &inventory.refresh)] {
+        for entry in entries {
+            writeln!(out, "{kind:8} {:14} {:21} {}", entry.id, moment(entry.made), used(entry, now))?;
+        }
+    }
+    Ok(())
+}
+
+fn used(entry: &Entry, now: Wall) -> String {
+    match entry.retires {
+        None => "for everything new".to_owned(),
+        Some(at) if at <= now.secs() => "no more; the next rotation deletes it".to_owned(),
+        Some(at) => format!("for what it signed, until {}", moment(at)),
+    }
+}
+
+fn moment(seconds: u64) -> String {
+    i64::try_from(seconds)
+        .ok()
+        .and_then(|seconds| jiff::Timestamp::from_second(seconds).ok())
+        .map_or_else(|| "?".to_owned(), |at| at.to_string())
+}
+
+fn complain(problems: &mut dyn Write, error: &dyn std::error::Error) -> ExitCode {
+    // With no one to tell, the exit code is all there is.
+    let _ = writeln!(problems, "panelgate: {error}");
+    ExitCode::from(3)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::{KeyMaterial, Surroundings, run};
+    use crate::{
+        clock::Wall,
+        entropy::{Entropy, SeededEntropy},
+        feeds::keys,
+    };
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: KeyMaterial,
+    }
+
+    fn say(words: &[&str], with: &Surroundings<'_>) -> (std::process::ExitCode, String) {
+        let line = Line::parse_from(std::iter::once(&"key-material").chain(words));
+        let (mut out, mut problems) = (Vec::new(), Vec::new());
+        let code = run(&line.args, with, &mut out, &mut problems);
+        out.extend(problems);
+        (code, String::from_utf8(out).unwrap())
+    }
+
+    #[test]
+    fn rotating_and_listing_say_what_each_key_is_for() {
+        let temp = tempfile::tempdir().unwrap();
+        let dir = temp.path().join("keys");
+        let entropy: Box<dyn Entropy> = Box::new(SeededEntropy::new(5));
+        let now = Wall::from_secs(1_800_000_000);
+        let with = Surroundings {
+            dir: &dir,
+            longest_session: std::time::Duration::from_secs(3600),
+            entropy: &*entropy,
+            now,
+        };
+
+        let (code, text) = say(&["list"], &with);
+        assert_eq!((code, text.contains("keys")), (std::process::ExitCode::from(3), true), "{text}");
+
+        keys::load_or_create(&dir, &*entropy, now).unwrap();
+        let (code, text) = say(&["rotate"], &with);
+        assert_eq!(code, std::process::ExitCode::SUCCESS, "{text}");
+        assert_eq!(text.matches("for everything new").count(), 2, "{text}");
+        assert_eq!(text.matches("for what it signed, until 2027-01-15T09:00:00Z").count(), 2, "{text}");
+
+        let (_, json) = say(&["list", "--json"], &with);
+        let list: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(list["access"].as_array().unwrap().len(), 2);
+    }
+}
