@@ -142,9 +142,14 @@ impl Issuers {
     /// # Errors
     /// [`BadToken::Expired`] if only the time is wrong, [`BadToken::Invalid`] for everything else.
     pub fn verify(&self, issuer: &str, text: &str, now: Wall) -> Result<ExternalIdentity, BadToken> {
-        let trusted = self.0.get(issuer).ok_or(BadToken::Invalid)?;
-        let payload = trusted.payload(text).ok_or(BadToken::Invalid)?;
-        trusted.issuer.read(&Members::parse(&payload).ok_or(BadToken::Invalid)?, now)
+        let payload = self.payload(issuer, text).ok_or(BadToken::Invalid)?;
+        let claims = Members::parse(&payload).ok_or(BadToken::Invalid)?;
+        self.0.get(issuer).ok_or(BadToken::Invalid)?.issuer.read(&claims, now)
+    }
+
+    /// What this issuer signed, whatever it says.
+    pub(super) fn payload(&self, issuer: &str, text: &str) -> Option<Vec<u8>> {
+        self.0.get(issuer)?.payload(text)
     }
 
     /// How many tokens of this issuer named a key that its set does not have: a reason to fetch the set again.
@@ -175,7 +180,6 @@ impl Trusted {
         Ok(Self { issuer, shared, unknown_keys: Arc::default() })
     }
 
-    /// The payload, once the signature holds.
     fn payload(&self, text: &str) -> Option<Vec<u8>> {
         let token = Unverified::parse(text, LIMIT)?;
         let header = token.header();
