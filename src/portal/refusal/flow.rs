@@ -1,0 +1,73 @@
+//! What a refusal becomes. Looks at the refusal and the site, never at the request that carries it.
+
+use crate::{
+    gate::{Refusal, RefusalAudience, RefusalKind},
+    portal::redirect::portal_page,
+    rules::{reason::Reason, site::Site},
+};
+
+/// The shape of the answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Plan {
+    /// Send the browser there.
+    Redirect(String),
+    /// Say it on a page, with this way on if there is one.
+    Page(Option<String>),
+    /// Say it in a problem document.
+    Document {
+        /// Where a person can sign in.
+        sign_in: Option<String>,
+        /// Where the session can be renewed.
+        refresh: Option<String>,
+        /// Where the second factor can be proved.
+        step_up: Option<String>,
+    },
+}
+
+/// Decides the shape of the answer.
+pub(crate) fn plan(refusal: &Refusal, site: Option<&Site>) -> Plan {
+    let onward = site.and_then(|site| onward(refusal, site));
+    match refusal.audience {
+        RefusalAudience::Background => document(refusal, onward, site),
+        // A form that was sent cannot be sent again by a redirect: say that nothing happened instead of losing it.
+        RefusalAudience::Navigation if !is_safe(refusal) => Plan::Page(onward),
+        RefusalAudience::Navigation => onward.map_or(Plan::Page(None), Plan::Redirect),
+    }
+}
+
+fn document(refusal: &Refusal, onward: Option<String>, site: Option<&Site>) -> Plan {
+    let sign_in = site.map(|site| portal_page(site, "sign-in", &refusal.url));
+    match refusal.kind {
+        RefusalKind::SignIn if refusal.reason == Reason::AccessExpired => Plan::Document {
+            sign_in,
+            refresh: site.map(|site| portal_page(site, "refresh", "")),
+            step_up: None,
+        },
+        RefusalKind::SignIn => Plan::Document { sign_in, refresh: None, step_up: None },
+        RefusalKind::StepUp { .. } => Plan::Document { sign_in: None, refresh: None, step_up: onward },
+        RefusalKind::Deny
+        | RefusalKind::Throttle { .. }
+        | RefusalKind::Unavailable
+        | RefusalKind::BadRequest => Plan::Document { sign_in: None, refresh: None, step_up: None },
+    }
+}
+
+/// Where a person goes to make the answer a different one.
+fn onward(refusal: &Refusal, site: &Site) -> Option<String> {
+    let page = match refusal.kind {
+        RefusalKind::SignIn if refusal.reason == Reason::AccessExpired => "refresh",
+        RefusalKind::SignIn => "sign-in",
+        RefusalKind::StepUp { .. } => "step-up",
+        RefusalKind::Deny
+        | RefusalKind::Throttle { .. }
+        | RefusalKind::Unavailable
+        | RefusalKind::BadRequest => {
+            return None;
+        }
+    };
+    Some(portal_page(site, page, &refusal.url))
+}
+
+fn is_safe(refusal: &Refusal) -> bool {
+    matches!(refusal.method.as_str(), "GET" | "HEAD")
+}

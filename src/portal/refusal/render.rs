@@ -1,0 +1,167 @@
+//! A refusal as an answer.
+
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+
+use super::flow::{Plan, plan};
+use crate::{
+    gate::{Refusal, RefusalKind},
+    portal::{
+        pages::{self, Decision, Frame, Notice, page_title},
+        problem::{Problem, seconds_up},
+        words::{Words, fill},
+    },
+    rules::{reason::Reason, site::Site},
+};
+
+/// RFC 9470 §3.
+const STEP_UP: &str =
+    "Bearer error=\"insufficient_user_authentication\", error_description=\"a second factor is needed\"";
+/// RFC 6750 §3.
+const EXPIRED: &str = "Bearer error=\"invalid_token\", error_description=\"the access token has expired\"";
+const SIGN_IN: &str = "Bearer";
+
+/// Renders a refusal. `site` is `None` for a host that belongs to none.
+pub(crate) fn render(refusal: &Refusal, site: Option<&Site>, words: &'static Words) -> Response {
+    match plan(refusal, site) {
+        Plan::Redirect(to) => pages::found(&to),
+        Plan::Page(onward) => page(refusal, site, words, onward),
+        Plan::Document { sign_in, refresh, step_up } => {
+            let links = [("sign_in_url", sign_in), ("refresh_url", refresh), ("step_up_url", step_up)];
+            document(refusal, site, words, links)
+        }
+    }
+}
+
+fn document(
+    refusal: &Refusal,
+    site: Option<&Site>,
+    words: &'static Words,
+    links: [(&str, Option<String>); 3],
+) -> Response {
+    let (title, detail) = say(refusal, site, words);
+    let mut problem = Problem::new(document_status(refusal), refusal.reason.code(), title, &detail)
+        .with("decision", refusal.decision.to_string());
+    for (name, link) in links {
+        if let Some(link) = link {
+            problem = problem.with(name, link);
+        }
+    }
+    if let Some(page) = &refusal.page {
+        problem = problem.with("page", &**page);
+    }
+    match refusal.kind {
+        RefusalKind::SignIn if refusal.reason == Reason::AccessExpired => problem.challenge(EXPIRED),
+        RefusalKind::SignIn => problem.challenge(SIGN_IN),
+        RefusalKind::StepUp { .. } => problem.challenge(STEP_UP),
+        RefusalKind::Throttle { retry_after } => problem.retry_after(retry_after),
+        RefusalKind::Deny | RefusalKind::Unavailable | RefusalKind::BadRequest => problem,
+    }
+    .into_response()
+}
+
+fn page(refusal: &Refusal, site: Option<&Site>, words: &'static Words, onward: Option<String>) -> Response {
+    let (title, detail) = say(refusal, site, words);
+    let mut notice = Notice::new(Frame::new(words, site), title, detail);
+    if let (Some(page), RefusalKind::StepUp { .. }) = (&refusal.page, refusal.kind) {
+        notice.texts.insert(0, fill(words.page_protected, &[("page", &page_title(page))]));
+    }
+    if let Some(href) = onward {
+        notice = notice.action(onward_label(refusal, words), href);
+    }
+    if refusal.reason == Reason::NeedsEnrolment {
+        notice = notice.action(words.sign_out, "/_gate/sign-out");
+    }
+    notice.decision = Some(Decision::new(refusal.decision, refusal.at));
+    let mut response = pages::html(page_status(refusal), &notice);
+    if let RefusalKind::Throttle { retry_after } = refusal.kind {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds_up(retry_after)));
+    }
+    if refusal.kind == RefusalKind::SignIn {
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(SIGN_IN));
+    }
+    response
+}
+
+fn onward_label(refusal: &Refusal, words: &'static Words) -> &'static str {
+    match refusal.kind {
+        RefusalKind::StepUp { .. } => words.verify_title,
+        RefusalKind::SignIn if refusal.reason != Reason::AccessExpired => words.sign_in,
+        RefusalKind::SignIn
+        | RefusalKind::Deny
+        | RefusalKind::Throttle { .. }
+        | RefusalKind::Unavailable
+        | RefusalKind::BadRequest => words.go_on,
+    }
+}
+
+/// A script can answer a 401 by stepping up; to a person's browser it would say nothing.
+fn document_status(refusal: &Refusal) -> StatusCode {
+    match refusal.kind {
+        RefusalKind::StepUp { .. } => StatusCode::UNAUTHORIZED,
+        _ => page_status(refusal),
+    }
+}
+
+fn page_status(refusal: &Refusal) -> StatusCode {
+    match refusal.kind {
+        RefusalKind::SignIn => StatusCode::UNAUTHORIZED,
+        RefusalKind::StepUp { .. } | RefusalKind::Deny => StatusCode::FORBIDDEN,
+        RefusalKind::Throttle { .. } => StatusCode::TOO_MANY_REQUESTS,
+        RefusalKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        RefusalKind::BadRequest if refusal.reason == Reason::UnknownHost => StatusCode::MISDIRECTED_REQUEST,
+        RefusalKind::BadRequest => StatusCode::BAD_REQUEST,
+    }
+}
+
+/// The heading and the sentence.
+fn say(refusal: &Refusal, site: Option<&Site>, words: &'static Words) -> (&'static str, String) {
+    let panel = site.map_or("Panelgate", |site| &site.title);
+    match refusal.kind {
+        RefusalKind::SignIn => say_sign_in(refusal, words),
+        RefusalKind::StepUp { readable: true } => {
+            (words.read_only_title, words.change_needs_verify.to_owned())
+        }
+        RefusalKind::StepUp { readable: false } => (words.blocked_title, words.open_needs_verify.to_owned()),
+        RefusalKind::Deny => say_deny(refusal.reason, words, panel),
+        RefusalKind::Throttle { retry_after } => {
+            let wait = pages::wait(words, retry_after);
+            let time = pages::clock(refusal.at.plus(retry_after));
+            (words.throttled_title, fill(words.throttled, &[("wait", &wait), ("time", &time)]))
+        }
+        RefusalKind::Unavailable => (words.unavailable_title, words.unavailable.to_owned()),
+        RefusalKind::BadRequest => (words.bad_request_title, bad_request(refusal.reason, words).to_owned()),
+    }
+}
+
+fn say_sign_in(refusal: &Refusal, words: &'static Words) -> (&'static str, String) {
+    match refusal.reason {
+        Reason::AccessExpired => (words.unsaved_title, words.unsaved_text.to_owned()),
+        Reason::ConflictingCredentials => (words.ended_title, words.conflicting.to_owned()),
+        Reason::AccountDisabled => (words.ended_title, words.account_disabled.to_owned()),
+        _ => (words.ended_title, words.ended_text.to_owned()),
+    }
+}
+
+fn say_deny(reason: Reason, words: &'static Words, panel: &str) -> (&'static str, String) {
+    let title = words.denied_title;
+    let (title, pattern) = match reason {
+        Reason::NeedsEnrolment => (words.not_enrolled_title, words.enrolment_required),
+        Reason::NoPage => (title, words.no_page),
+        Reason::ConditionUnmet => (title, words.condition_unmet),
+        Reason::AccountDisabled => (title, words.account_disabled),
+        Reason::ForeignOrigin => (title, words.foreign_origin),
+        Reason::ConflictingCredentials => (title, words.conflicting),
+        _ => (title, words.role_lacks),
+    };
+    (title, fill(pattern, &[("title", panel)]))
+}
+
+fn bad_request(reason: Reason, words: &'static Words) -> &'static str {
+    match reason {
+        Reason::UnknownHost => words.unknown_host,
+        Reason::AmbiguousTarget => words.ambiguous,
+        Reason::ConflictingCredentials => words.conflicting,
+        _ => words.bad_request,
+    }
+}

@@ -1,0 +1,99 @@
+//! Every word that a person reads, keyed by message. English first; the second language proves that nothing is
+//! written anywhere else.
+
+mod de;
+mod en;
+#[cfg(test)]
+mod tests;
+
+use http::{HeaderMap, header::ACCEPT_LANGUAGE};
+
+macro_rules! catalogue {
+    ($($key:ident)*) => {
+        /// One language. `{names}` in braces are filled in by [`fill`].
+        pub(crate) struct Words {
+            $(pub(crate) $key: &'static str,)*
+        }
+
+        #[cfg(test)]
+        impl Words {
+            fn entries(&self) -> Vec<(&'static str, &'static str)> {
+                vec![$((stringify!($key), self.$key),)*]
+            }
+        }
+    };
+}
+
+catalogue! {
+    lang dir
+    back_to decision
+    user_name password show hide caps_lock
+    sign_in no_match enter_user_name enter_password signed_in_as go_on
+    verify_title verify page_protected stays change_needs_verify open_needs_verify
+    code code_hint backup_code backup_hint use_backup use_app not_now start_over
+    code_wrong backup_wrong tries_left try_left code_used enter_code enter_backup
+    verified_until not_enrolled_title not_enrolled enrolment_required
+    locked seconds minutes hours
+    sign_out sign_out_text signed_out signed_out_text sign_in_again
+    renewing renewing_text not_renewed not_renewed_text
+    stale_form cross_site too_large bad_form busy
+    not_found not_found_text wrong_method wrong_method_text
+    ended_title ended_text unsaved_title unsaved_text
+    read_only_title blocked_title
+    denied_title role_lacks no_page condition_unmet account_disabled foreign_origin
+    throttled_title throttled
+    unavailable_title unavailable
+    bad_request_title bad_request ambiguous unknown_host conflicting
+    bar_read_only bar_verify bar_verified bar_close
+}
+
+/// The language that the reader prefers among those there are; English if none is.
+pub(crate) fn choose(headers: &HeaderMap) -> &'static Words {
+    let Some(wanted) = headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()) else {
+        return &en::WORDS;
+    };
+    let mut best = (0, &en::WORDS);
+    for item in wanted.split(',').take(16) {
+        let (tag, quality) = quality(item);
+        let primary = tag.split('-').next().unwrap_or_default();
+        if let Some(words) = by_tag(primary)
+            && quality > best.0
+        {
+            best = (quality, words);
+        }
+    }
+    best.1
+}
+
+/// English, for machines.
+pub(crate) fn english() -> &'static Words {
+    &en::WORDS
+}
+
+/// Puts values in the place of their `{names}`.
+pub(crate) fn fill(pattern: &str, values: &[(&str, &str)]) -> String {
+    let mut text = String::with_capacity(pattern.len() + 32);
+    let mut rest = pattern;
+    while let Some((before, after)) = rest.split_once('{') {
+        text.push_str(before);
+        let Some((name, tail)) = after.split_once('}') else { break };
+        text.push_str(values.iter().find(|(key, _)| *key == name).map_or("", |(_, value)| value));
+        rest = tail;
+    }
+    text.push_str(rest);
+    text
+}
+
+fn by_tag(primary: &str) -> Option<&'static Words> {
+    [&en::WORDS, &de::WORDS].into_iter().find(|words| words.lang.eq_ignore_ascii_case(primary))
+}
+
+/// `de-AT;q=0.8` → (`de-AT`, 800).
+fn quality(item: &str) -> (&str, u16) {
+    let (tag, parameters) = item.split_once(';').unwrap_or((item, ""));
+    let weight = parameters.trim().strip_prefix("q=").map_or(Some(1.0), |q| q.trim().parse::<f32>().ok());
+    let weight = weight.filter(|q| (0.0..=1.0).contains(q)).unwrap_or(0.0);
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is between 0 and 1000")]
+    let thousandths = (weight * 1000.0) as u16;
+    (tag.trim(), thousandths)
+}
