@@ -7,6 +7,7 @@
 mod assets;
 mod context;
 mod cookies;
+mod hasher;
 mod headers;
 mod pages;
 mod problem;
@@ -21,12 +22,15 @@ use axum::{
     routing::{any, get},
 };
 
+pub use self::hasher::Hasher;
 use crate::gate::Gate;
 
 /// What the portal stands on.
 pub struct Portal {
     /// Decides, remembers and writes.
     pub gate: Arc<Gate>,
+    /// Checks passwords.
+    pub hasher: Hasher,
 }
 
 /// The portal. Every request must carry an `Arc<Visit>` extension, except `/_gate/refused` for a host of no site.

@@ -1,0 +1,51 @@
+//! Password checks off the request path: as many at once as there are cores, a short queue before them, and a plain no
+//! beyond it (R28).
+
+use std::sync::Arc;
+
+use tokio::{sync::Semaphore, task::spawn_blocking};
+
+use crate::{rules::factor::password, secret::SecretText};
+
+/// How many may wait for each that runs: at cost 12, some seconds of patience.
+const QUEUE_PER_SLOT: usize = 16;
+
+/// Checks passwords.
+pub struct Hasher {
+    running: Arc<Semaphore>,
+    admitted: Arc<Semaphore>,
+    #[cfg(test)]
+    pub(crate) checks: std::sync::atomic::AtomicUsize,
+}
+
+/// Too many passwords are being checked already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Busy;
+
+impl Hasher {
+    /// Checks `slots` passwords at a time, at least one.
+    pub fn new(slots: usize) -> Self {
+        let slots = slots.max(1);
+        Self {
+            running: Arc::new(Semaphore::new(slots)),
+            admitted: Arc::new(Semaphore::new(slots.saturating_mul(QUEUE_PER_SLOT + 1))),
+            #[cfg(test)]
+            checks: std::sync::atomic::AtomicUsize::new(0),
+        }
+    }
+
+    /// Whether the password has this hash. Without a hash it does the same work and says no (R31).
+    pub(crate) async fn verify(&self, password: SecretText, hash: Option<String>) -> Result<bool, Busy> {
+        let _admitted = self.admitted.try_acquire().map_err(|_| Busy)?;
+        let running = Arc::clone(&self.running).acquire_owned().await.map_err(|_| Busy)?;
+        #[cfg(test)]
+        self.checks.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let work = spawn_blocking(move || {
+            let matches = password::verify(&password, hash.as_deref().unwrap_or(password::DUMMY_HASH));
+            // A client that went away has not stopped the work, so the slot stays taken until it is done.
+            drop(running);
+            matches && hash.is_some()
+        });
+        Ok(work.await.unwrap_or(false))
+    }
+}
