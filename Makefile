@@ -1,0 +1,18 @@
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint setup
+
+help: ## show this
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## build, and run the gate in front of a sample panel; prints addresses, users and codes
+	cargo run --locked --quiet -- demo
+
+test: setup lint ## everything: format, lints, unit, property, integration and real-proxy tests
+	cargo test --locked --all-targets
+
+lint: ## format and lints
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+
+setup: ## install what the tests need: the five proxies, cmake, a C compiler
+	scripts/setup-test.sh

