@@ -1,1 +1,114 @@
-//! TBD
+//! Composition: the only place that names concrete stores, chooses the clock, spawns tasks and binds listeners.
+
+mod compose;
+mod error;
+mod health;
+mod reload;
+mod tasks;
+mod translate;
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+pub use self::{error::StartError, health::Readiness, reload::Reloader};
+use crate::{
+    config::{Environment, Settings},
+    doors::sidecar::Sidecar,
+    gate::Gate,
+};
+
+/// How long requests in flight may take once the process was told to stop.
+const DRAIN: Duration = Duration::from_secs(20);
+
+/// A running gate with everything around it.
+pub struct Running {
+    /// The gate itself, with store and memory behind it.
+    pub gate: Arc<Gate>,
+    /// The sidecar, if it is on.
+    pub sidecar: Option<Sidecar>,
+    /// Where metrics and health listen, if they are on.
+    pub metrics: Option<SocketAddr>,
+    /// Brings a changed configuration into force.
+    pub reloader: Arc<Reloader>,
+    readiness: watch::Sender<Readiness>,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+/// Runs the daemon until SIGTERM or SIGINT; SIGHUP reloads.
+///
+/// # Errors
+/// When it cannot start; once it runs, nothing that happens is an error here.
+pub fn run(settings: Settings, environment: Environment) -> Result<(), StartError> {
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(StartError::Runtime)?;
+    runtime.block_on(async {
+        let running = start(settings, environment).await?;
+        running.announce();
+        running.until_stopped().await?;
+        running.stop().await;
+        Ok(())
+    })
+}
+
+/// Starts everything and returns when it serves.
+///
+/// # Errors
+/// With what could not be opened, read or bound; nothing keeps running then.
+pub async fn start(settings: Settings, environment: Environment) -> Result<Running, StartError> {
+    let stop = CancellationToken::new();
+    let tasks = TaskTracker::new();
+    // Whatever was started before something failed must not go on alone.
+    let guard = stop.clone().drop_guard();
+    let running = compose::compose(settings, environment, stop, tasks).await?;
+    let _ = guard.disarm();
+    running.readiness.send_modify(|readiness| readiness.ready = true);
+    Ok(running)
+}
+
+impl Running {
+    fn announce(&self) {
+        let sidecar = self.sidecar.as_ref().and_then(|sidecar| sidecar.address);
+        let socket = self.sidecar.as_ref().and_then(|sidecar| sidecar.socket.as_deref());
+        tracing::info!(?sidecar, ?socket, metrics = ?self.metrics, "panelgate serves");
+    }
+
+    /// Waits for SIGTERM or SIGINT, reloading on SIGHUP.
+    async fn until_stopped(&self) -> Result<(), StartError> {
+        let listen = |kind| signal(kind).map_err(StartError::Runtime);
+        let (mut hangup, mut terminate) = (listen(SignalKind::hangup())?, listen(SignalKind::terminate())?);
+        let mut interrupt = listen(SignalKind::interrupt())?;
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => return Ok(()),
+                _ = interrupt.recv() => return Ok(()),
+                // The result is in the log, in the metrics and at `/readyz`.
+                _ = hangup.recv() => drop(self.reloader.reload("SIGHUP").await),
+            }
+        }
+    }
+
+    /// Stops accepting, lets requests in flight finish, writes everything down and lets go of the store.
+    pub async fn stop(self) {
+        self.readiness.send_modify(|readiness| readiness.ready = false);
+        let sidecar = async {
+            if let Some(sidecar) = self.sidecar {
+                sidecar.stop(DRAIN).await;
+            }
+        };
+        sidecar.await;
+        self.stop.cancel();
+        self.tasks.close();
+        if tokio::time::timeout(DRAIN, self.tasks.wait()).await.is_err() {
+            tracing::warn!("background tasks did not finish in time");
+        }
+        if let Err(error) = self.gate.store().close().await {
+            tracing::error!(%error, "the store did not close cleanly");
+        }
+    }
+}

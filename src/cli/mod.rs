@@ -1,11 +1,63 @@
-//! The command line.
+//! The command line: a file per verb.
 
-pub mod check;
-pub mod key_material;
+mod serve;
 
-use std::process::ExitCode;
+use std::{path::PathBuf, process::ExitCode};
 
-/// Runs the verb that the command line names.
+use clap::{Args, CommandFactory, Parser, Subcommand};
+
+use crate::config::Environment;
+
+/// A gate in front of a web control panel: forward-auth sidecar and TLS edge with step-up policies.
+#[derive(Debug, Parser)]
+#[command(name = "panelgate", version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Run the gate.
+    Serve(ConfigArgs),
+    /// Print completions for a shell.
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Where the configuration is.
+#[derive(Args, Clone, Debug)]
+pub struct ConfigArgs {
+    /// The configuration file.
+    #[arg(long, short, default_value = "/etc/panelgate/config.yaml", env = "PANELGATE_CONFIG")]
+    pub config: PathBuf,
+}
+
+/// The answer is no, or problems were found.
+pub const NO: u8 = 1;
+/// It could not be done.
+pub const FAILED: u8 = 3;
+
+/// Runs the verb that the command line names. Exit codes: 0 ok, 1 no, 2 usage, 3 could not do it.
 pub fn run() -> ExitCode {
-    ExitCode::SUCCESS
+    // pingora installs ring as the process default unless somebody was first.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    match Cli::parse().verb {
+        Verb::Serve(args) => serve::run(&args),
+        Verb::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "panelgate", &mut std::io::stdout());
+            ExitCode::SUCCESS
+        }
+    }
+}
+
+/// The environment, read once.
+pub fn environment() -> Environment {
+    // A variable that is not text cannot be one of ours.
+    let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+        Some((name.into_string().ok()?, value.into_string().ok()?))
+    };
+    std::env::vars_os().filter_map(text).collect()
 }

@@ -78,3 +78,12 @@ impl Sidecar {
         }
     }
 }
+
+impl SidecarSettings {
+    /// Where it listens, for messages.
+    pub fn address_text(&self) -> String {
+        let socket = self.socket.as_ref().map(|path| path.display().to_string());
+        let address = self.listen.map(|address| address.to_string());
+        [address, socket].into_iter().flatten().collect::<Vec<_>>().join(" and ")
+    }
+}

@@ -1,0 +1,143 @@
+//! Putting the parts together, from the store up to the listeners.
+
+use std::{
+    fs, io,
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use axum::body::Body;
+use http::Request;
+use tokio::sync::{mpsc, watch};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tower::util::BoxCloneSyncService;
+
+use super::{Readiness, Reloader, Running, StartError, health, tasks, translate};
+use crate::{
+    clock::{Clock, SystemClock},
+    config::{Environment, Settings},
+    doors::{PortalService, sidecar::Sidecar},
+    entropy::{Entropy, SystemEntropy},
+    feeds,
+    gate::Gate,
+    live::{Live, Snapshot},
+    portal,
+    store::{RedbStore, Store},
+};
+
+/// Notes of the request path that may wait; more are dropped and made again by the next request.
+const NOTES: usize = 4_096;
+
+/// What every part is started with.
+struct Ground {
+    gate: Arc<Gate>,
+    portal: PortalService,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+/// Puts everything together and starts it.
+pub(super) async fn compose(
+    settings: Settings,
+    environment: Environment,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+) -> Result<Running, StartError> {
+    make_data_dir(&settings.data_dir)?;
+    let gate = compose_gate(&settings, &stop, &tasks).await?;
+    let ground = Ground { portal: portal_service(&gate), gate, stop, tasks };
+    let readiness = watch::Sender::new(Readiness::default());
+    let reloader = Arc::new(Reloader::new(&settings, environment, &ground.gate, readiness.clone()));
+    let metrics = start_health(&settings, &ground, &readiness).await?;
+    start_feeds(&settings, &ground, &reloader)?;
+    let sidecar = start_sidecar(&settings, &ground)?;
+    let Ground { gate, stop, tasks, .. } = ground;
+    Ok(Running { gate, sidecar, metrics, reloader, readiness, stop, tasks })
+}
+
+/// Where the embedded store is.
+pub(crate) fn store_file(data_dir: &Path) -> PathBuf {
+    data_dir.join("panelgate.redb")
+}
+
+/// Where the keys are.
+pub(crate) fn keys_dir(data_dir: &Path) -> PathBuf {
+    data_dir.join("keys")
+}
+
+fn make_data_dir(path: &Path) -> Result<(), StartError> {
+    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
+    made.map_err(|source| StartError::DataDir { path: path.to_owned(), source })
+}
+
+async fn compose_gate(
+    settings: &Settings,
+    stop: &CancellationToken,
+    tasks: &TaskTracker,
+) -> Result<Arc<Gate>, StartError> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
+    let file = store_file(&settings.data_dir);
+    let broken = |source| StartError::Store { path: file.clone(), source };
+    let store: Arc<dyn Store> = Arc::new(RedbStore::open(&file).map_err(broken)?);
+    let keys = feeds::keys::load_or_create(&keys_dir(&settings.data_dir), &*entropy, clock.wall());
+    let snapshot = Snapshot {
+        sites: translate::sites(settings).map_err(StartError::Other)?,
+        keys: keys.map_err(|error| StartError::Other(error.to_string()))?,
+        trusted: translate::trusted(settings),
+        ..Snapshot::default()
+    };
+    let live = Arc::new(Live::new(snapshot, settings.quotas));
+    let follow = tasks::follow(Arc::clone(&live), Arc::clone(&store), stop.clone()).await.map_err(broken)?;
+    let (notes, noted) = mpsc::channel(NOTES);
+    tasks.spawn(follow);
+    tasks.spawn(tasks::write_notes(Arc::clone(&store), noted, stop.clone()));
+    tasks.spawn(tasks::write_touches(Arc::clone(&live), Arc::clone(&store), stop.clone()));
+    tasks.spawn(tasks::purge(Arc::clone(&store), Arc::clone(&clock), stop.clone()));
+    Ok(Arc::new(Gate::new(live, store, clock, entropy, notes)))
+}
+
+fn portal_service(gate: &Arc<Gate>) -> PortalService {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let router =
+        portal::router(portal::Portal { gate: Arc::clone(gate), hasher: portal::Hasher::new(cores) });
+    BoxCloneSyncService::new(tower::service_fn(move |request: Request<Body>| {
+        let router = router.clone();
+        tower::ServiceExt::oneshot(router, request)
+    }))
+}
+
+async fn start_health(
+    settings: &Settings,
+    ground: &Ground,
+    readiness: &watch::Sender<Readiness>,
+) -> Result<Option<std::net::SocketAddr>, StartError> {
+    let Some(address) = settings.metrics else { return Ok(None) };
+    let listener = health::bind(address).await.map_err(listening("metrics.listen", &address))?;
+    let bound = listener.local_addr().map_err(listening("metrics.listen", &address))?;
+    let live = Arc::clone(ground.gate.live());
+    let serve =
+        health::serve(listener, live, readiness.subscribe(), ground.stop.clone(), ground.tasks.clone());
+    ground.tasks.spawn(serve);
+    Ok(Some(bound))
+}
+
+fn start_sidecar(settings: &Settings, ground: &Ground) -> Result<Option<Sidecar>, StartError> {
+    let Some(written) = &settings.sidecar else { return Ok(None) };
+    let translated = translate::sidecar(written).map_err(StartError::Other)?;
+    let address = translated.address_text();
+    let started = Sidecar::start(translated, Arc::clone(&ground.gate), ground.portal.clone());
+    Ok(Some(started.map_err(listening("sidecar", &address))?))
+}
+
+/// Follows what changes from outside: issuers' keys, and the files of the configuration.
+fn start_feeds(settings: &Settings, ground: &Ground, reloader: &Arc<Reloader>) -> Result<(), StartError> {
+    let _ = (settings, ground, reloader);
+    Ok(())
+}
+
+fn listening(key: &'static str, address: &impl ToString) -> impl FnOnce(io::Error) -> StartError {
+    let address = address.to_string();
+    move |source| StartError::Listen { key, address, source }
+}

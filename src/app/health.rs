@@ -1,0 +1,99 @@
+//! Metrics and health, on a listener of their own (R32).
+
+use std::{fmt::Write, net::SocketAddr, sync::Arc};
+
+use axum::{Router, extract::State, http::StatusCode, routing::get};
+use hyper_util::{rt::TokioIo, service::TowerToHyperService};
+use tokio::{net::TcpListener, sync::watch};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::live::Live;
+
+/// What `/readyz` says beside yes or no.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Readiness {
+    /// Set once everything runs, cleared when stopping.
+    pub ready: bool,
+    /// Why the newest configuration is not in force, if it is not.
+    pub reload_problem: Option<String>,
+    /// Reloads that failed since the start.
+    pub failed_reloads: u64,
+}
+
+#[derive(Clone)]
+struct Health {
+    live: Arc<Live>,
+    readiness: watch::Receiver<Readiness>,
+}
+
+/// Answers `/metrics`, `/healthz` and `/readyz` until told to stop.
+pub(super) async fn serve(
+    listener: TcpListener,
+    live: Arc<Live>,
+    readiness: watch::Receiver<Readiness>,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+) {
+    let router = Router::new()
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(metrics))
+        .with_state(Health { live, readiness });
+    loop {
+        let accepted = tokio::select! {
+            () = stop.cancelled() => return,
+            accepted = listener.accept() => accepted,
+        };
+        let Ok((stream, _)) = accepted else { continue };
+        let (router, stop) = (router.clone(), stop.clone());
+        tasks.spawn(async move {
+            let connection = hyper::server::conn::http1::Builder::new()
+                .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+            tokio::select! {
+                _ = connection => {}
+                () = stop.cancelled() => {}
+            }
+        });
+    }
+}
+
+/// Binds the listener.
+pub(super) async fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
+    TcpListener::bind(address).await
+}
+
+async fn ready(State(health): State<Health>) -> (StatusCode, String) {
+    let readiness = health.readiness.borrow().clone();
+    let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let generation = health.live.snapshot().generation;
+    let mut text =
+        format!("{}\ngeneration {generation}\n", if readiness.ready { "ready" } else { "not ready" });
+    if let Some(problem) = readiness.reload_problem {
+        let _ = write!(text, "the newest configuration is not in force:\n{problem}\n");
+    }
+    (status, text)
+}
+
+async fn metrics(State(health): State<Health>) -> ([(&'static str, &'static str); 1], String) {
+    let mut text = String::from("# HELP panelgate_decisions_total Decisions by reason.\n");
+    text.push_str("# TYPE panelgate_decisions_total counter\n");
+    for (reason, count) in health.live.tally.read() {
+        let _ = writeln!(text, "panelgate_decisions_total{{reason=\"{}\"}} {count}", reason.code());
+    }
+    let sessions = health.live.records.live_sessions();
+    let readiness = health.readiness.borrow().clone();
+    let gauges = [
+        ("panelgate_sessions", "Sessions in memory that have not ended.", sessions as u64),
+        (
+            "panelgate_generation",
+            "Generation of the configuration in force.",
+            health.live.snapshot().generation,
+        ),
+        ("panelgate_failed_reloads", "Reloads that failed since the start.", readiness.failed_reloads),
+        ("panelgate_ready", "Whether the gate serves.", u64::from(readiness.ready)),
+    ];
+    for (name, help, value) in gauges {
+        let _ = write!(text, "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}\n");
+    }
+    ([("content-type", "text/plain; version=0.0.4")], text)
+}

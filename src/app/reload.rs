@@ -1,0 +1,95 @@
+//! Bringing a changed configuration into force: whole or not at all, sessions untouched.
+
+use std::{path::PathBuf, sync::Arc};
+
+use tokio::sync::{Mutex, watch};
+
+use super::{Readiness, compose, translate};
+use crate::{
+    config::{self, Environment, Settings},
+    feeds,
+    gate::Gate,
+    rules::{site::Sites, token::KeySet},
+};
+
+/// Brings a changed configuration into force.
+pub struct Reloader {
+    file: PathBuf,
+    keys: PathBuf,
+    environment: Environment,
+    gate: Arc<Gate>,
+    readiness: watch::Sender<Readiness>,
+    /// One reload at a time.
+    turn: Mutex<()>,
+}
+
+/// What a reload brings.
+struct Fresh {
+    settings: Settings,
+    sites: Sites,
+    keys: KeySet,
+}
+
+impl Reloader {
+    pub(super) fn new(
+        settings: &Settings,
+        environment: Environment,
+        gate: &Arc<Gate>,
+        readiness: watch::Sender<Readiness>,
+    ) -> Self {
+        let (file, keys) = (settings.file.clone(), compose::keys_dir(&settings.data_dir));
+        Self { file, keys, environment, gate: Arc::clone(gate), readiness, turn: Mutex::new(()) }
+    }
+
+    /// Loads configuration, policies and keys again. A mistake anywhere keeps everything as it was and shows in the
+    /// log, in the metrics and at `/readyz`. Listeners, upstreams and the store stay as they were at the start.
+    ///
+    /// # Errors
+    /// With everything that is wrong.
+    pub async fn reload(&self, why: &str) -> Result<(), String> {
+        let _turn = self.turn.lock().await;
+        match self.read().await {
+            Ok(fresh) => {
+                self.swap(&fresh, why);
+                Ok(())
+            }
+            Err(problem) => {
+                tracing::error!(
+                    why,
+                    "the changed configuration is not in force, the old one stays:\n{problem}"
+                );
+                self.readiness.send_modify(|readiness| {
+                    readiness.reload_problem = Some(problem.clone());
+                    readiness.failed_reloads += 1;
+                });
+                Err(problem)
+            }
+        }
+    }
+
+    async fn read(&self) -> Result<Fresh, String> {
+        let (file, environment) = (self.file.clone(), self.environment.clone());
+        let loading = tokio::task::spawn_blocking(move || config::load(&file, &environment));
+        let loaded = loading.await.map_err(|fault| fault.to_string())?;
+        let settings = loaded.map_err(|problems| problems.to_string())?.settings;
+        let sites = translate::sites(&settings)?;
+        let now = self.gate.moment().wall;
+        let keys = feeds::keys::load_or_create(&self.keys, self.gate.entropy(), now);
+        Ok(Fresh { settings, sites, keys: keys.map_err(|error| error.to_string())? })
+    }
+
+    fn swap(&self, fresh: &Fresh, why: &str) {
+        let trusted = translate::trusted(&fresh.settings);
+        let live = self.gate.live();
+        live.swap(|snapshot| {
+            snapshot.sites = fresh.sites.clone();
+            snapshot.keys = fresh.keys.clone();
+            snapshot.trusted = trusted.clone();
+        });
+        live.assertions.clear();
+        live.counters.set_quotas(fresh.settings.quotas);
+        self.readiness.send_modify(|readiness| readiness.reload_problem = None);
+        let generation = live.snapshot().generation;
+        tracing::info!(target: "panelgate::audit", event = "reloaded", why, generation, "the configuration is in force");
+    }
+}

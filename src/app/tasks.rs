@@ -1,0 +1,121 @@
+//! The background tasks: what feeds `live`, and what writes down what the request path noticed.
+
+use std::{sync::Arc, time::Duration};
+
+use futures_util::StreamExt;
+use tokio::{sync::mpsc, time::MissedTickBehavior};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    clock::Clock,
+    gate::Note,
+    live::Live,
+    store::{Cursor, Store, StoreError},
+};
+
+/// Uses of sessions are written down this often; a crash forgets at most so much of "last active".
+const TOUCHES: Duration = Duration::from_secs(5);
+/// Sessions that nothing can name any more are removed this often, so many at a time.
+const PURGE: Duration = Duration::from_secs(60);
+const PURGE_BATCH: usize = 1_000;
+/// A failed change stream is opened again after this.
+const RETRY: Duration = Duration::from_millis(500);
+
+/// Loads everything and follows the change stream from there, for ever.
+pub(super) async fn follow(
+    live: Arc<Live>,
+    store: Arc<dyn Store>,
+    stop: CancellationToken,
+) -> Result<impl Future<Output = ()>, StoreError> {
+    let everything = store.everything().await?;
+    let mut cursor = everything.cursor;
+    live.records.load(everything);
+    let mut changes = store.changes(cursor).await?;
+    Ok(async move {
+        loop {
+            let change = tokio::select! {
+                () = stop.cancelled() => return,
+                change = changes.next() => change,
+            };
+            if let Some((at, change)) = change {
+                live.records.apply(at, change);
+                cursor = at;
+            } else {
+                changes = reopen(&*store, cursor, &stop).await;
+            }
+        }
+    })
+}
+
+async fn reopen(
+    store: &dyn Store,
+    cursor: Cursor,
+    stop: &CancellationToken,
+) -> futures_util::stream::BoxStream<'static, (Cursor, crate::store::Change)> {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return futures_util::stream::pending().boxed(),
+            () = tokio::time::sleep(RETRY) => {}
+        }
+        match store.changes(cursor).await {
+            Ok(changes) => return changes,
+            Err(error) => tracing::error!(%error, "the change stream cannot be followed"),
+        }
+    }
+}
+
+/// Writes notes of the request path down.
+pub(super) async fn write_notes(
+    store: Arc<dyn Store>,
+    mut notes: mpsc::Receiver<Note>,
+    stop: CancellationToken,
+) {
+    loop {
+        let note = tokio::select! {
+            () = stop.cancelled() => return,
+            note = notes.recv() => note,
+        };
+        let Some(Note::Seen { sid, generation, at }) = note else { return };
+        if let Err(error) = store.mark_seen(sid, generation, at).await {
+            tracing::warn!(%error, "a refresh generation was seen but could not be noted");
+        }
+    }
+}
+
+/// Writes uses of sessions down now and then; once more at the end.
+pub(super) async fn write_touches(live: Arc<Live>, store: Arc<dyn Store>, stop: CancellationToken) {
+    let mut ticks = tokio::time::interval(TOUCHES);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        let last = tokio::select! {
+            () = stop.cancelled() => true,
+            _ = ticks.tick() => false,
+        };
+        let uses = live.records.take_touched();
+        if !uses.is_empty()
+            && let Err(error) = store.touch(uses).await
+        {
+            tracing::warn!(%error, "uses of sessions could not be written down");
+        }
+        if last {
+            return;
+        }
+    }
+}
+
+/// Removes sessions that nothing can name any more.
+pub(super) async fn purge(store: Arc<dyn Store>, clock: Arc<dyn Clock>, stop: CancellationToken) {
+    let mut ticks = tokio::time::interval(PURGE);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = ticks.tick() => {}
+        }
+        while let Ok(written) = store.purge(clock.wall(), PURGE_BATCH).await {
+            if written.value < PURGE_BATCH {
+                break;
+            }
+        }
+    }
+}
