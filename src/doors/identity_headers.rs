@@ -109,6 +109,12 @@ pub fn without_gate_cookies(headers: &HeaderMap, names: &CredentialNames) -> Opt
     HeaderValue::from_bytes(&kept).ok().filter(|value| !value.is_empty())
 }
 
+/// The `Cookie` field for the panel, to be answered beside the identity headers: proxies copy it like those, so that
+/// none of them has to take cookies apart. Empty when nothing is left, as a field that is left out would survive.
+pub fn cookies_for_panel(headers: &HeaderMap, names: &CredentialNames) -> (HeaderName, HeaderValue) {
+    (COOKIE, without_gate_cookies(headers, names).unwrap_or(HeaderValue::from_static("")))
+}
+
 /// [`without_gate_cookies`], in place.
 pub fn strip_gate_cookies(headers: &mut HeaderMap, names: &CredentialNames) {
     match without_gate_cookies(headers, names) {

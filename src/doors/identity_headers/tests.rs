@@ -6,8 +6,8 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use proptest::prelude::*;
 
 use super::{
-    BadConnection, NAMES, check_connection, is_forbidden, is_hop_by_hop, stamps, strip, strip_gate_cookies,
-    strip_hop_by_hop,
+    BadConnection, NAMES, check_connection, cookies_for_panel, is_forbidden, is_hop_by_hop, stamps, strip,
+    strip_gate_cookies, strip_hop_by_hop,
 };
 use crate::{
     clock::Wall,
@@ -259,6 +259,15 @@ fn the_gates_cookies_never_reach_the_panel() {
     {
         assert_eq!(cookies(gone), None, "{gone:?}");
     }
+}
+
+#[test]
+fn the_panels_cookies_are_answered_even_when_there_are_none() {
+    let mut map = HeaderMap::new();
+    map.insert("cookie", HeaderValue::from_static("__Host-gate_access=t; a=1"));
+    assert_eq!(cookies_for_panel(&map, &names()).1, "a=1");
+    map.insert("cookie", HeaderValue::from_static("__Host-gate_access=t"));
+    assert_eq!(cookies_for_panel(&map, &names()).1, "");
 }
 
 proptest! {

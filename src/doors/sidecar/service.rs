@@ -69,7 +69,8 @@ impl Service {
         let judgement = self.gate.decide(&visit).await;
         if let Outcome::Allow(grant) = &judgement.outcome {
             let assertion = self.gate.assertion(&visit, grant);
-            let identity = identity_headers::all(grant, &assertion);
+            let mut identity = identity_headers::all(grant, &assertion);
+            identity.push(identity_headers::cookies_for_panel(&parts.headers, &visit.site.credentials));
             return dialect.render(Answer::Allow { identity });
         }
         match self.gate.refusal(&visit, &judgement) {
