@@ -1,5 +1,7 @@
 //! The command line: a file per verb.
 
+pub mod check;
+pub mod key_material;
 mod serve;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -20,6 +22,8 @@ struct Cli {
 enum Verb {
     /// Run the gate.
     Serve(ConfigArgs),
+    /// Check the configuration and its policies: every problem at once.
+    Check(check::CheckArgs),
     /// Print completions for a shell.
     Completions {
         /// Which shell.
@@ -46,6 +50,7 @@ pub fn run() -> ExitCode {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     match Cli::parse().verb {
         Verb::Serve(args) => serve::run(&args),
+        Verb::Check(args) => check::run(&args),
         Verb::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "panelgate", &mut std::io::stdout());
             ExitCode::SUCCESS
