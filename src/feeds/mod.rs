@@ -2,4 +2,5 @@
 //!
 //! A feed keeps the last good state, says what was wrong with a bad one, and publishes whole values.
 
+pub mod jwks;
 pub mod keys;
