@@ -173,7 +173,7 @@ impl Watcher {
         self.unknown = unknown;
         if let Some(set) = self.ask(at).await {
             live.swap(|snapshot| {
-                snapshot.issuers = snapshot.issuers.with_keys(&self.health.issuer, set.clone())
+                snapshot.issuers = snapshot.issuers.with_keys(&self.health.issuer, set.clone());
             });
         }
     }

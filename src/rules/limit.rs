@@ -56,7 +56,7 @@ impl fmt::Display for Quota {
         let seconds = self.per.as_secs();
         let (number, unit) = [(86_400, "d"), (3600, "h"), (60, "min"), (1, "s")]
             .into_iter()
-            .find(|(length, _)| seconds % length == 0)
+            .find(|(length, _)| seconds.is_multiple_of(*length))
             .map_or((seconds, "s"), |(length, unit)| (seconds / length, unit));
         if number == 1 {
             write!(f, "{}/{unit}", self.count)

@@ -183,7 +183,7 @@ async fn a_server_that_never_answers_costs_five_seconds() {
 
 #[tokio::test]
 async fn a_body_without_end_is_cut_at_64_kib() {
-    let endless = [b"HTTP/1.1 200 OK\r\n\r\n".as_slice(), &[b' '; 200_000]].concat();
+    let endless = [b"HTTP/1.1 200 OK\r\n\r\n".as_slice(), &vec![b' '; 200_000]].concat();
     let (source, _) = server(vec![endless]).await;
     let Source::Url(uri) = &source else { panic!("an address") };
     let error = Client::new().get(uri).await.unwrap_err().to_string();

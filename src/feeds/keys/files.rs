@@ -165,10 +165,7 @@ impl Folder {
 fn sound(entries: &[Entry]) -> bool {
     let word =
         |id: &str| (1..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-    let (current, older) = match entries {
-        [current, older @ ..] => (current, older),
-        [] => return false,
-    };
+    let [current, older @ ..] = entries else { return false };
     current.retires.is_none()
         && older.iter().all(|entry| entry.retires.is_some())
         && entries.iter().all(|entry| word(&entry.id))

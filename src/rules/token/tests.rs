@@ -91,6 +91,12 @@ fn with_member(object: &serde_json::Value, name: &str, raw: Option<&str>) -> Str
     format!("{{{}}}", members.collect::<Vec<_>>().join(","))
 }
 
+/// `text`, which is ASCII, with another character at this place.
+fn bent(text: &str, at: usize, new: &str) -> String {
+    let (before, after) = text.split_at(at);
+    format!("{before}{new}{}", after.get(1..).unwrap())
+}
+
 /// An issuer named `panel` with the Ed25519 key of seed 50 under the id `k`.
 fn issuer() -> Issuer {
     let jwk = json!({"kty": "OKP", "crv": "Ed25519", "x": encode(public(50)), "kid": "k", "use": "sig"});

@@ -317,9 +317,9 @@ fn mutated() -> impl Strategy<Value = String> {
         let at = at.index(token.len());
         let (before, after) = token.split_at(at);
         match how {
-            0 => format!("{before}{new}{}", &after[1..]),
+            0 => format!("{before}{new}{}", after.get(1..).unwrap()),
             1 => format!("{before}{new}{after}"),
-            _ => format!("{before}{}", &after[1..]),
+            _ => format!("{before}{}", after.get(1..).unwrap()),
         }
     })
 }
