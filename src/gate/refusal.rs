@@ -67,6 +67,10 @@ pub enum RefusalKind {
     Unavailable,
     /// The request cannot be judged.
     BadRequest,
+    /// It was allowed, and the panel cannot be reached.
+    BadGateway,
+    /// It was allowed, and the panel does not answer.
+    GatewayTimeout,
 }
 
 /// How long a sealed refusal is believed: the proxy brings it back at once.

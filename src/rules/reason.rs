@@ -53,11 +53,15 @@ pub enum Reason {
     RateLimited,
     /// The store cannot be asked.
     StoreUnavailable,
+    /// The edge cannot reach the panel.
+    UpstreamUnreachable,
+    /// The panel did not answer the edge in time.
+    UpstreamTimeout,
 }
 
 impl Reason {
     /// Every reason, for tables and metrics.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 26] = [
         Self::RoleAllows,
         Self::ElevatedAllows,
         Self::Anonymous,
@@ -82,6 +86,8 @@ impl Reason {
         Self::Malformed,
         Self::RateLimited,
         Self::StoreUnavailable,
+        Self::UpstreamUnreachable,
+        Self::UpstreamTimeout,
     ];
 
     /// The stable code.
@@ -111,6 +117,8 @@ impl Reason {
             Self::Malformed => "malformed",
             Self::RateLimited => "rate-limited",
             Self::StoreUnavailable => "store-unavailable",
+            Self::UpstreamUnreachable => "upstream-unreachable",
+            Self::UpstreamTimeout => "upstream-timeout",
         }
     }
 }

@@ -85,6 +85,8 @@ fn status_for(kind: RefusalKind) -> StatusCode {
         RefusalKind::Throttle { .. } => StatusCode::TOO_MANY_REQUESTS,
         RefusalKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         RefusalKind::BadRequest => StatusCode::BAD_REQUEST,
+        RefusalKind::BadGateway => StatusCode::BAD_GATEWAY,
+        RefusalKind::GatewayTimeout => StatusCode::GATEWAY_TIMEOUT,
     }
 }
 
@@ -96,7 +98,9 @@ pub(super) fn challenge_for(kind: RefusalKind) -> HeaderValue {
         | RefusalKind::Deny
         | RefusalKind::Throttle { .. }
         | RefusalKind::Unavailable
-        | RefusalKind::BadRequest => "Bearer",
+        | RefusalKind::BadRequest
+        | RefusalKind::BadGateway
+        | RefusalKind::GatewayTimeout => "Bearer",
     })
 }
 

@@ -48,7 +48,9 @@ fn document(refusal: &Refusal, onward: Option<String>, site: Option<&Site>) -> P
         RefusalKind::Deny
         | RefusalKind::Throttle { .. }
         | RefusalKind::Unavailable
-        | RefusalKind::BadRequest => Plan::Document { sign_in: None, refresh: None, step_up: None },
+        | RefusalKind::BadRequest
+        | RefusalKind::BadGateway
+        | RefusalKind::GatewayTimeout => Plan::Document { sign_in: None, refresh: None, step_up: None },
     }
 }
 
@@ -61,7 +63,9 @@ fn onward(refusal: &Refusal, site: &Site) -> Option<String> {
         RefusalKind::Deny
         | RefusalKind::Throttle { .. }
         | RefusalKind::Unavailable
-        | RefusalKind::BadRequest => {
+        | RefusalKind::BadRequest
+        | RefusalKind::BadGateway
+        | RefusalKind::GatewayTimeout => {
             return None;
         }
     };

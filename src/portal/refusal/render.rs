@@ -55,7 +55,11 @@ fn document(
         RefusalKind::SignIn => problem.challenge(SIGN_IN),
         RefusalKind::StepUp { .. } => problem.challenge(STEP_UP),
         RefusalKind::Throttle { retry_after } => problem.retry_after(retry_after),
-        RefusalKind::Deny | RefusalKind::Unavailable | RefusalKind::BadRequest => problem,
+        RefusalKind::Deny
+        | RefusalKind::Unavailable
+        | RefusalKind::BadRequest
+        | RefusalKind::BadGateway
+        | RefusalKind::GatewayTimeout => problem,
     }
     .into_response()
 }
@@ -91,7 +95,9 @@ fn onward_label(refusal: &Refusal, words: &'static Words) -> &'static str {
         | RefusalKind::Deny
         | RefusalKind::Throttle { .. }
         | RefusalKind::Unavailable
-        | RefusalKind::BadRequest => words.go_on,
+        | RefusalKind::BadRequest
+        | RefusalKind::BadGateway
+        | RefusalKind::GatewayTimeout => words.go_on,
     }
 }
 
@@ -111,6 +117,8 @@ fn page_status(refusal: &Refusal) -> StatusCode {
         RefusalKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         RefusalKind::BadRequest if refusal.reason == Reason::UnknownHost => StatusCode::MISDIRECTED_REQUEST,
         RefusalKind::BadRequest => StatusCode::BAD_REQUEST,
+        RefusalKind::BadGateway => StatusCode::BAD_GATEWAY,
+        RefusalKind::GatewayTimeout => StatusCode::GATEWAY_TIMEOUT,
     }
 }
 
@@ -131,6 +139,8 @@ fn say(refusal: &Refusal, site: Option<&Site>, words: &'static Words) -> (&'stat
         }
         RefusalKind::Unavailable => (words.unavailable_title, words.unavailable.to_owned()),
         RefusalKind::BadRequest => (words.bad_request_title, bad_request(refusal.reason, words).to_owned()),
+        RefusalKind::BadGateway => (words.panel_away_title, fill(words.panel_away, &[("title", panel)])),
+        RefusalKind::GatewayTimeout => (words.panel_slow_title, fill(words.panel_slow, &[("title", panel)])),
     }
 }
 

@@ -42,7 +42,7 @@ catalogue! {
     read_only_title blocked_title
     denied_title role_lacks no_page condition_unmet account_disabled foreign_origin
     throttled_title throttled
-    unavailable_title unavailable
+    unavailable_title unavailable panel_away_title panel_away panel_slow_title panel_slow
     bad_request_title bad_request ambiguous unknown_host conflicting
     bar_read_only bar_verify bar_verified bar_close
 }
