@@ -79,14 +79,15 @@ impl Counters {
             Class::SecondFactor => &limits.second_factor,
             Class::Refresh => &limits.refresh,
         };
-        limiter.charge(&network, at.mono)
+        limiter.charge(&network, at.mono).map(drop)
     }
 
-    /// Charges an account for one try of the second factor, whatever session or network it comes from (R14).
+    /// Charges an account for one try of the second factor, whatever session or network it comes from (R14), and says
+    /// how many more tries it has at once.
     ///
     /// # Errors
     /// With the time until it is worth trying again.
-    pub fn charge_account(&self, account: UserId, at: Moment) -> Result<(), Duration> {
+    pub fn charge_account(&self, account: UserId, at: Moment) -> Result<u32, Duration> {
         self.limits.load().account.charge(&account, at.mono)
     }
 

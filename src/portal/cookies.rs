@@ -34,7 +34,7 @@ impl SetCookie {
 
     /// Counts the renewals that a browser was sent through in a row.
     pub(crate) fn tries(names: &Cookies, count: u32) -> Self {
-        let lives = if count == 0 { Duration::ZERO } else { Duration::from_secs(10) };
+        let lives = if count == 0 { Duration::ZERO } else { Duration::from_secs(5) };
         build(&tries_name(names), &count.to_string(), REFRESH_PATH, None, SameSite::Lax, lives)
     }
 

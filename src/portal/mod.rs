@@ -5,22 +5,31 @@
 //! request passes [`csrf`].
 
 mod assets;
+mod body;
 mod context;
 mod cookies;
+mod csrf;
+mod device;
+mod fault;
 mod hasher;
 mod headers;
+mod issue;
+mod openapi;
 mod pages;
 mod problem;
 mod redirect;
+mod refresh;
 mod refusal;
+mod routes;
+mod second_factor;
+mod sessions;
+mod sign_in;
+mod sign_out;
 mod words;
 
 use std::sync::Arc;
 
-use axum::{
-    Router, middleware,
-    routing::{any, get},
-};
+use axum::{Router, middleware};
 
 pub use self::hasher::Hasher;
 use crate::gate::Gate;
@@ -35,10 +44,12 @@ pub struct Portal {
 
 /// The portal. Every request must carry an `Arc<Visit>` extension, except `/_gate/refused` for a host of no site.
 pub fn router(portal: Portal) -> Router {
-    Router::new()
-        .route("/_gate/refused", any(refusal::refused))
-        .route("/_gate/client.js", get(assets::script))
-        .route("/_gate/style.css", get(assets::style_sheet))
+    let guarded = routes::guarded().into_iter().fold(Router::new(), |router, route| {
+        router.route(route.path, route.handler.layer(middleware::from_fn(csrf::guard)))
+    });
+    let refused = routes::refused();
+    guarded
+        .route(refused.path, refused.handler)
         .fallback(refusal::unknown)
         .method_not_allowed_fallback(refusal::wrong_method)
         .layer(middleware::from_fn(headers::apply))

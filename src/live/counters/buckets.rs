@@ -14,7 +14,7 @@ use dashmap::DashMap;
 use governor::{
     RateLimiter,
     clock::Clock,
-    middleware::NoOpMiddleware,
+    middleware::StateInformationMiddleware,
     nanos::Nanos,
     state::{
         InMemoryState, NotKeyed, StateStore,
@@ -63,7 +63,7 @@ impl Key for UserId {
 /// The buckets of one class.
 pub(super) struct Limiter<K: Key> {
     quota: Quota,
-    governor: RateLimiter<K, Buckets<K>, Mono, NoOpMiddleware<Nanos>>,
+    governor: RateLimiter<K, Buckets<K>, Mono, StateInformationMiddleware>,
     clock: Mono,
     full: Arc<AtomicBool>,
     swept: AtomicU64,
@@ -84,10 +84,14 @@ impl<K: Key> Limiter<K> {
         if self.quota == quota { Arc::clone(self) } else { Arc::new(Self::new(quota, capacity)) }
     }
 
-    pub(super) fn charge(&self, key: &K, mono: Duration) -> Result<(), Duration> {
+    /// How many more may come at once, or how long to wait.
+    pub(super) fn charge(&self, key: &K, mono: Duration) -> Result<u32, Duration> {
         let now = self.clock.advance(mono);
         self.sweep(now);
-        self.governor.check_key(key).map_err(|not_until| not_until.wait_time_from(self.clock.now()))
+        let charged = self.governor.check_key(key);
+        charged
+            .map(|left| left.remaining_burst_capacity())
+            .map_err(|not_until| not_until.wait_time_from(self.clock.now()))
     }
 
     /// How many keys have buckets of their own.

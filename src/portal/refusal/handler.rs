@@ -10,7 +10,7 @@ use http::{HeaderMap, StatusCode};
 
 use super::render;
 use crate::{
-    gate::{Refusal, Visit},
+    gate::{Refusal, RefusalAudience, RefusalKind, Visit},
     portal::{
         Portal,
         context::Cx,
@@ -18,7 +18,7 @@ use crate::{
         problem::Problem,
         words,
     },
-    rules::facts::Audience,
+    rules::{facts::Audience, reason::Reason},
 };
 
 /// Where a sealed refusal comes back through a proxy that carries nothing but a status.
@@ -36,6 +36,29 @@ pub(crate) async fn refused(State(portal): State<Arc<Portal>>, request: Request)
     }
     let notice = Notice::new(Frame::new(words, site), words.not_found, words.not_found_text);
     pages::html(StatusCode::FORBIDDEN, &notice)
+}
+
+/// For a page of ours that needs a session: what a door would say about a page of the panel.
+pub(crate) fn signed_out(cx: &Cx, reason: Reason) -> Response {
+    render(&refusal_here(cx, reason, cx.visit.facts.audience.into()), Some(cx.site()), cx.words)
+}
+
+/// The same for a call.
+pub(crate) fn signed_out_document(cx: &Cx, reason: Reason) -> Response {
+    render(&refusal_here(cx, reason, RefusalAudience::Background), Some(cx.site()), cx.words)
+}
+
+fn refusal_here(cx: &Cx, reason: Reason, audience: RefusalAudience) -> Refusal {
+    Refusal {
+        kind: if reason == Reason::StoreUnavailable { RefusalKind::Unavailable } else { RefusalKind::SignIn },
+        reason,
+        page: None,
+        url: cx.visit.facts.url(),
+        method: cx.visit.facts.method.to_string(),
+        audience,
+        decision: cx.gate().decision(),
+        at: cx.now(),
+    }
 }
 
 /// Everything that is not there.

@@ -7,6 +7,6 @@ mod render;
 mod tests;
 
 pub(crate) use self::{
-    handler::{refused, unknown, wrong_method},
+    handler::{refused, signed_out, signed_out_document, unknown, wrong_method},
     render::render,
 };

@@ -41,7 +41,7 @@ pub(super) const WORDS: Words = Words {
     enter_backup: "Geben Sie einen Ihrer Ersatzcodes ein.",
     verified_until: "Bestätigt bis {time}.",
     not_enrolled_title: "Sie brauchen eine Authenticator-App",
-    not_enrolled: "Hier ist ein zweiter Nachweis nötig, und Ihr Konto hat noch keinen. Bitten Sie den Betreiber von {title}, für {name} eine Authenticator-App einzurichten.",
+    not_enrolled: "Hier ist ein zweiter Nachweis nötig, und Ihr Konto hat noch keinen. Bitten Sie den Betreiber von {title}, eine Authenticator-App für Sie einzurichten.",
     enrolment_required: "Ihre Rolle braucht eine Authenticator-App, und Ihr Konto hat noch keine. Bis dahin können Sie sich nur abmelden. Bitten Sie den Betreiber von {title}, sie einzurichten.",
     locked: "Zu viele Versuche. Versuchen Sie es in {wait} wieder, um {time} UTC.",
     seconds: "{n} s",

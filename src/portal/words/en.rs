@@ -41,7 +41,7 @@ pub(super) const WORDS: Words = Words {
     enter_backup: "Enter one of your backup codes.",
     verified_until: "You are verified until {time}.",
     not_enrolled_title: "You need an authenticator app",
-    not_enrolled: "This needs a second proof that it’s you, and your account has none yet. Ask the person who runs {title} to set up an authenticator app for {name}.",
+    not_enrolled: "This needs a second proof that it’s you, and your account has none yet. Ask the person who runs {title} to set one up for you.",
     enrolment_required: "Your role needs an authenticator app, and your account has none yet. Until it has one, you can only sign out. Ask the person who runs {title} to set it up.",
     locked: "Too many tries. Try again in {wait}, at {time} UTC.",
     seconds: "{n} s",

@@ -65,11 +65,6 @@ pub(crate) fn choose(headers: &HeaderMap) -> &'static Words {
     best.1
 }
 
-/// English, for machines.
-pub(crate) fn english() -> &'static Words {
-    &en::WORDS
-}
-
 /// Puts values in the place of their `{names}`.
 pub(crate) fn fill(pattern: &str, values: &[(&str, &str)]) -> String {
     let mut text = String::with_capacity(pattern.len() + 32);

@@ -1,0 +1,151 @@
+//! What keeps a request from being done, other than its content being refused.
+
+use std::time::Duration;
+
+use axum::response::Response;
+use http::{HeaderValue, StatusCode, header};
+
+use super::{
+    pages::{self, Frame, Notice},
+    problem::{Problem, seconds_up},
+    words::{Words, fill},
+};
+use crate::{clock::Wall, rules::reason::Reason, store::StoreError};
+
+/// Why nothing was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// It did not come from our own page.
+    CrossSite,
+    /// The form's token is not for this session, or too old.
+    StaleForm,
+    /// More than a body may have.
+    TooLarge,
+    /// Not of the type that this address takes.
+    WrongType,
+    /// Not the fields that this address takes; says which it takes.
+    BadBody(&'static str),
+    /// Nothing with this name is there for this session.
+    NotFound,
+    /// Too many tries.
+    Throttled(Duration),
+    /// Too many passwords are being checked.
+    Busy,
+    /// A fault on our side.
+    Unavailable,
+    /// Nobody is signed in.
+    SignedOut(Reason),
+}
+
+impl Fault {
+    /// As a page.
+    pub(crate) fn page(self, frame: Frame, now: Wall) -> Response {
+        let text = self.text(frame.words, now);
+        let title = self.title(frame.words);
+        let home = frame.home.clone();
+        let words = frame.words;
+        let mut response =
+            pages::html(self.status(), &Notice::new(frame, title, text).action(words.go_on, home));
+        if let Some(wait) = self.wait() {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds_up(wait)));
+        }
+        response
+    }
+
+    /// As a problem document.
+    pub(crate) fn document(self, words: &Words, now: Wall) -> Problem {
+        let detail = match self {
+            Self::BadBody(wanted) => wanted.to_owned(),
+            Self::WrongType => "send a JSON object as application/json".to_owned(),
+            _ => self.text(words, now),
+        };
+        let problem = Problem::new(self.status(), self.code(), self.title(words), &detail);
+        match (self, self.wait()) {
+            (_, Some(wait)) => problem.retry_after(wait),
+            (Self::SignedOut(_), None) => problem.challenge("Bearer"),
+            _ => problem,
+        }
+    }
+
+    /// The sentence for people.
+    pub(crate) fn text(self, words: &Words, now: Wall) -> String {
+        match self {
+            Self::CrossSite => words.cross_site.to_owned(),
+            Self::StaleForm => words.stale_form.to_owned(),
+            Self::TooLarge => words.too_large.to_owned(),
+            Self::WrongType | Self::BadBody(_) => words.bad_form.to_owned(),
+            Self::NotFound => words.not_found_text.to_owned(),
+            Self::Busy => words.busy.to_owned(),
+            Self::Unavailable => words.unavailable.to_owned(),
+            Self::SignedOut(_) => words.ended_text.to_owned(),
+            Self::Throttled(wait) => {
+                let time = pages::clock(now.plus(wait));
+                fill(words.locked, &[("wait", &pages::wait(words, wait)), ("time", &time)])
+            }
+        }
+    }
+
+    /// The status for both.
+    pub(crate) fn status(self) -> StatusCode {
+        match self {
+            Self::CrossSite | Self::StaleForm => StatusCode::FORBIDDEN,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::WrongType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::BadBody(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::Throttled(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::Busy | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::SignedOut(_) => StatusCode::UNAUTHORIZED,
+        }
+    }
+
+    /// When it is worth trying again.
+    pub(crate) fn wait(self) -> Option<Duration> {
+        match self {
+            Self::Throttled(wait) => Some(wait),
+            Self::Busy => Some(Duration::from_secs(3)),
+            Self::Unavailable => Some(Duration::from_secs(30)),
+            _ => None,
+        }
+    }
+
+    fn code(self) -> &'static str {
+        match self {
+            Self::CrossSite => "cross-site",
+            Self::StaleForm => "stale-form",
+            Self::TooLarge => "too-large",
+            Self::WrongType => "wrong-type",
+            Self::BadBody(_) => "bad-body",
+            Self::NotFound => "not-found",
+            Self::Throttled(_) => Reason::RateLimited.code(),
+            Self::Busy => "busy",
+            Self::Unavailable => Reason::StoreUnavailable.code(),
+            Self::SignedOut(reason) => reason.code(),
+        }
+    }
+
+    fn title(self, words: &Words) -> &'static str {
+        match self {
+            Self::CrossSite | Self::StaleForm | Self::TooLarge | Self::WrongType | Self::BadBody(_) => {
+                words.unsaved_title
+            }
+            Self::NotFound => words.not_found,
+            Self::Throttled(_) | Self::Busy => words.throttled_title,
+            Self::Unavailable => words.unavailable_title,
+            Self::SignedOut(_) => words.ended_title,
+        }
+    }
+}
+
+impl From<StoreError> for Fault {
+    fn from(error: StoreError) -> Self {
+        tracing::error!(%error, "the store did not answer");
+        Self::Unavailable
+    }
+}
+
+impl From<super::hasher::Busy> for Fault {
+    fn from(_: super::hasher::Busy) -> Self {
+        Self::Busy
+    }
+}

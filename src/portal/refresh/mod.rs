@@ -1,0 +1,9 @@
+//! Renewing a session: the one place where tokens rotate (R13).
+
+mod flow;
+mod handler;
+mod rotate;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use self::handler::{post, show};

@@ -1,0 +1,118 @@
+//! Takes a proof: charges for it, checks it, and uses it up.
+
+use std::time::Duration;
+
+use tokio::task::spawn_blocking;
+
+use super::flow::{self, Checked, Proof};
+use crate::{
+    live::Class,
+    portal::{context::Cx, fault::Fault, problem::seconds_up, words::fill},
+    rules::{
+        address::NetworkKey,
+        factor::{backup, totp},
+        identity::User,
+        session::Factor,
+    },
+    secret::SecretText,
+    store::StoreError,
+};
+
+/// Why a proof does not count.
+pub(super) enum Unproved {
+    /// It does not match; the tries left when they are few.
+    Wrong {
+        /// Whether it was a backup code.
+        backup: bool,
+        /// When they are few.
+        left: Option<u32>,
+    },
+    /// It is right and has been used.
+    Used(Duration),
+    /// The account has no second factor.
+    NotEnrolled,
+    /// Nothing was checked.
+    Fault(Fault),
+}
+
+impl Unproved {
+    /// What people are told.
+    pub(super) fn text(&self, cx: &Cx) -> String {
+        let words = cx.words;
+        match self {
+            Self::Wrong { backup, left } => {
+                let what = if *backup { words.backup_wrong } else { words.code_wrong };
+                match left {
+                    None => what.to_owned(),
+                    Some(1) => format!("{what} {}", words.try_left),
+                    Some(n) => format!("{what} {}", fill(words.tries_left, &[("n", &n.to_string())])),
+                }
+            }
+            Self::Used(wait) => fill(words.code_used, &[("seconds", &seconds_up(*wait).to_string())]),
+            Self::NotEnrolled => words.not_enrolled_title.to_owned(),
+            Self::Fault(fault) => fault.text(words, cx.now()),
+        }
+    }
+}
+
+impl From<StoreError> for Unproved {
+    fn from(error: StoreError) -> Self {
+        Self::Fault(error.into())
+    }
+}
+
+/// Takes the proof. Both the network and the account are charged before anything is looked at, so that failures count
+/// per account, over any number of sessions (R14, R16).
+pub(super) async fn prove(cx: &Cx, user: &User, proof: Proof) -> Result<Factor, Unproved> {
+    if user.totp.is_none() {
+        return Err(Unproved::NotEnrolled);
+    }
+    let left = charge(cx, user).map_err(|wait| Unproved::Fault(Fault::Throttled(wait)))?;
+    let proved = match proof {
+        Proof::Code(code) => code_of_app(cx, user, &code, left).await,
+        Proof::Backup(code) => backup_code(cx, user, code, left).await,
+    };
+    let (client, name) = (cx.visit.facts.client.ip, &user.name);
+    match &proved {
+        Ok(factor) => {
+            tracing::info!(target: "panelgate::audit", event = "factor-proved", %client, user = %name, ?factor)
+        }
+        Err(_) => tracing::info!(target: "panelgate::audit", event = "factor-failed", %client, user = %name),
+    }
+    proved
+}
+
+fn charge(cx: &Cx, user: &User) -> Result<u32, Duration> {
+    let counters = &cx.gate().live().counters;
+    counters.charge(NetworkKey::of(cx.visit.facts.client.ip), Class::SecondFactor, cx.visit.moment)?;
+    counters.charge_account(user.id, cx.visit.moment)
+}
+
+async fn code_of_app(cx: &Cx, user: &User, code: &SecretText, left: u32) -> Result<Factor, Unproved> {
+    let app = user.totp.as_ref().ok_or(Unproved::NotEnrolled)?;
+    let Some(secret) = totp::open(cx.keys().master(), &user.id, &app.sealed_secret) else {
+        tracing::error!(user = %user.name, "the authenticator secret does not open with this master key; restore the key, or remove the factor with `2fa disable`");
+        return Err(Unproved::Fault(Fault::Unavailable));
+    };
+    let used = || Unproved::Used(flow::next_code_in(cx.now()));
+    match flow::check(secret.expose(), code.expose(), cx.now(), app.last_step) {
+        Checked::Wrong => Err(Unproved::Wrong { backup: false, left: flow::few(left) }),
+        Checked::Used => Err(used()),
+        Checked::Step(step) => {
+            let written = cx.gate().store().consume_totp(user.id, step).await?;
+            if cx.gate().settled(written).await { Ok(Factor::Totp) } else { Err(used()) }
+        }
+    }
+}
+
+async fn backup_code(cx: &Cx, user: &User, code: SecretText, left: u32) -> Result<Factor, Unproved> {
+    let wrong = || Unproved::Wrong { backup: true, left: flow::few(left) };
+    if !backup::plausible(code.expose()) {
+        return Err(wrong());
+    }
+    let id = user.id;
+    let hash = spawn_blocking(move || backup::hash(&id, code.expose())).await;
+    let hash = hash.map_err(|_| Unproved::Fault(Fault::Unavailable))?;
+    let written = cx.gate().store().consume_backup_code(id, hash).await?;
+    cx.gate().settled(written).await.map(|_| Factor::BackupCode).ok_or_else(wrong)
+}
