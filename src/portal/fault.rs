@@ -57,7 +57,14 @@ impl Fault {
         let detail = match self {
             Self::BadBody(wanted) => wanted.to_owned(),
             Self::WrongType => "send a JSON object as application/json".to_owned(),
-            _ => self.text(words, now),
+            Self::CrossSite
+            | Self::StaleForm
+            | Self::TooLarge
+            | Self::NotFound
+            | Self::Throttled(_)
+            | Self::Busy
+            | Self::Unavailable
+            | Self::SignedOut(_) => self.text(words, now),
         };
         let problem = Problem::new(self.status(), self.code(), self.title(words), &detail);
         match (self, self.wait()) {
@@ -105,7 +112,13 @@ impl Fault {
             Self::Throttled(wait) => Some(wait),
             Self::Busy => Some(Duration::from_secs(3)),
             Self::Unavailable => Some(Duration::from_secs(30)),
-            _ => None,
+            Self::CrossSite
+            | Self::StaleForm
+            | Self::TooLarge
+            | Self::WrongType
+            | Self::BadBody(_)
+            | Self::NotFound
+            | Self::SignedOut(_) => None,
         }
     }
 

@@ -107,7 +107,11 @@ pub(crate) fn access(cx: &Cx, session: &Session, generation: u64) -> Issued {
 /// When to renew: 5 minutes before the end, or after two thirds of a life shorter than 15 minutes.
 pub(crate) fn renew_in(now: Wall, claims: &AccessClaims) -> Duration {
     let life = claims.exp.since(claims.iat);
-    let after = if life < Duration::from_secs(900) { life * 2 / 3 } else { life - Duration::from_secs(300) };
+    let after = if life < Duration::from_secs(900) {
+        life * 2 / 3
+    } else {
+        life.saturating_sub(Duration::from_secs(300))
+    };
     claims.iat.plus(after).since(now)
 }
 

@@ -103,10 +103,10 @@ fn onward_label(refusal: &Refusal, words: &'static Words) -> &'static str {
 
 /// A script can answer a 401 by stepping up; to a person's browser it would say nothing.
 fn document_status(refusal: &Refusal) -> StatusCode {
-    match refusal.kind {
-        RefusalKind::StepUp { .. } => StatusCode::UNAUTHORIZED,
-        _ => page_status(refusal),
+    if matches!(refusal.kind, RefusalKind::StepUp { .. }) {
+        return StatusCode::UNAUTHORIZED;
     }
+    page_status(refusal)
 }
 
 fn page_status(refusal: &Refusal) -> StatusCode {
@@ -145,33 +145,37 @@ fn say(refusal: &Refusal, site: Option<&Site>, words: &'static Words) -> (&'stat
 }
 
 fn say_sign_in(refusal: &Refusal, words: &'static Words) -> (&'static str, String) {
-    match refusal.reason {
-        Reason::AccessExpired => (words.unsaved_title, words.unsaved_text.to_owned()),
-        Reason::ConflictingCredentials => (words.ended_title, words.conflicting.to_owned()),
-        Reason::AccountDisabled => (words.ended_title, words.account_disabled.to_owned()),
-        _ => (words.ended_title, words.ended_text.to_owned()),
-    }
+    let table = [
+        (Reason::AccessExpired, (words.unsaved_title, words.unsaved_text)),
+        (Reason::ConflictingCredentials, (words.ended_title, words.conflicting)),
+        (Reason::AccountDisabled, (words.ended_title, words.account_disabled)),
+    ];
+    let (title, text) = look_up(&table, refusal.reason).unwrap_or((words.ended_title, words.ended_text));
+    (title, text.to_owned())
 }
 
 fn say_deny(reason: Reason, words: &'static Words, panel: &str) -> (&'static str, String) {
-    let title = words.denied_title;
-    let (title, pattern) = match reason {
-        Reason::NeedsEnrolment => (words.not_enrolled_title, words.enrolment_required),
-        Reason::NoPage => (title, words.no_page),
-        Reason::ConditionUnmet => (title, words.condition_unmet),
-        Reason::AccountDisabled => (title, words.account_disabled),
-        Reason::ForeignOrigin => (title, words.foreign_origin),
-        Reason::ConflictingCredentials => (title, words.conflicting),
-        _ => (title, words.role_lacks),
-    };
+    let table = [
+        (Reason::NeedsEnrolment, (words.not_enrolled_title, words.enrolment_required)),
+        (Reason::NoPage, (words.denied_title, words.no_page)),
+        (Reason::ConditionUnmet, (words.denied_title, words.condition_unmet)),
+        (Reason::AccountDisabled, (words.denied_title, words.account_disabled)),
+        (Reason::ForeignOrigin, (words.denied_title, words.foreign_origin)),
+        (Reason::ConflictingCredentials, (words.denied_title, words.conflicting)),
+    ];
+    let (title, pattern) = look_up(&table, reason).unwrap_or((words.denied_title, words.role_lacks));
     (title, fill(pattern, &[("title", panel)]))
 }
 
 fn bad_request(reason: Reason, words: &'static Words) -> &'static str {
-    match reason {
-        Reason::UnknownHost => words.unknown_host,
-        Reason::AmbiguousTarget => words.ambiguous,
-        Reason::ConflictingCredentials => words.conflicting,
-        _ => words.bad_request,
-    }
+    let table = [
+        (Reason::UnknownHost, words.unknown_host),
+        (Reason::AmbiguousTarget, words.ambiguous),
+        (Reason::ConflictingCredentials, words.conflicting),
+    ];
+    look_up(&table, reason).unwrap_or(words.bad_request)
+}
+
+fn look_up<T: Copy>(table: &[(Reason, T)], reason: Reason) -> Option<T> {
+    table.iter().find(|(key, _)| *key == reason).map(|(_, text)| *text)
 }

@@ -93,7 +93,7 @@ fn refuse(cx: &Cx, why: &Unproved) -> Response {
     match why {
         Unproved::Used(wait) => problem.retry_after(*wait),
         Unproved::Wrong { left: Some(left), .. } => problem.with("tries_left", *left),
-        _ => problem,
+        Unproved::Wrong { left: None, .. } | Unproved::NotEnrolled | Unproved::Fault(_) => problem,
     }
     .into_response()
 }

@@ -72,13 +72,8 @@ pub(super) async fn prove(cx: &Cx, user: &User, proof: Proof) -> Result<Factor, 
         Proof::Code(code) => code_of_app(cx, user, &code, left).await,
         Proof::Backup(code) => backup_code(cx, user, code, left).await,
     };
-    let (client, name) = (cx.visit.facts.client.ip, &user.name);
-    match &proved {
-        Ok(factor) => {
-            tracing::info!(target: "panelgate::audit", event = "factor-proved", %client, user = %name, ?factor)
-        }
-        Err(_) => tracing::info!(target: "panelgate::audit", event = "factor-failed", %client, user = %name),
-    }
+    let (client, name, factor) = (cx.visit.facts.client.ip, &user.name, proved.as_ref().ok());
+    tracing::info!(target: "panelgate::audit", event = "second-factor", %client, user = %name, proved = ?factor);
     proved
 }
 
