@@ -1,6 +1,8 @@
 //! Where requests arrive. Doors translate between protocols and the gate; they decide nothing.
 
+mod accept;
 pub mod dialect;
+pub mod edge;
 pub mod identity_headers;
 pub mod sidecar;
 

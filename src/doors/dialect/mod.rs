@@ -4,6 +4,7 @@
 //! needs and does not find is an error that names the field and the mend, never a guess and never a fallback.
 
 mod answer;
+pub(super) mod edge;
 mod envoy;
 mod forward;
 mod nginx;

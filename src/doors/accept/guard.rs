@@ -1,0 +1,307 @@
+//! Stands between TLS and the HTTP engine: times and checks request heads in the byte stream (R22, R25).
+
+use std::{
+    fmt,
+    future::Future,
+    io,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use bytes::{Buf, Bytes};
+use pingora_core::protocols::{
+    ALPN, GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, Shutdown, SocketDigest, Ssl, TimingDigest,
+    UniqueID, UniqueIDType, raw_connect::ProxyDigest,
+};
+use pingora_http::ResponseHeader;
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufWriter, ReadBuf},
+    time::{Sleep, sleep, timeout},
+};
+
+use super::{
+    conn::Conn,
+    head::{self, BadHead, Scan},
+};
+
+/// The client preface of HTTP/2 (RFC 9113, section 3.4) has this many bytes.
+const PREFACE: usize = 24;
+/// How long a connection is listened to after the last answer, so that the answer is not lost in a reset.
+const LINGER: Duration = Duration::from_secs(1);
+/// How many bytes are thrown away meanwhile.
+const LINGER_BYTES: usize = 1024 * 1024;
+
+/// How long a client may take.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Deadlines {
+    /// For a whole request head.
+    pub(super) head: Duration,
+    /// For the preface of HTTP/2.
+    pub(super) preface: Duration,
+}
+
+/// The stream that the HTTP engine is given.
+pub(super) struct Guard<S> {
+    io: BufWriter<S>,
+    conn: Arc<Conn>,
+    http2: bool,
+    phase: Phase,
+    deadline: Option<Pin<Box<Sleep>>>,
+    head: Duration,
+    /// Carries the [`Conn`] to where a request is handled, also over HTTP/2, whose requests run in tasks of their own.
+    digest: Arc<ProxyDigest>,
+}
+
+enum Phase {
+    /// HTTP/2: the preface is due.
+    Preface { seen: usize },
+    /// HTTP/1: a head is due. It is held back until it is whole.
+    Head(Vec<u8>),
+    /// A head has passed the check.
+    Release(Bytes),
+    /// Body bytes, or HTTP/2 frames.
+    Pass,
+    /// The answer to a bad head is on its way out.
+    Refuse(Bytes),
+    /// The answer is out.
+    Linger { left: usize },
+    /// Nothing more comes.
+    Ended,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
+    pub(super) fn new(io: S, http2: bool, conn: Arc<Conn>, deadlines: Deadlines) -> io::Result<Self> {
+        let (phase, first) = if http2 {
+            (Phase::Preface { seen: 0 }, deadlines.preface)
+        } else {
+            (Phase::Head(Vec::new()), deadlines.head)
+        };
+        let blank = ResponseHeader::build(200, Some(0)).map_err(io::Error::other)?;
+        let digest = Arc::new(ProxyDigest::new(Box::new(blank), Some(Box::new(Arc::clone(&conn)))));
+        let io = BufWriter::with_capacity(16 * 1024, io);
+        let deadline = Some(Box::pin(sleep(first)));
+        Ok(Self { io, conn, http2, phase, deadline, head: deadlines.head, digest })
+    }
+
+    fn late(&mut self, cx: &mut Context<'_>) -> bool {
+        self.deadline.as_mut().is_some_and(|deadline| deadline.as_mut().poll(cx).is_ready())
+    }
+
+    fn refuse(&mut self, bad: BadHead) {
+        tracing::debug!(peer = %self.conn.peer, status = bad.status, what = bad.what, "request head refused");
+        self.deadline = Some(Box::pin(sleep(LINGER)));
+        self.phase = Phase::Refuse(bad.answer());
+    }
+
+    fn end(&mut self) {
+        self.phase = Phase::Ended;
+        self.deadline = None;
+    }
+
+    fn poll_preface(
+        &mut self,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+        seen: usize,
+    ) -> Poll<io::Result<()>> {
+        if self.late(cx) {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        let before = buf.filled().len();
+        ready!(Pin::new(&mut self.io).poll_read(cx, buf))?;
+        let seen = seen + buf.filled().len() - before;
+        if seen < PREFACE {
+            self.phase = Phase::Preface { seen };
+        } else {
+            self.phase = Phase::Pass;
+            self.deadline = None;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let late = self.late(cx);
+        let Phase::Head(held) = &mut self.phase else { return Poll::Ready(Ok(())) };
+        if late {
+            if held.is_empty() {
+                self.end()
+            } else {
+                self.refuse(BadHead::LATE)
+            }
+            return Poll::Ready(Ok(()));
+        }
+        let mut space = [0; 8 * 1024];
+        let mut read = ReadBuf::new(&mut space);
+        ready!(Pin::new(&mut self.io).poll_read(cx, &mut read))?;
+        if read.filled().is_empty() {
+            self.end();
+            return Poll::Ready(Ok(()));
+        }
+        let looked_at = held.len();
+        held.extend_from_slice(read.filled());
+        let verdict = match head::scan(held, looked_at) {
+            Ok(Scan::More) => None,
+            Ok(Scan::Complete(end)) => Some(head::check(held.get(..end).unwrap_or_default())),
+            Err(bad) => Some(Err(bad)),
+        };
+        match verdict {
+            None if self.deadline.is_none() => self.deadline = Some(Box::pin(sleep(self.head))),
+            None => {}
+            Some(Ok(())) => {
+                self.phase = Phase::Release(std::mem::take(held).into());
+                self.deadline = None;
+            }
+            Some(Err(bad)) => self.refuse(bad),
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_refuse(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.late(cx) {
+            self.end();
+            return Poll::Ready(Ok(()));
+        }
+        let Phase::Refuse(answer) = &mut self.phase else { return Poll::Ready(Ok(())) };
+        while answer.has_remaining() {
+            let written = ready!(Pin::new(&mut self.io).poll_write(cx, answer))?;
+            answer.advance(written);
+        }
+        ready!(Pin::new(&mut self.io).poll_shutdown(cx))?;
+        self.phase = Phase::Linger { left: LINGER_BYTES };
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_linger(&mut self, cx: &mut Context<'_>, left: usize) -> Poll<io::Result<()>> {
+        let mut space = [0; 8 * 1024];
+        let mut read = ReadBuf::new(&mut space);
+        let late = self.late(cx);
+        if !late && left > 0 {
+            ready!(Pin::new(&mut self.io).poll_read(cx, &mut read))?;
+        }
+        if read.filled().is_empty() {
+            self.end();
+        } else {
+            self.phase = Phase::Linger { left: left.saturating_sub(read.filled().len()) };
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Guard<S> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        loop {
+            match &mut this.phase {
+                Phase::Pass if !this.http2 && this.conn.take_expected_head() => {
+                    this.phase = Phase::Head(Vec::new());
+                }
+                Phase::Pass => return Pin::new(&mut this.io).poll_read(cx, buf),
+                Phase::Preface { seen } => {
+                    let seen = *seen;
+                    return this.poll_preface(cx, buf, seen);
+                }
+                Phase::Head(_) => ready!(this.poll_head(cx))?,
+                Phase::Release(bytes) => {
+                    let part = bytes.split_to(bytes.len().min(buf.remaining()));
+                    buf.put_slice(&part);
+                    if bytes.is_empty() {
+                        this.phase = Phase::Pass;
+                    }
+                    return Poll::Ready(Ok(()));
+                }
+                Phase::Refuse(_) => ready!(this.poll_refuse(cx))?,
+                Phase::Linger { left } => {
+                    let left = *left;
+                    ready!(this.poll_linger(cx, left))?;
+                }
+                Phase::Ended => return Poll::Ready(Ok(())),
+            }
+        }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guard<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+}
+
+#[async_trait]
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Shutdown for Guard<S> {
+    async fn shutdown(&mut self) {
+        let lingering = async {
+            self.io.shutdown().await?;
+            let mut rest = (&mut self.io).take(LINGER_BYTES as u64);
+            tokio::io::copy(&mut rest, &mut tokio::io::sink()).await
+        };
+        // A client that is gone, or that keeps the connection open, is no concern any more.
+        let _ = timeout(LINGER, lingering).await;
+    }
+}
+
+impl<S> UniqueID for Guard<S> {
+    fn id(&self) -> UniqueIDType {
+        i32::from(self.conn.peer.port())
+    }
+}
+
+impl<S> Ssl for Guard<S> {
+    fn selected_alpn_proto(&self) -> Option<ALPN> {
+        Some(if self.http2 { ALPN::H2 } else { ALPN::H1 })
+    }
+}
+
+impl<S> GetTimingDigest for Guard<S> {
+    fn get_timing_digest(&self) -> Vec<Option<TimingDigest>> {
+        Vec::new()
+    }
+}
+
+impl<S> GetProxyDigest for Guard<S> {
+    fn get_proxy_digest(&self) -> Option<Arc<ProxyDigest>> {
+        Some(Arc::clone(&self.digest))
+    }
+}
+
+impl<S> GetSocketDigest for Guard<S> {
+    fn get_socket_digest(&self) -> Option<Arc<SocketDigest>> {
+        None
+    }
+}
+
+impl<S> Peek for Guard<S> {}
+
+impl<S> fmt::Debug for Guard<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Guard({})", self.conn.peer)
+    }
+}
+
+/// The connection that a request came on.
+pub(crate) fn conn_of(digest: &pingora_core::protocols::Digest) -> Option<Arc<Conn>> {
+    let carried = digest.proxy_digest.as_ref()?.user_data.as_ref()?;
+    carried.downcast_ref::<Arc<Conn>>().cloned()
+}

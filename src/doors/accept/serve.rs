@@ -1,0 +1,167 @@
+//! The accept loop, and the way of one connection from the socket to the HTTP engine.
+
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+
+use pingora_core::{apps::ServerApp, server::ShutdownWatch};
+use rustls::ServerConfig;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::OwnedSemaphorePermit,
+    time::{sleep, timeout},
+};
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::{
+    Certificates, Limits,
+    caps::{Caps, Permits},
+    conn::Conn,
+    guard::{Deadlines, Guard},
+    proxy_header,
+    tls::config_for,
+};
+use crate::rules::address::TrustedProxies;
+
+/// For the preface of HTTP/2, once the handshake is done.
+const PREFACE: Duration = Duration::from_secs(5);
+/// How long to wait when the system has no more sockets to give.
+const EXHAUSTED: Duration = Duration::from_millis(200);
+
+/// What all listeners of one edge share.
+pub(crate) struct Reception<A> {
+    /// The HTTP engine.
+    pub(crate) app: Arc<A>,
+    /// TLS, without certificates.
+    pub(crate) tls: ServerConfig,
+    /// Certificates.
+    pub(crate) certificates: Certificates,
+    /// Who begins with a PROXY protocol header.
+    pub(crate) proxy_protocol_from: TrustedProxies,
+    /// Caps and deadlines.
+    pub(crate) limits: Limits,
+    /// Counts connections.
+    caps: Caps,
+    /// Counts tasks.
+    pub(crate) tracker: TaskTracker,
+    /// Turns true when the edge stops.
+    pub(crate) stop: ShutdownWatch,
+    /// Ends everything that still runs.
+    pub(crate) root: CancellationToken,
+}
+
+impl<A: ServerApp + Send + Sync + 'static> Reception<A> {
+    pub(crate) fn new(
+        app: Arc<A>,
+        certificates: Certificates,
+        proxy_protocol_from: TrustedProxies,
+        limits: Limits,
+        stop: ShutdownWatch,
+    ) -> Result<Self, rustls::Error> {
+        Ok(Self {
+            app,
+            tls: super::tls::server_config()?,
+            certificates,
+            proxy_protocol_from,
+            limits,
+            caps: Caps::new(limits.connections, limits.per_address),
+            tracker: TaskTracker::new(),
+            stop,
+            root: CancellationToken::new(),
+        })
+    }
+
+    /// Accepts until the edge stops.
+    pub(crate) async fn accept(self: Arc<Self>, listener: TcpListener) {
+        let mut stop = self.stop.clone();
+        loop {
+            let accepted = tokio::select! {
+                biased;
+                _ = stop.wait_for(|stopping| *stopping) => return,
+                accepted = listener.accept() => accepted,
+            };
+            match accepted {
+                Ok((socket, peer)) => match self.caps.enter() {
+                    Some(place) => {
+                        self.tracker.spawn(Arc::clone(&self).receive(socket, peer, place));
+                    }
+                    None => tracing::warn!(%peer, "connection refused: there are too many"),
+                },
+                Err(error) => {
+                    tracing::warn!(%error, "cannot accept a connection");
+                    sleep(EXHAUSTED).await;
+                }
+            }
+        }
+    }
+
+    async fn receive(self: Arc<Self>, socket: TcpStream, peer: SocketAddr, place: OwnedSemaphorePermit) {
+        let kill = self.root.child_token();
+        let mut stop = self.stop.clone();
+        let ready = tokio::select! {
+            biased;
+            () = kill.cancelled() => return,
+            _ = stop.wait_for(|stopping| *stopping) => return,
+            ready = self.greet(socket, peer, place) => ready,
+        };
+        match ready {
+            Ok(Some(greeted)) => self.serve(greeted, peer, kill).await,
+            Ok(None) => tracing::warn!(%peer, "connection refused: there are too many from its network"),
+            Err(error) => tracing::debug!(%peer, %error, "connection ended before its first request"),
+        }
+    }
+
+    /// Everything before the first byte of HTTP: PROXY protocol, the network's cap, TLS.
+    async fn greet(
+        &self,
+        mut socket: TcpStream,
+        peer: SocketAddr,
+        place: OwnedSemaphorePermit,
+    ) -> io::Result<Option<Greeted>> {
+        socket.set_nodelay(true)?;
+        let local = socket.local_addr()?.ip().to_canonical();
+        let greeting = async {
+            let announced = if self.proxy_protocol_from.contains(peer.ip()) {
+                proxy_header::read(&mut socket).await?
+            } else {
+                None
+            };
+            let Some(permits) = self.caps.admit(announced.unwrap_or(peer.ip()), place) else {
+                return Ok(None);
+            };
+            let config = config_for(&self.tls, &self.certificates, local);
+            let tls = TlsAcceptor::from(config).accept(socket).await?;
+            Ok(Some(Greeted { tls, announced, permits }))
+        };
+        timeout(self.limits.handshake, greeting).await?
+    }
+
+    async fn serve(&self, greeted: Greeted, peer: SocketAddr, kill: CancellationToken) {
+        let Greeted { tls, announced, permits } = greeted;
+        let session = tls.get_ref().1;
+        let http2 = session.alpn_protocol() == Some(b"h2");
+        let server_name = session.server_name().map(|name| name.to_ascii_lowercase().into());
+        let conn = Arc::new(Conn::new(peer, announced, server_name, kill.clone(), permits));
+        let deadlines = Deadlines { head: self.limits.head, preface: PREFACE };
+        let guard = match Guard::new(tls, http2, conn, deadlines) {
+            Ok(guard) => guard,
+            Err(error) => return tracing::error!(%peer, %error, "connection cannot be served"),
+        };
+        tokio::select! {
+            biased;
+            // Dropping the engine's future closes the sockets on both sides at once, even where a pipe is full.
+            () = kill.cancelled() => {}
+            _ = self.app.process_new(Box::new(guard), &self.stop) => {}
+        }
+    }
+}
+
+struct Greeted {
+    tls: TlsStream<TcpStream>,
+    announced: Option<IpAddr>,
+    permits: Permits,
+}

@@ -1,0 +1,55 @@
+//! Forwarding headers at our own edge: those of a client are believed only from a listed proxy, and the panel gets
+//! fresh ones, whatever the client sent.
+
+use std::net::IpAddr;
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::rules::address::{ClientAddr, TrustedProxies, walk};
+
+/// Names that some panel or framework may take for the client's address, the host, the scheme or the target.
+const FORWARDING: [&str; 10] = [
+    "forwarded",
+    "x-real-ip",
+    "x-client-ip",
+    "x-cluster-client-ip",
+    "true-client-ip",
+    "cf-connecting-ip",
+    "x-rewrite-url",
+    "x-host",
+    "x-http-host-override",
+    "via",
+];
+
+/// The client's address: the peer's own, or what a listed proxy says (R1, R17).
+pub fn client(peer: IpAddr, headers: &HeaderMap, trusted: &TrustedProxies) -> ClientAddr {
+    let lines: Vec<&[u8]> = headers.get_all("x-forwarded-for").iter().map(HeaderValue::as_bytes).collect();
+    walk(peer, &lines, trusted)
+}
+
+/// Removes every forwarding header that came from the client.
+pub fn strip(headers: &mut HeaderMap) {
+    let forged: Vec<HeaderName> = headers
+        .keys()
+        .filter(|name| {
+            let name = name.as_str();
+            name.starts_with("x-forwarded-") || name.starts_with("x-original-") || FORWARDING.contains(&name)
+        })
+        .cloned()
+        .collect();
+    for name in forged {
+        headers.remove(name);
+    }
+}
+
+/// Tells the panel who its client is, and how the client reached us. `host` is the host that was judged.
+pub fn stamp(headers: &mut HeaderMap, client: IpAddr, host: &str) {
+    headers.insert("x-forwarded-proto", HeaderValue::from_static("https"));
+    let values = [("x-forwarded-for", client.to_string()), ("x-forwarded-host", host.to_owned())];
+    for (name, value) in values {
+        // An address and a canonical host are always valid values.
+        if let Ok(value) = HeaderValue::try_from(value) {
+            headers.insert(HeaderName::from_static(name), value);
+        }
+    }
+}

@@ -1,0 +1,276 @@
+//! Our own edge: TLS, the gate, and what is let through goes on to the panel. pingora is the HTTP engine, used as a
+//! library on our own accept loop ([`accept`](super::accept)).
+
+mod forward;
+mod gateway;
+mod inject;
+mod local;
+mod request;
+mod response;
+mod tunnel;
+mod upstream;
+mod watch;
+
+use std::{collections::HashMap, fmt, io, net::SocketAddr, sync::Arc, time::Duration};
+
+use arc_swap::ArcSwap;
+use pingora_core::{
+    apps::{HttpServerApp, HttpServerOptions},
+    protocols::http::v2::server::default_h2_options,
+    server::configuration::ServerConf,
+};
+use pingora_proxy::{HttpProxy, http_proxy};
+use tokio::{net::TcpListener, sync::watch as channel, time::timeout};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+pub use self::upstream::{UpstreamAddress, UpstreamSettings};
+use self::{gateway::Gateway, upstream::Upstream, watch::Watch};
+pub use super::accept::{Certificates, Limits};
+use super::{
+    PortalService,
+    accept::{Reception, make_default, redirect},
+};
+use crate::{
+    gate::Gate,
+    rules::{address::TrustedProxies, session::SiteId},
+};
+
+/// Requests on one connection (R25).
+const REQUESTS_PER_CONNECTION: u32 = 1000;
+
+/// What an edge is made of.
+#[derive(Clone)]
+pub struct EdgeSettings {
+    /// TLS listeners; port 0 takes any free port.
+    pub listen: Vec<SocketAddr>,
+    /// Plain listeners that only redirect to https.
+    pub redirect_from: Vec<SocketAddr>,
+    /// Which certificate to show.
+    pub certificates: Certificates,
+    /// The panel of each site.
+    pub upstreams: HashMap<SiteId, UpstreamSettings>,
+    /// Whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: TrustedProxies,
+    /// Peers that begin with a PROXY protocol header.
+    pub proxy_protocol_from: TrustedProxies,
+    /// Caps and deadlines.
+    pub limits: Limits,
+    /// Whether `/_gate/client.js` is put into the HTML of signed-in users.
+    pub client_script: bool,
+}
+
+/// The edge could not start, or could not take new upstreams.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A listener.
+    #[error(
+        "cannot listen on {address}: {source} (is another program using the port, or may this user not?)"
+    )]
+    Listen {
+        /// Which.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// TLS.
+    #[error("TLS cannot be set up: {0}")]
+    Tls(#[from] rustls::Error),
+    /// A panel.
+    #[error("upstream {upstream}: {why}")]
+    Upstream {
+        /// Its host or path.
+        upstream: String,
+        /// What is wrong with it.
+        why: String,
+    },
+}
+
+impl StartError {
+    fn upstream(upstream: &impl fmt::Display, why: &(impl fmt::Display + ?Sized)) -> Self {
+        Self::Upstream { upstream: upstream.to_string(), why: why.to_string() }
+    }
+}
+
+/// The edge.
+#[derive(Clone, Copy, Debug)]
+pub struct Edge;
+
+/// A running edge. Dropping it leaves it running; [`EdgeHandle::stop`] ends it.
+pub struct EdgeHandle {
+    addresses: Vec<SocketAddr>,
+    redirect_addresses: Vec<SocketAddr>,
+    upstreams: Arc<Upstreams>,
+    limits: Limits,
+    proxy: Arc<HttpProxy<Gateway>>,
+    stop: channel::Sender<bool>,
+    tracker: TaskTracker,
+    root: CancellationToken,
+}
+
+impl Edge {
+    /// Binds every listener and starts to serve.
+    ///
+    /// # Errors
+    /// When a listener cannot be bound or an upstream's name cannot be resolved; nothing is left running then.
+    pub async fn start(
+        settings: EdgeSettings,
+        gate: Arc<Gate>,
+        portal: PortalService,
+    ) -> Result<EdgeHandle, StartError> {
+        let EdgeSettings { listen, redirect_from, certificates, upstreams, trusted_proxies, .. } = settings;
+        let limits = settings.limits;
+        make_default(&Arc::new(rustls::crypto::aws_lc_rs::default_provider()));
+        let upstreams = Arc::new(Upstreams::prepare(upstreams, 0, &limits).await?);
+        let listeners = bind(&listen).await?;
+        let redirectors = bind(&redirect_from).await?;
+        let watch = Arc::new(Watch::new(Arc::clone(&gate), limits.body_idle));
+        let (stop, stopping) = channel::channel(false);
+        let gateway = Gateway {
+            gate: Arc::clone(&gate),
+            portal,
+            upstreams: Arc::clone(&upstreams),
+            trusted: trusted_proxies,
+            limits,
+            client_script: settings.client_script,
+            watch: Arc::clone(&watch),
+        };
+        let proxy = Arc::new(engine(gateway, &limits));
+        let reception = Reception::new(
+            Arc::clone(&proxy),
+            certificates,
+            settings.proxy_protocol_from,
+            limits,
+            stopping.clone(),
+        )?;
+        let (tracker, root) = (reception.tracker.clone(), reception.root.clone());
+        let reception = Arc::new(reception);
+        let (addresses, redirect_addresses) = (addresses(&listeners)?, addresses(&redirectors)?);
+        for listener in listeners {
+            tracker.spawn(Arc::clone(&reception).accept(listener));
+        }
+        let origin_of = request::origins(gate);
+        for listener in redirectors {
+            tracker.spawn(redirect(listener, Arc::clone(&origin_of), tracker.clone(), stopping.clone()));
+        }
+        tokio::spawn(watch.run(root.clone()));
+        Ok(EdgeHandle { addresses, redirect_addresses, upstreams, limits, proxy, stop, tracker, root })
+    }
+}
+
+impl EdgeHandle {
+    /// Where it listens for TLS, in the order of the settings.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Where it listens to redirect.
+    pub fn redirect_addresses(&self) -> &[SocketAddr] {
+        &self.redirect_addresses
+    }
+
+    /// Sends requests to other panels from now on; all or nothing.
+    ///
+    /// # Errors
+    /// When a name cannot be resolved; the old upstreams stay.
+    pub async fn set_upstreams(&self, settings: HashMap<SiteId, UpstreamSettings>) -> Result<(), StartError> {
+        self.upstreams.replace(settings, &self.limits).await
+    }
+
+    /// Stops: takes no more connections, lets running requests finish, and cuts what is left after `deadline`.
+    /// Whether everything finished in time.
+    pub async fn stop(self, deadline: Duration) -> bool {
+        self.stop.send_replace(true);
+        self.proxy.http_cleanup().await;
+        self.tracker.close();
+        let drained = timeout(deadline, self.tracker.wait()).await.is_ok();
+        self.root.cancel();
+        if !drained {
+            // Cut connections end at once; this only waits for their tasks to notice.
+            let _ = timeout(Duration::from_secs(1), self.tracker.wait()).await;
+        }
+        drained
+    }
+}
+
+/// The panels of all sites.
+pub(super) struct Upstreams {
+    current: ArcSwap<Table>,
+}
+
+struct Table {
+    generation: u64,
+    by_site: HashMap<SiteId, Arc<Upstream>>,
+}
+
+impl Upstreams {
+    async fn prepare(
+        settings: HashMap<SiteId, UpstreamSettings>,
+        generation: u64,
+        limits: &Limits,
+    ) -> Result<Self, StartError> {
+        Ok(Self { current: ArcSwap::from_pointee(Table::prepare(settings, generation, limits).await?) })
+    }
+
+    async fn replace(
+        &self,
+        settings: HashMap<SiteId, UpstreamSettings>,
+        limits: &Limits,
+    ) -> Result<(), StartError> {
+        let generation = self.current.load().generation + 1;
+        self.current.store(Arc::new(Table::prepare(settings, generation, limits).await?));
+        Ok(())
+    }
+
+    fn of(&self, site: &SiteId) -> Option<Arc<Upstream>> {
+        self.current.load().by_site.get(site).cloned()
+    }
+}
+
+impl Table {
+    async fn prepare(
+        settings: HashMap<SiteId, UpstreamSettings>,
+        generation: u64,
+        limits: &Limits,
+    ) -> Result<Self, StartError> {
+        let mut by_site = HashMap::new();
+        for (index, (site, upstream)) in (0_u64..).zip(settings) {
+            // Unlike keys: no pooled connection is shared between sites or survives a reload.
+            let key = (generation << 16) | index;
+            by_site.insert(site, Arc::new(Upstream::prepare(upstream, key, limits).await?));
+        }
+        Ok(Self { generation, by_site })
+    }
+}
+
+fn engine(gateway: Gateway, limits: &Limits) -> HttpProxy<Gateway> {
+    let conf = ServerConf { max_retries: 2, threads: 2, ..ServerConf::default() };
+    let mut proxy = http_proxy(&Arc::new(conf), gateway);
+    let mut options = HttpServerOptions::default();
+    // The gateway refuses CONNECT itself, with an answer of our own.
+    options.allow_connect_method_proxying = true;
+    options.keepalive_request_limit = Some(REQUESTS_PER_CONNECTION);
+    options.h2_idle_timeout = Some(limits.keep_alive);
+    proxy.server_options = Some(options);
+    let mut http2 = default_h2_options();
+    http2.max_header_list_size(16 * 1024).max_concurrent_streams(100);
+    proxy.h2_options = Some(http2);
+    proxy
+}
+
+async fn bind(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, StartError> {
+    let mut listeners = Vec::new();
+    for address in addresses {
+        let bound = TcpListener::bind(address).await;
+        listeners.push(bound.map_err(|source| StartError::Listen { address: *address, source })?);
+    }
+    Ok(listeners)
+}
+
+fn addresses(listeners: &[TcpListener]) -> Result<Vec<SocketAddr>, StartError> {
+    let address = |listener: &TcpListener| {
+        listener
+            .local_addr()
+            .map_err(|source| StartError::Listen { address: ([0, 0, 0, 0], 0).into(), source })
+    };
+    listeners.iter().map(address).collect()
+}
