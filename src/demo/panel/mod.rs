@@ -83,15 +83,15 @@ pub fn router(clock: Arc<dyn Clock>) -> Router {
         .route("/echo/slow", any(echo::slow))
         .route("/echo", any(echo::echo))
         .route("/echo/{*rest}", any(echo::echo))
-        .route("/assets/harbor.css", get(|| asset("text/css", include_str!("assets/harbor.css"))))
-        .route("/assets/harbor.js", get(|| asset("text/javascript", include_str!("assets/harbor.js"))))
-        .route("/assets/harbor.svg", get(|| asset("image/svg+xml", include_str!("assets/harbor.svg"))))
+        .route("/assets/harbor.css", get(async || asset("text/css", include_str!("assets/harbor.css"))))
+        .route("/assets/harbor.js", get(async || asset("text/javascript", include_str!("assets/harbor.js"))))
+        .route("/assets/harbor.svg", get(async || asset("image/svg+xml", include_str!("assets/harbor.svg"))))
         .fallback(pages::not_found)
         .layer(axum::middleware::from_fn(protect))
         .with_state(Arc::new(Harbor::new(clock)))
 }
 
-async fn asset(kind: &'static str, text: &'static str) -> Response {
+fn asset(kind: &'static str, text: &'static str) -> Response {
     let caching = "public, max-age=300";
     ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, caching)], text).into_response()
 }
