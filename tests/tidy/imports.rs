@@ -38,7 +38,7 @@ const MATRIX: &[Row] = &[
     Row {
         module: "portal",
         may: &["gate", "live", "store", "rules", "clock", "entropy", "secret"],
-        never: &["rules::judge", "store::redb", "store::memory", "store::postgres"],
+        never: &["rules::judge::judge", "store::redb", "store::memory", "store::postgres"],
     },
     Row { module: "telemetry", may: &["rules", "clock"], never: &["rules::judge"] },
     Row {
