@@ -5,6 +5,8 @@
 //! everything, reads included, until it is opened again.
 
 mod file;
+#[cfg(test)]
+mod tests;
 mod transaction;
 mod writer;
 
