@@ -1,10 +1,19 @@
 //! Configuration: YAML → what was written → every problem at once, or [`Settings`].
 
+mod environment;
+mod listeners;
 mod problems;
+mod read;
 mod settings;
+mod sites;
+mod sources;
+#[cfg(test)]
+mod tests;
+mod yaml;
 
-use std::{collections::BTreeMap, path::Path};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
+use self::sources::Sources;
 pub use self::{
     problems::Problems,
     settings::{
@@ -12,7 +21,7 @@ pub use self::{
         Settings, SidecarSettings, SidecarTls, SiteSettings, Upstream,
     },
 };
-use crate::rules::written::{At, Findings};
+use crate::rules::policy::{RuleSet, compile};
 
 /// The environment as a map; read once, in `cli`.
 pub type Environment = BTreeMap<String, String>;
@@ -33,8 +42,35 @@ pub struct Loaded {
 /// # Errors
 /// With everything that is wrong in any of the files.
 pub fn load(path: &Path, environment: &Environment) -> Result<Loaded, Problems> {
-    let _ = environment;
-    let mut found = Findings::default();
-    found.error("C001", &At::source(&path.display().to_string()), "cannot be read", "");
-    Err(Problems::new(found, BTreeMap::new()))
+    let mut sources = Sources::new(environment);
+    let settings = sources.open(path).and_then(|mut root| {
+        environment::over_config(&mut root, environment);
+        read::settings(&root, path, &mut sources)
+    });
+    let usable = !sources.found.any_errors();
+    let problems = Problems::new(sources.found, sources.texts);
+    match settings {
+        Some(settings) if usable => Ok(Loaded { settings, warnings: problems }),
+        Some(_) | None => Err(problems),
+    }
+}
+
+/// Reads and compiles a policy alone.
+///
+/// # Errors
+/// With everything that is wrong with it.
+pub fn load_policy(path: &Path, environment: &Environment) -> Result<(Arc<RuleSet>, Problems), Problems> {
+    let mut sources = Sources::new(environment);
+    let rules = sources.policy(path);
+    let problems = Problems::new(sources.found, sources.texts);
+    rules.map(|rules| (rules, problems.clone())).ok_or(problems)
+}
+
+impl Sources<'_> {
+    /// Reads and compiles a policy.
+    fn policy(&mut self, path: &Path) -> Option<Arc<RuleSet>> {
+        let mut root = self.open(path)?;
+        environment::over_policy(&mut root, self.environment);
+        compile(&root, &mut self.found).map(Arc::new)
+    }
 }

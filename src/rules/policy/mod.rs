@@ -1,23 +1,15 @@
 //! The policy: document → compiled rule set → what a role may do with a page.
-//!
-//! [`document`] mirrors the YAML, [`compile`] turns it into a [`RuleSet`] or a list of problems, [`ruleset`] answers
-//! questions about requests, [`explain`] puts an answer into words.
+
+mod compile;
+mod document;
+mod pattern;
+mod ruleset;
+mod trie;
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use super::{
-    facts::{Ambiguity, Facts, Target},
-    identity::Role,
-    outcome::Access,
-};
-
-/// A compiled policy. Immutable; replaced as a whole.
-#[derive(Clone, Debug, Default)]
-pub struct RuleSet {
-    /// Mightiest first.
-    roles: Vec<Role>,
-    pages: Vec<Page>,
-}
+pub use self::{compile::compile, ruleset::RuleSet};
+use super::{facts::Ambiguity, outcome::Access};
 
 /// One page of a compiled policy.
 #[derive(Clone, Debug)]
@@ -58,46 +50,4 @@ pub struct Ruling<'a> {
     pub page: Option<&'a Page>,
     /// The access that this request needs: `Read` or `Full`.
     pub needs: Access,
-}
-
-impl RuleSet {
-    /// The roles, mightiest first.
-    pub fn roles(&self) -> &[Role] {
-        &self.roles
-    }
-
-    /// All pages in the order of the file.
-    pub fn pages(&self) -> &[Page] {
-        &self.pages
-    }
-
-    /// What the policy says about this request. Looks at the path, the method, upgrade and override, and nothing else.
-    pub fn rule(&self, facts: &Facts) -> Ruling<'_> {
-        let _ = facts;
-        Ruling { page: None, needs: Access::Full }
-    }
-
-    /// The page that covers a path.
-    pub fn page_for(&self, target: &Target) -> Option<&Page> {
-        let _ = target;
-        None
-    }
-
-    /// The levels of a role on a page (`None`: where no page covers the path, the policy's default for everybody).
-    /// A role that the policy does not know gets nothing.
-    pub fn levels(&self, page: Option<&Page>, role: &Role) -> Levels {
-        let _ = (page, role);
-        Levels { unelevated: Access::None, elevated: Access::None }
-    }
-
-    /// How long a second factor counts on a page.
-    pub fn lasts(&self, page: Option<&Page>) -> Duration {
-        page.map_or(Duration::from_secs(900), |page| page.lasts)
-    }
-
-    /// Whether this role reaches nothing but enrolment until a second factor is enrolled (`require_2fa`).
-    pub fn requires_second_factor(&self, role: &Role) -> bool {
-        let _ = role;
-        false
-    }
 }

@@ -1,18 +1,19 @@
 //! Reading a mapping field by field, going on after every mistake.
 
-use super::{At, Findings, Node, Value};
+use std::time::Duration;
 
-/// The fields of one mapping. Every key that is asked for is known; [`Fields::finish`] reports the others.
-pub struct Fields<'n> {
-    /// Where the mapping starts.
+use super::{At, Findings, Key, Node, Value, nearest, parse_duration};
+
+/// A value that was read, with its position.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written<T> {
+    /// Where it stands.
     pub at: At,
-    what: &'static str,
-    codes: Codes,
-    entries: Vec<(&'n super::Key, &'n Node)>,
-    known: Vec<&'static str>,
+    /// What it says.
+    pub value: T,
 }
 
-/// Under which codes the mistakes of this kind of file are reported.
+/// Under which codes the mistakes of one kind of file are reported.
 #[derive(Clone, Copy, Debug)]
 pub struct Codes {
     /// A value of the wrong kind.
@@ -27,19 +28,226 @@ pub struct Codes {
     pub value: &'static str,
 }
 
+/// The fields of one mapping. Every key that is asked for is known; [`Fields::finish`] reports the others.
+pub struct Fields<'n> {
+    /// Where the mapping starts.
+    pub at: At,
+    what: &'static str,
+    codes: Codes,
+    entries: Vec<(&'n Key, &'n Node)>,
+    known: Vec<&'static str>,
+}
+
 impl<'n> Fields<'n> {
     /// Starts reading a mapping called `what` in messages; `None`, with a problem, if the node is something else.
     pub fn of(node: &'n Node, what: &'static str, codes: Codes, found: &mut Findings) -> Option<Self> {
-        let Value::Map(entries) = &node.value else {
-            found.error(codes.kind, &node.at, format!("{what} must be a mapping, not {}", node.kind()), "");
+        let Value::Map(map) = &node.value else {
+            let help = "write `key: value` pairs, one a line";
+            found.error(codes.kind, &node.at, format!("{what} must be a mapping, not {}", node.kind()), help);
             return None;
         };
-        Some(Self {
-            at: node.at.clone(),
-            what,
-            codes,
-            entries: entries.iter().map(|(k, n)| (k, n)).collect(),
-            known: Vec::new(),
-        })
+        let mut entries: Vec<(&Key, &Node)> = Vec::with_capacity(map.len());
+        for (key, value) in map {
+            if let Some((first, _)) = entries.iter().find(|(other, _)| other.text == key.text) {
+                let what = format!("`{}` stands twice in {what}", key.text);
+                found.error(
+                    codes.duplicate,
+                    &key.at,
+                    what,
+                    format!("the first is on line {}", first.at.line),
+                );
+            } else {
+                entries.push((key, value));
+            }
+        }
+        Some(Self { at: node.at.clone(), what, codes, entries, known: Vec::new() })
+    }
+
+    /// The value of a key, unless it is missing or empty.
+    pub fn get(&mut self, key: &'static str) -> Option<&'n Node> {
+        self.known.push(key);
+        let (_, node) = self.entries.iter().find(|(other, _)| other.text == key)?;
+        (node.value != Value::Null).then_some(*node)
+    }
+
+    /// The value of a key that must be there.
+    pub fn require(&mut self, key: &'static str, help: &str, found: &mut Findings) -> Option<&'n Node> {
+        let node = self.get(key);
+        if node.is_none() {
+            let written = self.entries.iter().find(|(other, _)| other.text == key);
+            let at = written.map_or(&self.at, |(key, _)| &key.at);
+            let fault = if written.is_some() { "is empty" } else { "is missing" };
+            found.error(self.codes.missing, at, format!("`{key}` {fault} in {}", self.what), help);
+        }
+        node
+    }
+
+    /// A mapping below this one.
+    pub fn sub(&mut self, key: &'static str, found: &mut Findings) -> Option<Self> {
+        let node = self.get(key)?;
+        Self::of(node, key, self.codes, found)
+    }
+
+    /// A single value.
+    pub fn text(&mut self, key: &'static str, found: &mut Findings) -> Option<Written<&'n str>> {
+        let node = self.get(key)?;
+        scalar(node, key, self.codes, found)
+    }
+
+    /// A list of single values; empty when missing.
+    pub fn texts(&mut self, key: &'static str, found: &mut Findings) -> Vec<Written<&'n str>> {
+        self.get(key).map_or_else(Vec::new, |node| scalars(node, key, self.codes, found))
+    }
+
+    /// A list of anything; empty when missing.
+    pub fn nodes(&mut self, key: &'static str, found: &mut Findings) -> &'n [Node] {
+        self.get(key).map_or(&[], |node| list(node, key, self.codes, found))
+    }
+
+    /// `true` or `false`.
+    pub fn boolean(&mut self, key: &'static str, found: &mut Findings) -> Option<Written<bool>> {
+        self.one_of(key, &[("true", true), ("false", false)], found)
+    }
+
+    /// A duration of at least `least`.
+    pub fn duration(
+        &mut self,
+        key: &'static str,
+        least: Duration,
+        found: &mut Findings,
+    ) -> Option<Written<Duration>> {
+        let text = self.text(key, found)?;
+        let value = duration(&text, key, least, self.codes, found)?;
+        Some(Written { at: text.at, value })
+    }
+
+    /// A whole number from 1.
+    pub fn count(&mut self, key: &'static str, found: &mut Findings) -> Option<Written<usize>> {
+        let text = self.text(key, found)?;
+        if let Some(value) = text.value.parse().ok().filter(|value| *value > 0) {
+            return Some(Written { at: text.at, value });
+        }
+        let what = format!("`{}` is not a number that `{key}` can have", text.value);
+        found.error(self.codes.value, &text.at, what, "write a whole number from 1");
+        None
+    }
+
+    /// One word out of a list.
+    pub fn one_of<T: Copy>(
+        &mut self,
+        key: &'static str,
+        words: &[(&'static str, T)],
+        found: &mut Findings,
+    ) -> Option<Written<T>> {
+        let text = self.text(key, found)?;
+        choose(&text, key, words, self.codes, found)
+    }
+
+    /// Every entry, for mappings whose keys are names.
+    pub fn entries(&self) -> &[(&'n Key, &'n Node)] {
+        &self.entries
+    }
+
+    /// Reports the keys that nobody asked for.
+    pub fn finish(self, found: &mut Findings) {
+        let unknown = self.entries.iter().filter(|(key, _)| !self.known.contains(&key.text.as_str()));
+        for (key, _) in unknown {
+            let what = format!("unknown key `{}` in {}", key.text, self.what);
+            found.error(self.codes.unknown, &key.at, what, hint(&key.text, &self.known));
+        }
+    }
+}
+
+/// "did you mean …?", or the whole list.
+pub fn hint(word: &str, known: &[&str]) -> String {
+    match nearest(word, known.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None if known.is_empty() => String::new(),
+        None => format!(
+            "there is {}",
+            known.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
+        ),
+    }
+}
+
+/// A node that must be a single value.
+pub fn scalar<'n>(node: &'n Node, key: &str, codes: Codes, found: &mut Findings) -> Option<Written<&'n str>> {
+    if let Value::Scalar(text) = &node.value {
+        return Some(Written { at: node.at.clone(), value: text });
+    }
+    found.error(codes.kind, &node.at, format!("`{key}` must be a single value, not {}", node.kind()), "");
+    None
+}
+
+/// A node that must be a list. What comes from the environment may be a list with commas.
+pub fn scalars<'n>(node: &'n Node, key: &str, codes: Codes, found: &mut Findings) -> Vec<Written<&'n str>> {
+    match &node.value {
+        Value::Scalar(text) if node.at.line == 0 => {
+            let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+            parts.map(|value| Written { at: node.at.clone(), value }).collect()
+        }
+        Value::Null | Value::Scalar(_) | Value::List(_) | Value::Map(_) => {
+            list(node, key, codes, found).iter().filter_map(|item| scalar(item, key, codes, found)).collect()
+        }
+    }
+}
+
+/// Reads a duration.
+pub fn duration(
+    text: &Written<&str>,
+    key: &str,
+    least: Duration,
+    codes: Codes,
+    found: &mut Findings,
+) -> Option<Duration> {
+    let Some(value) = parse_duration(text.value) else {
+        let what = format!("`{}` is not a duration", text.value);
+        found.error(codes.value, &text.at, what, "write it like `90s`, `15m`, `1h30m` or `7d`");
+        return None;
+    };
+    if value < least {
+        let least = super::spell_duration(least);
+        let what = format!("`{key}` is shorter than {least}");
+        found.error(codes.value, &text.at, what, format!("the shortest that works is {least}"));
+        return None;
+    }
+    Some(value)
+}
+
+/// Reads one word out of a list.
+pub fn choose<T: Copy>(
+    text: &Written<&str>,
+    key: &str,
+    words: &[(&'static str, T)],
+    codes: Codes,
+    found: &mut Findings,
+) -> Option<Written<T>> {
+    if let Some((_, value)) = words.iter().find(|(word, _)| *word == text.value) {
+        return Some(Written { at: text.at.clone(), value: *value });
+    }
+    let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+    let what = format!("`{}` is not a value that `{key}` can have", text.value);
+    found.error(codes.value, &text.at, what, hint(text.value, &known));
+    None
+}
+
+fn list<'n>(node: &'n Node, key: &str, codes: Codes, found: &mut Findings) -> &'n [Node] {
+    match &node.value {
+        Value::List(items) => items,
+        Value::Null => &[],
+        Value::Scalar(text) => {
+            let help = format!("write `[{text}]`");
+            found.error(codes.kind, &node.at, format!("`{key}` must be a list, not a single value"), help);
+            &[]
+        }
+        Value::Map(_) => {
+            found.error(
+                codes.kind,
+                &node.at,
+                format!("`{key}` must be a list, not a mapping"),
+                "put `-` before each entry",
+            );
+            &[]
+        }
     }
 }

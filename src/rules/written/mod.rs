@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 pub use self::{
     duration::{parse_duration, spell_duration},
-    fields::{Codes, Fields},
+    fields::{Codes, Fields, Written, choose, duration, hint, scalar, scalars},
     problem::{Findings, Problem, Severity},
     suggest::nearest,
 };

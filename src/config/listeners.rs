@@ -1,0 +1,184 @@
+//! The `sidecar` and `edge` sections.
+
+use std::{net::SocketAddr, time::Duration};
+
+use ipnet::IpNet;
+
+use super::{
+    EdgeLimits, EdgeSettings, ProxySecret, SidecarSettings, SidecarTls, SiteSettings,
+    read::{Base, CODES, address},
+    sources::Sources,
+};
+use crate::rules::written::{Fields, Findings, Node, Written};
+
+/// Reads the `sidecar` section.
+pub(super) fn sidecar(
+    fields: &mut Fields<'_>,
+    base: Base<'_>,
+    sources: &mut Sources<'_>,
+) -> Option<SidecarSettings> {
+    let mut section = fields.sub("sidecar", &mut sources.found)?;
+    let listen = section.text("listen", &mut sources.found);
+    let listen = listen.and_then(|text| address(&text, "sidecar.listen", sources));
+    let socket = section.text("socket", &mut sources.found).map(|text| base.path(&text));
+    let socket_peers = section.texts("socket_peers", &mut sources.found);
+    let socket_peers = socket_peers.iter().filter_map(|text| user(text, &mut sources.found)).collect();
+    let trusted = section.texts("trusted_proxies", &mut sources.found);
+    let trusted_proxies = networks(&trusted, &mut sources.found);
+    any_network(&trusted, &trusted_proxies, &mut sources.found);
+    let nodes = section.nodes("secrets", &mut sources.found);
+    let secrets: Vec<ProxySecret> = nodes.iter().filter_map(|node| secret(node, base, sources)).collect();
+    let tls = tls(&mut section, base, sources);
+    let at = section.at.clone();
+    section.finish(&mut sources.found);
+    if listen.is_none() && socket.is_none() {
+        sources.found.error("C050", &at, "the sidecar listens nowhere", "write `socket:` or `listen:`");
+    }
+    let believed = !trusted_proxies.is_empty() || !secrets.is_empty() || tls.is_some();
+    if listen.is_some() && !believed {
+        let what = "the sidecar listens on a port, and nothing says whose headers it may believe";
+        let help = "list the proxy in `trusted_proxies` (for example [\"127.0.0.1/32\"]), or give it a secret under \
+                    `secrets`, or a certificate under `tls`, or use `socket:` alone";
+        sources.found.error("C051", &at, what, help);
+    }
+    Some(SidecarSettings { listen, socket, socket_peers, trusted_proxies, secrets, tls })
+}
+
+/// Reads the `edge` section.
+pub(super) fn edge(
+    fields: &mut Fields<'_>,
+    base: Base<'_>,
+    sites: &[SiteSettings],
+    sources: &mut Sources<'_>,
+) -> Option<EdgeSettings> {
+    let mut section = fields.sub("edge", &mut sources.found)?;
+    section.require("listen", "write `listen: [\"0.0.0.0:8443\"]`", &mut sources.found);
+    let listen = addresses(&mut section, "listen", sources);
+    let redirect_from = addresses(&mut section, "redirect_from", sources);
+    section.require("certificates", "name the folder of NAME.crt and NAME.key files", &mut sources.found);
+    let certificates = section.text("certificates", &mut sources.found);
+    let trusted = section.texts("trusted_proxies", &mut sources.found);
+    let trusted_proxies = networks(&trusted, &mut sources.found);
+    any_network(&trusted, &trusted_proxies, &mut sources.found);
+    let senders = section.texts("proxy_protocol_from", &mut sources.found);
+    let proxy_protocol_from = networks(&senders, &mut sources.found);
+    any_network(&senders, &proxy_protocol_from, &mut sources.found);
+    let limits = limits(&mut section, &mut sources.found);
+    let at = section.at.clone();
+    section.finish(&mut sources.found);
+    for site in sites.iter().filter(|site| site.upstream.is_none()) {
+        let what = format!("the edge does not know where the panel of `{}` is", site.site.id);
+        sources.found.error("C052", &at, what, "give the site an `upstream:`, or take `edge:` out");
+    }
+    let certificates = base.path(&certificates?);
+    Some(EdgeSettings { listen, redirect_from, certificates, trusted_proxies, proxy_protocol_from, limits })
+}
+
+fn addresses(section: &mut Fields<'_>, key: &'static str, sources: &mut Sources<'_>) -> Vec<SocketAddr> {
+    let texts = section.texts(key, &mut sources.found);
+    texts.iter().filter_map(|text| address(text, key, sources)).collect()
+}
+
+fn networks(texts: &[Written<&str>], found: &mut Findings) -> Vec<IpNet> {
+    let mut networks = Vec::new();
+    for text in texts {
+        let network = text.value.parse::<IpNet>();
+        let network = network.or_else(|_| text.value.parse::<std::net::IpAddr>().map(IpNet::from));
+        match network {
+            Ok(network) => networks.push(network),
+            Err(_) => {
+                let what = format!("`{}` is not a network", text.value);
+                found.error(
+                    "C006",
+                    &text.at,
+                    what,
+                    "write `10.0.0.0/8`, `127.0.0.1/32` or `\"2001:db8::/32\"`",
+                );
+            }
+        }
+    }
+    networks
+}
+
+/// Believing everybody is believing nobody's proxy (R1).
+fn any_network(texts: &[Written<&str>], networks: &[IpNet], found: &mut Findings) {
+    for (text, _) in texts.iter().zip(networks).filter(|(_, network)| network.prefix_len() == 0) {
+        let what = format!("`{}` is everybody: any client could then say who it is", text.value);
+        found.error("C053", &text.at, what, "list the proxies' own addresses");
+    }
+}
+
+fn user(text: &Written<&str>, found: &mut Findings) -> Option<u32> {
+    let uid = text.value.parse().ok().or_else(|| uid_of(text.value));
+    if uid.is_none() {
+        let what = format!("this machine has no user `{}`", text.value);
+        found.error("C054", &text.at, what, "write the user that the proxy runs as, by name or number");
+    }
+    uid
+}
+
+fn uid_of(name: &str) -> Option<u32> {
+    let users = std::fs::read_to_string("/etc/passwd").ok()?;
+    let line = users.lines().find(|line| line.split(':').next() == Some(name))?;
+    line.split(':').nth(2)?.parse().ok()
+}
+
+fn secret(node: &Node, base: Base<'_>, sources: &mut Sources<'_>) -> Option<ProxySecret> {
+    let mut fields = Fields::of(node, "a secret", CODES, &mut sources.found)?;
+    fields.require("name", "name the proxy, for the log", &mut sources.found);
+    fields.require("secret_file", "name the file that holds the secret", &mut sources.found);
+    let name = fields.text("name", &mut sources.found);
+    let file = fields.text("secret_file", &mut sources.found);
+    fields.finish(&mut sources.found);
+    let file = file?;
+    let secret = sources.secret(&base.path(&file), &file.at)?;
+    Some(ProxySecret { name: name?.value.to_owned(), secret })
+}
+
+fn tls(section: &mut Fields<'_>, base: Base<'_>, sources: &mut Sources<'_>) -> Option<SidecarTls> {
+    let mut fields = section.sub("tls", &mut sources.found)?;
+    let mut file = |key| {
+        fields.require(key, "name a PEM file", &mut sources.found);
+        let text = fields.text(key, &mut sources.found)?;
+        Some(sources.file(base.path(&text), &text.at))
+    };
+    let (certificate, key, client_ca) = (file("certificate"), file("key"), file("client_ca"));
+    fields.finish(&mut sources.found);
+    Some(SidecarTls { certificate: certificate?, key: key?, client_ca: client_ca? })
+}
+
+fn limits(section: &mut Fields<'_>, found: &mut Findings) -> EdgeLimits {
+    let secs = Duration::from_secs;
+    let mut limits = EdgeLimits {
+        connections: 4096,
+        per_address: 256,
+        head: secs(10),
+        handshake: secs(5),
+        body_idle: secs(15),
+        keep_alive: secs(60),
+        websocket_idle: secs(600),
+        upstream_connect: secs(3),
+        upstream_read: secs(60),
+    };
+    let Some(mut fields) = section.sub("limits", found) else { return limits };
+    for (key, place) in [("connections", &mut limits.connections), ("per_address", &mut limits.per_address)] {
+        if let Some(count) = fields.count(key, found) {
+            *place = count.value;
+        }
+    }
+    for (key, place) in [
+        ("head", &mut limits.head),
+        ("handshake", &mut limits.handshake),
+        ("body_idle", &mut limits.body_idle),
+        ("keep_alive", &mut limits.keep_alive),
+        ("websocket_idle", &mut limits.websocket_idle),
+        ("upstream_connect", &mut limits.upstream_connect),
+        ("upstream_read", &mut limits.upstream_read),
+    ] {
+        if let Some(duration) = fields.duration(key, secs(1), found) {
+            *place = duration.value;
+        }
+    }
+    fields.finish(found);
+    limits
+}

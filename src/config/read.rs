@@ -1,0 +1,261 @@
+//! The configuration as a whole, and its smaller sections.
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use super::{
+    ClaimNames, IssuerSettings, KeySource, LogFormat, LogSettings, Settings, listeners, sites,
+    sources::Sources,
+};
+use crate::{
+    feeds::jwks::Source,
+    live::Quotas,
+    rules::{
+        limit::Quota,
+        written::{Codes, Fields, Node, Written, hint},
+    },
+};
+
+/// Codes of mistakes in the shape of the configuration.
+pub(super) const CODES: Codes =
+    Codes { kind: "C002", unknown: "C003", duplicate: "C004", missing: "C005", value: "C006" };
+
+/// Where relative paths start: the folder of the configuration file.
+#[derive(Clone, Copy)]
+pub(super) struct Base<'p>(pub(super) &'p Path);
+
+impl Base<'_> {
+    pub(super) fn path(self, text: &Written<&str>) -> PathBuf {
+        self.0.join(text.value)
+    }
+}
+
+/// Reads everything, going on after every mistake.
+pub(super) fn settings(root: &Node, file: &Path, sources: &mut Sources<'_>) -> Option<Settings> {
+    let folder = std::path::absolute(file).ok()?;
+    let base = Base(folder.parent()?);
+    let mut fields = Fields::of(root, "the configuration", CODES, &mut sources.found)?;
+    fields.require("version", "write `version: 1`", &mut sources.found);
+    fields.one_of("version", &[("1", ())], &mut sources.found);
+    let data_dir = fields.text("data_dir", &mut sources.found);
+    let data_dir = data_dir.map_or_else(|| PathBuf::from("/var/lib/panelgate"), |text| base.path(&text));
+    let issuers = issuers(&mut fields, base, sources);
+    let sites = sites::read(&mut fields, base, &issuers, sources);
+    let sidecar = listeners::sidecar(&mut fields, base, sources);
+    let edge = listeners::edge(&mut fields, base, &sites, sources);
+    if sidecar.is_none() && edge.is_none() && !sources.found.any_errors() {
+        sources.found.error(
+            "C030",
+            &fields.at,
+            "neither `sidecar` nor `edge` is on",
+            "write at least one of them",
+        );
+    }
+    let admin_socket = admin(&mut fields, base, sources).unwrap_or_else(|| data_dir.join("admin.socket"));
+    let metrics = metrics(&mut fields, sources);
+    let quotas = quotas(&mut fields, sources);
+    let log = log(&mut fields, sources);
+    fields.finish(&mut sources.found);
+    let (file, watched) = (file.to_owned(), sources.files.clone());
+    Some(Settings {
+        file,
+        data_dir,
+        sites,
+        sidecar,
+        edge,
+        admin_socket,
+        metrics,
+        quotas,
+        issuers,
+        log,
+        watched,
+    })
+}
+
+/// An address with its port.
+pub(super) fn address(text: &Written<&str>, key: &str, sources: &mut Sources<'_>) -> Option<SocketAddr> {
+    let address = text.value.parse().ok();
+    if address.is_none() {
+        let what = format!("`{}` is not an address that `{key}` can have", text.value);
+        sources.found.error(
+            "C006",
+            &text.at,
+            what,
+            "write an address and a port: `127.0.0.1:9091`, `[::]:8443`",
+        );
+    }
+    address
+}
+
+fn admin(fields: &mut Fields<'_>, base: Base<'_>, sources: &mut Sources<'_>) -> Option<PathBuf> {
+    let mut section = fields.sub("admin", &mut sources.found)?;
+    let socket = section.text("socket", &mut sources.found);
+    section.finish(&mut sources.found);
+    socket.map(|text| base.path(&text))
+}
+
+fn metrics(fields: &mut Fields<'_>, sources: &mut Sources<'_>) -> Option<SocketAddr> {
+    let mut section = fields.sub("metrics", &mut sources.found)?;
+    let listen = section.text("listen", &mut sources.found);
+    section.finish(&mut sources.found);
+    address(&listen?, "metrics.listen", sources)
+}
+
+fn quotas(fields: &mut Fields<'_>, sources: &mut Sources<'_>) -> Quotas {
+    let mut section = fields.sub("limits", &mut sources.found);
+    let mut read = |key: &'static str, count: u32, seconds: u64| {
+        let count = std::num::NonZeroU32::new(count).unwrap_or(std::num::NonZeroU32::MIN);
+        let standard = Quota { count, per: Duration::from_secs(seconds) };
+        let text = section.as_mut().and_then(|section| section.text(key, &mut sources.found));
+        text.and_then(|text| {
+            let quota = Quota::parse(text.value);
+            quota
+                .map_err(|error| sources.found.error("C006", &text.at, error.to_string(), "write `600/min`"))
+                .ok()
+        })
+        .unwrap_or(standard)
+    };
+    let quotas = Quotas {
+        request: read("requests", 1200, 60),
+        sign_in: read("sign_in", 20, 60),
+        second_factor: read("second_factor", 5, 15 * 60),
+        refresh: read("refresh", 120, 60),
+    };
+    if let Some(section) = section {
+        section.finish(&mut sources.found);
+    }
+    quotas
+}
+
+fn log(fields: &mut Fields<'_>, sources: &mut Sources<'_>) -> LogSettings {
+    const LEVELS: [(&str, &str); 5] =
+        [("error", "error"), ("warn", "warn"), ("info", "info"), ("debug", "debug"), ("trace", "trace")];
+    let mut settings = LogSettings { format: LogFormat::Text, level: "info".into() };
+    if let Some(mut section) = fields.sub("log", &mut sources.found) {
+        let formats = [("text", LogFormat::Text), ("json", LogFormat::Json)];
+        if let Some(format) = section.one_of("format", &formats, &mut sources.found) {
+            settings.format = format.value;
+        }
+        if let Some(level) = section.one_of("level", &LEVELS, &mut sources.found) {
+            settings.level = level.value.to_owned();
+        }
+        section.finish(&mut sources.found);
+    }
+    settings
+}
+
+fn issuers(fields: &mut Fields<'_>, base: Base<'_>, sources: &mut Sources<'_>) -> Vec<IssuerSettings> {
+    let nodes = fields.nodes("issuers", &mut sources.found);
+    nodes.iter().filter_map(|node| issuer(node, base, sources)).collect()
+}
+
+fn issuer(node: &Node, base: Base<'_>, sources: &mut Sources<'_>) -> Option<IssuerSettings> {
+    let mut fields = Fields::of(node, "an issuer", CODES, &mut sources.found)?;
+    for (key, help) in [
+        ("name", "sites refer to it by its name"),
+        ("issuer", "write the exact `iss` of its tokens"),
+        ("audience", "write what `aud` of its tokens must be or contain"),
+    ] {
+        fields.require(key, help, &mut sources.found);
+    }
+    let name = fields.text("name", &mut sources.found);
+    let issuer = fields.text("issuer", &mut sources.found);
+    let audience = fields.text("audience", &mut sources.found);
+    let keys = key_source(&mut fields, base, sources);
+    let algorithms = algorithms(&mut fields, sources);
+    let cookies = owned(fields.texts("cookies", &mut sources.found));
+    let headers: Vec<String> = owned(fields.texts("headers", &mut sources.found));
+    if cookies.is_empty() && headers.is_empty() {
+        let help = "write `cookies: [panel_jwt]` or `headers: [authorization]`";
+        sources.found.error("C031", &fields.at, "nothing says where this issuer's tokens are found", help);
+    }
+    let claims = claims(&mut fields, sources);
+    let roles = roles(&mut fields, sources);
+    fields.finish(&mut sources.found);
+    Some(IssuerSettings {
+        name: name?.value.to_owned(),
+        issuer: issuer?.value.to_owned(),
+        audience: audience?.value.to_owned(),
+        keys: keys?,
+        algorithms,
+        cookies,
+        headers: headers.into_iter().map(|name| name.to_ascii_lowercase()).collect(),
+        claims,
+        roles,
+    })
+}
+
+fn owned(texts: Vec<Written<&str>>) -> Vec<String> {
+    texts.into_iter().map(|text| text.value.to_owned()).collect()
+}
+
+fn key_source(fields: &mut Fields<'_>, base: Base<'_>, sources: &mut Sources<'_>) -> Option<KeySource> {
+    let file = fields.text("jwks_file", &mut sources.found);
+    let url = fields.text("jwks_url", &mut sources.found);
+    match (file, url) {
+        (Some(file), None) => Some(KeySource::File(sources.file(base.path(&file), &file.at))),
+        (None, Some(url)) => match Source::url(url.value) {
+            Ok(_) => Some(KeySource::Url(url.value.to_owned())),
+            Err(error) => {
+                sources.found.error("C006", &url.at, error.to_string(), "write an https address");
+                None
+            }
+        },
+        (Some(_), Some(url)) => {
+            let what = "`jwks_file` and `jwks_url` are both there";
+            sources.found.error("C032", &url.at, what, "keep one of them");
+            None
+        }
+        (None, None) => {
+            let what = "nothing says where this issuer's keys come from";
+            sources.found.error("C005", &fields.at, what, "write `jwks_file: …` or `jwks_url: …`");
+            None
+        }
+    }
+}
+
+fn algorithms(fields: &mut Fields<'_>, sources: &mut Sources<'_>) -> Vec<String> {
+    const KNOWN: [&str; 9] =
+        ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"];
+    fields.require("algorithms", "list what it signs with: `algorithms: [RS256]`", &mut sources.found);
+    let mut chosen = Vec::new();
+    for text in fields.texts("algorithms", &mut sources.found) {
+        if KNOWN.contains(&text.value) {
+            chosen.push(text.value.to_owned());
+        } else {
+            let what = format!("`{}` is not an algorithm that an issuer may sign with", text.value);
+            sources.found.error("C006", &text.at, what, hint(text.value, &KNOWN));
+        }
+    }
+    chosen
+}
+
+fn claims(fields: &mut Fields<'_>, sources: &mut Sources<'_>) -> ClaimNames {
+    let mut names = ClaimNames { user: "sub".into(), session: "sid".into(), role: None, email: None };
+    let Some(mut section) = fields.sub("claims", &mut sources.found) else { return names };
+    if let Some(user) = section.text("user", &mut sources.found) {
+        names.user = user.value.to_owned();
+    }
+    if let Some(session) = section.text("session", &mut sources.found) {
+        names.session = session.value.to_owned();
+    }
+    names.role = section.text("role", &mut sources.found).map(|text| text.value.to_owned());
+    names.email = section.text("email", &mut sources.found).map(|text| text.value.to_owned());
+    section.finish(&mut sources.found);
+    names
+}
+
+fn roles(fields: &mut Fields<'_>, sources: &mut Sources<'_>) -> Vec<(String, String)> {
+    let Some(section) = fields.sub("roles", &mut sources.found) else { return Vec::new() };
+    let entries: Vec<(String, Option<Written<&str>>)> = section
+        .entries()
+        .iter()
+        .map(|(key, node)| {
+            (key.text.clone(), crate::rules::written::scalar(node, "roles", CODES, &mut sources.found))
+        })
+        .collect();
+    entries.into_iter().filter_map(|(theirs, ours)| Some((theirs, ours?.value.to_owned()))).collect()
+}

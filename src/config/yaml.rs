@@ -1,0 +1,138 @@
+//! The one place that reads YAML: text → tree with positions, within bounds (R28).
+
+use std::{fmt, sync::Arc};
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{MapAccess, SeqAccess, Visitor},
+};
+use serde_saphyr::{Budget, Location, MergeKeyPolicy, Options, Spanned, options::DuplicateKeyPolicy};
+
+use crate::rules::written::{At, Findings, Key, Node, Value};
+
+/// Larger files are not read.
+pub(super) const MAX_BYTES: usize = 1 << 20;
+
+/// Reads one document. `source` is the file's name as it should be shown.
+pub(super) fn parse(source: &Arc<str>, text: &str, found: &mut Findings) -> Option<Node> {
+    if text.len() > MAX_BYTES {
+        let what = format!("the file has {} bytes; at most {MAX_BYTES} are read", text.len());
+        found.error("Y002", &At::source(source), what, "split it, or look for what made it grow");
+        return None;
+    }
+    match serde_saphyr::from_str_with_options::<Spanned<Raw>>(text, options()) {
+        Ok(raw) => Some(node(source, raw)),
+        Err(error) => {
+            let at = error.location().map_or_else(|| At::source(source), |location| at(source, &location));
+            let message = error.without_snippet().to_string();
+            let what = message.lines().next().unwrap_or("it is not YAML").to_owned();
+            found.error("Y001", &at, what, "check indentation, quotes and colons around this place");
+            None
+        }
+    }
+}
+
+fn options() -> Options {
+    let mut budget = Budget::default();
+    budget.max_depth = 32;
+    budget.max_nodes = 50_000;
+    budget.max_events = 200_000;
+    budget.max_aliases = 100;
+    let mut options = Options::default();
+    options.budget = Some(budget);
+    options.alias_limits.max_total_replayed_events = 10_000;
+    options.alias_limits.max_replay_stack_depth = 8;
+    options.alias_limits.max_alias_expansions_per_anchor = 100;
+    // Reported by the reader of the mapping, with the place of the first.
+    options.duplicate_keys = DuplicateKeyPolicy::PassThrough;
+    options.merge_keys = MergeKeyPolicy::Error;
+    options
+}
+
+fn node(source: &Arc<str>, raw: Spanned<Raw>) -> Node {
+    let value = match raw.value {
+        Raw::Null => Value::Null,
+        Raw::Scalar(text) => Value::Scalar(text),
+        Raw::List(items) => Value::List(items.into_iter().map(|item| node(source, item)).collect()),
+        Raw::Map(entries) => {
+            let entry = |(key, value): (Spanned<String>, _)| {
+                (Key { at: at(source, &key.referenced), text: key.value }, node(source, value))
+            };
+            Value::Map(entries.into_iter().map(entry).collect())
+        }
+    };
+    Node { at: at(source, &raw.referenced), value }
+}
+
+fn at(source: &Arc<str>, location: &Location) -> At {
+    let number = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
+    At { source: Arc::clone(source), line: number(location.line()), column: number(location.column()) }
+}
+
+/// What the parser gives, before it gets its place.
+enum Raw {
+    Null,
+    Scalar(String),
+    List(Vec<Spanned<Raw>>),
+    Map(Vec<(Spanned<String>, Spanned<Raw>)>),
+}
+
+impl<'de> Deserialize<'de> for Raw {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_any(RawVisitor)
+    }
+}
+
+struct RawVisitor;
+
+impl<'de> Visitor<'de> for RawVisitor {
+    type Value = Raw;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value, a list or a mapping")
+    }
+
+    fn visit_unit<E>(self) -> Result<Raw, E> {
+        Ok(Raw::Null)
+    }
+
+    fn visit_none<E>(self) -> Result<Raw, E> {
+        Ok(Raw::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Raw, E> {
+        Ok(Raw::Scalar(value.to_string()))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Raw, E> {
+        Ok(Raw::Scalar(value.to_string()))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Raw, E> {
+        Ok(Raw::Scalar(value.to_string()))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Raw, E> {
+        Ok(Raw::Scalar(value.to_string()))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Raw, E> {
+        Ok(Raw::Scalar(value.to_owned()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Raw, A::Error> {
+        let mut list = Vec::new();
+        while let Some(item) = items.next_element()? {
+            list.push(item);
+        }
+        Ok(Raw::List(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Raw, A::Error> {
+        let mut map = Vec::new();
+        while let Some(entry) = entries.next_entry()? {
+            map.push(entry);
+        }
+        Ok(Raw::Map(map))
+    }
+}

@@ -1,0 +1,143 @@
+//! A policy as its author wrote it, with positions.
+
+use std::time::Duration;
+
+use crate::rules::outcome::Access;
+use crate::rules::written::{At, Codes, Fields, Findings, Node, Value, Written, choose, scalar};
+
+/// Codes of mistakes in the shape of a policy.
+pub(super) const CODES: Codes =
+    Codes { kind: "P001", unknown: "P002", duplicate: "P003", missing: "P004", value: "P005" };
+
+const WORDS: [(&str, Access); 3] = [("none", Access::None), ("read", Access::Read), ("full", Access::Full)];
+
+pub(super) struct Document<'n> {
+    pub(super) roles: Vec<Written<&'n str>>,
+    pub(super) lasts: Duration,
+    pub(super) default: Access,
+    pub(super) require_2fa: Vec<Written<&'n str>>,
+    pub(super) pages: Vec<WrittenPage<'n>>,
+}
+
+pub(super) struct WrittenPage<'n> {
+    pub(super) at: At,
+    pub(super) name: Written<&'n str>,
+    pub(super) paths: Vec<Written<&'n str>>,
+    pub(super) reads: Vec<Written<&'n str>>,
+    pub(super) writes: Vec<Written<&'n str>>,
+    pub(super) scope_read: Option<Written<&'n str>>,
+    pub(super) scope_write: Option<Written<&'n str>>,
+    pub(super) anonymous: Option<Written<Access>>,
+    pub(super) lasts: Option<Duration>,
+    pub(super) allow_in_path: Vec<Written<&'n str>>,
+    pub(super) access: Vec<WrittenAccess<'n>>,
+}
+
+pub(super) struct WrittenAccess<'n> {
+    pub(super) role: Written<&'n str>,
+    pub(super) at: At,
+    pub(super) unelevated: Access,
+    pub(super) elevated: Access,
+}
+
+/// Reads the whole document, going on after every mistake.
+pub(super) fn read<'n>(node: &'n Node, found: &mut Findings) -> Option<Document<'n>> {
+    let mut fields = Fields::of(node, "the policy", CODES, found)?;
+    fields.require("version", "write `version: 1`", found);
+    fields.one_of("version", &[("1", 1)], found);
+    fields.require("roles", "list them, mightiest first: `roles: [root, admin, user]`", found);
+    let roles = fields.texts("roles", found);
+    let lasts = elevation(&mut fields, found);
+    let default = fields.one_of("default", &WORDS, found).map_or(Access::None, |access| access.value);
+    let require_2fa = fields.texts("require_2fa", found);
+    let pages = fields.nodes("pages", found).iter().filter_map(|node| page(node, found)).collect();
+    fields.finish(found);
+    Some(Document { roles, lasts, default, require_2fa, pages })
+}
+
+fn elevation(fields: &mut Fields<'_>, found: &mut Findings) -> Duration {
+    let standard = Duration::from_secs(15 * 60);
+    let Some(mut elevation) = fields.sub("elevation", found) else { return standard };
+    let lasts =
+        elevation.duration("lasts", Duration::from_secs(1), found).map_or(standard, |lasts| lasts.value);
+    for method in elevation.texts("methods", found) {
+        choose(&method, "methods", &[("totp", ()), ("backup-code", ())], CODES, found);
+    }
+    elevation.finish(found);
+    lasts
+}
+
+fn page<'n>(node: &'n Node, found: &mut Findings) -> Option<WrittenPage<'n>> {
+    let mut fields = Fields::of(node, "a page", CODES, found)?;
+    for later in ["when", "limit"] {
+        if let Some(node) = fields.get(later) {
+            let help = "take it out; a condition that is not understood is never ignored";
+            found.error("P010", &node.at, format!("`{later}` is not supported in this version"), help);
+        }
+    }
+    fields.require("name", "give the page a name, it is shown wherever something is refused", found);
+    let name = fields.text("name", found);
+    fields.require("paths", "list what the page covers: `paths: [\"/users/**\"]`", found);
+    let paths = fields.texts("paths", found);
+    let (reads, writes) = (fields.texts("reads", found), fields.texts("writes", found));
+    let (scope_read, scope_write) = scopes(&mut fields, found);
+    let anonymous = fields.one_of("anonymous", &WORDS[..2], found);
+    let lasts = fields.duration("lasts", Duration::from_secs(1), found).map(|lasts| lasts.value);
+    let allow_in_path = fields.texts("allow_in_path", found);
+    let access = access(&mut fields, found);
+    let at = fields.at.clone();
+    fields.finish(found);
+    let name = name?;
+    Some(WrittenPage {
+        at,
+        name,
+        paths,
+        reads,
+        writes,
+        scope_read,
+        scope_write,
+        anonymous,
+        lasts,
+        allow_in_path,
+        access,
+    })
+}
+
+fn scopes<'n>(
+    fields: &mut Fields<'n>,
+    found: &mut Findings,
+) -> (Option<Written<&'n str>>, Option<Written<&'n str>>) {
+    let Some(mut scopes) = fields.sub("scopes", found) else { return (None, None) };
+    let both = (scopes.text("read", found), scopes.text("write", found));
+    scopes.finish(found);
+    both
+}
+
+fn access<'n>(fields: &mut Fields<'n>, found: &mut Findings) -> Vec<WrittenAccess<'n>> {
+    let Some(roles) = fields.sub("access", found) else { return Vec::new() };
+    let entries = roles.entries().iter();
+    entries
+        .filter_map(|(key, node)| {
+            let (unelevated, elevated) = levels(node, found)?;
+            let role = Written { at: key.at.clone(), value: key.text.as_str() };
+            Some(WrittenAccess { role, at: node.at.clone(), unelevated, elevated })
+        })
+        .collect()
+}
+
+/// `read`, or `{ unelevated: read, elevated: full }`.
+fn levels(node: &Node, found: &mut Findings) -> Option<(Access, Access)> {
+    if let Value::Map(_) = node.value {
+        let mut fields = Fields::of(node, "the access of a role", CODES, found)?;
+        for key in ["unelevated", "elevated"] {
+            fields.require(key, "write both, or one word for the same before and after", found);
+        }
+        let unelevated = fields.one_of("unelevated", &WORDS, found);
+        let elevated = fields.one_of("elevated", &WORDS, found);
+        fields.finish(found);
+        return Some((unelevated?.value, elevated?.value));
+    }
+    let word = scalar(node, "access", CODES, found)?;
+    let access = choose(&word, "access", &WORDS, CODES, found)?.value;
+    Some((access, access))
+}

@@ -1,0 +1,95 @@
+//! Answering questions about requests. No allocation on this path.
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use super::{Levels, Page, Ruling, pattern::Pattern, trie::Trie};
+use crate::rules::{
+    facts::{Facts, Target},
+    identity::Role,
+    outcome::Access,
+};
+
+/// A compiled policy. Immutable; replaced as a whole.
+#[derive(Clone, Debug, Default)]
+pub struct RuleSet {
+    pub(super) roles: Vec<Role>,
+    pub(super) pages: Vec<Page>,
+    pub(super) trie: Trie,
+    pub(super) amendments: Vec<Vec<Amendment>>,
+    pub(super) default: Option<Access>,
+    pub(super) lasts: Duration,
+    pub(super) require_2fa: BTreeSet<Role>,
+}
+
+/// One line of a page's `reads` or `writes`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Amendment {
+    pub(super) method: Arc<str>,
+    pub(super) pattern: Pattern,
+    pub(super) needs: Access,
+}
+
+/// The method that stands for a WebSocket handshake in `reads` and `writes`.
+pub(super) const WEBSOCKET: &str = "WEBSOCKET";
+
+impl RuleSet {
+    /// The roles, mightiest first.
+    pub fn roles(&self) -> &[Role] {
+        &self.roles
+    }
+
+    /// All pages in the order of the file.
+    pub fn pages(&self) -> &[Page] {
+        &self.pages
+    }
+
+    /// What the policy says about this request. Looks at the path, the method, upgrade and override, and nothing else.
+    pub fn rule(&self, facts: &Facts) -> Ruling<'_> {
+        let index = self.trie.find(&facts.target.segments);
+        let page = index.and_then(|index| self.pages.get(index));
+        let amendments = index.and_then(|index| self.amendments.get(index)).map_or(&[][..], Vec::as_slice);
+        Ruling { page, needs: needs(facts, amendments) }
+    }
+
+    /// The page that covers a path.
+    pub fn page_for(&self, target: &Target) -> Option<&Page> {
+        self.trie.find(&target.segments).and_then(|index| self.pages.get(index))
+    }
+
+    /// The levels of a role on a page (`None`: where no page covers the path, the policy's default for everybody).
+    /// A role that the policy does not know gets nothing.
+    pub fn levels(&self, page: Option<&Page>, role: &Role) -> Levels {
+        let nothing = Levels { unelevated: Access::None, elevated: Access::None };
+        let Some(rank) = self.roles.iter().position(|known| known == role) else { return nothing };
+        match (page, self.default) {
+            (Some(page), _) => page.levels.get(rank).copied().unwrap_or(nothing),
+            (None, Some(access)) => Levels { unelevated: access, elevated: access },
+            (None, None) => nothing,
+        }
+    }
+
+    /// How long a second factor counts on a page.
+    pub fn lasts(&self, page: Option<&Page>) -> Duration {
+        page.map_or(self.lasts, |page| page.lasts)
+    }
+
+    /// Whether this role reaches nothing but enrolment until a second factor is enrolled (`require_2fa`).
+    pub fn requires_second_factor(&self, role: &Role) -> bool {
+        self.require_2fa.contains(role)
+    }
+}
+
+/// A method override is a write whatever the policy says: what the panel will see is not what we see (R36).
+fn needs(facts: &Facts, amendments: &[Amendment]) -> Access {
+    if facts.method_override {
+        return Access::Full;
+    }
+    let method = if facts.upgrade { WEBSOCKET } else { &*facts.method };
+    let amended =
+        amendments.iter().find(|line| &*line.method == method && line.pattern.covers(&facts.target));
+    match amended {
+        Some(line) => line.needs,
+        None if facts.is_safe() => Access::Read,
+        None => Access::Full,
+    }
+}

@@ -1,0 +1,38 @@
+//! From a path to the most specific page: at the first differing part a literal beats `*`, and `*` beats `**`.
+
+use std::collections::HashMap;
+
+use super::pattern::Pattern;
+
+/// Patterns with the index of what each leads to.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Trie {
+    literal: HashMap<String, Trie>,
+    any: Option<Box<Trie>>,
+    here: Option<usize>,
+    below: Option<usize>,
+}
+
+impl Trie {
+    /// Adds a pattern; the index that holds its place already, if one does.
+    pub(super) fn insert(&mut self, pattern: &Pattern, index: usize) -> Option<usize> {
+        let mut node = self;
+        for segment in &pattern.segments {
+            node = match segment {
+                Some(literal) => node.literal.entry(literal.clone()).or_default(),
+                None => node.any.get_or_insert_default(),
+            };
+        }
+        let place = if pattern.deep { &mut node.below } else { &mut node.here };
+        let before = *place;
+        place.get_or_insert(index);
+        before
+    }
+
+    /// The most specific pattern that covers the parts of a path.
+    pub(super) fn find(&self, parts: &[String]) -> Option<usize> {
+        let Some((first, rest)) = parts.split_first() else { return self.here.or(self.below) };
+        let literal = self.literal.get(first).and_then(|child| child.find(rest));
+        literal.or_else(|| self.any.as_ref().and_then(|child| child.find(rest))).or(self.below)
+    }
+}
