@@ -5,6 +5,7 @@ use std::{
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use axum::body::Body;
@@ -17,9 +18,13 @@ use super::{Readiness, Reloader, Running, StartError, health, tasks, translate};
 use crate::{
     clock::{Clock, SystemClock},
     config::{Environment, Settings},
-    doors::{PortalService, sidecar::Sidecar},
+    doors::{
+        PortalService,
+        edge::{Edge, EdgeHandle},
+        sidecar::Sidecar,
+    },
     entropy::{Entropy, SystemEntropy},
-    feeds,
+    feeds::{self, certs::Certificates},
     gate::Gate,
     live::{Live, Snapshot},
     portal,
@@ -28,6 +33,9 @@ use crate::{
 
 /// Notes of the request path that may wait; more are dropped and made again by the next request.
 const NOTES: usize = 4_096;
+
+/// The folder of certificates is looked at this often.
+const CERTIFICATES: Duration = Duration::from_secs(1);
 
 /// What every part is started with.
 struct Ground {
@@ -50,10 +58,11 @@ pub(super) async fn compose(
     let readiness = watch::Sender::new(Readiness::default());
     let reloader = Arc::new(Reloader::new(&settings, environment, &ground.gate, readiness.clone()));
     let metrics = start_health(&settings, &ground, &readiness).await?;
-    start_feeds(&settings, &ground, &reloader)?;
+    start_feeds(&settings, &ground, &reloader).await?;
     let sidecar = start_sidecar(&settings, &ground)?;
+    let edge = start_edge(&settings, &ground).await?;
     let Ground { gate, stop, tasks, .. } = ground;
-    Ok(Running { gate, sidecar, metrics, reloader, readiness, stop, tasks })
+    Ok(Running { gate, sidecar, edge, metrics, reloader, readiness, stop, tasks })
 }
 
 /// Where the embedded store is.
@@ -131,9 +140,32 @@ fn start_sidecar(settings: &Settings, ground: &Ground) -> Result<Option<Sidecar>
     Ok(Some(started.map_err(listening("sidecar", &address))?))
 }
 
+async fn start_edge(settings: &Settings, ground: &Ground) -> Result<Option<EdgeHandle>, StartError> {
+    let Some(written) = &settings.edge else { return Ok(None) };
+    let certificates = Certificates::load(&written.certificates);
+    let certificates = Arc::new(certificates.map_err(|error| StartError::Other(error.to_string()))?);
+    ground.tasks.spawn(Arc::clone(&certificates).follow(CERTIFICATES, ground.stop.clone()));
+    let translated = translate::edge(settings, written, certificates);
+    let started = Edge::start(translated, Arc::clone(&ground.gate), ground.portal.clone()).await;
+    Ok(Some(started.map_err(|error| StartError::Other(error.to_string()))?))
+}
+
 /// Follows what changes from outside: issuers' keys, and the files of the configuration.
-fn start_feeds(settings: &Settings, ground: &Ground, reloader: &Arc<Reloader>) -> Result<(), StartError> {
-    let _ = (settings, ground, reloader);
+async fn start_feeds(
+    settings: &Settings,
+    ground: &Ground,
+    reloader: &Arc<Reloader>,
+) -> Result<(), StartError> {
+    let live = Arc::clone(ground.gate.live());
+    let sources = translate::key_sources(settings).map_err(StartError::Other)?;
+    let mut keys = feeds::jwks::Feed::new(sources, Arc::new(SystemClock::new()));
+    let issuers = keys.prepare(translate::issuers(settings).map_err(StartError::Other)?).await;
+    live.swap(|snapshot| snapshot.issuers = issuers.clone());
+    ground.tasks.spawn(keys.run(live, ground.stop.clone()));
+    let (changed, changes) = mpsc::channel(1);
+    let watched = Arc::clone(reloader);
+    ground.tasks.spawn(feeds::files::follow(move || watched.watched(), changed, ground.stop.clone()));
+    ground.tasks.spawn(tasks::reload_on_change(Arc::clone(reloader), changes, ground.stop.clone()));
     Ok(())
 }
 

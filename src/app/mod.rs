@@ -18,7 +18,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 pub use self::{error::StartError, health::Readiness, reload::Reloader};
 use crate::{
     config::{Environment, Settings},
-    doors::sidecar::Sidecar,
+    doors::{edge::EdgeHandle, sidecar::Sidecar},
     gate::Gate,
 };
 
@@ -31,6 +31,8 @@ pub struct Running {
     pub gate: Arc<Gate>,
     /// The sidecar, if it is on.
     pub sidecar: Option<Sidecar>,
+    /// The edge, if it is on.
+    pub edge: Option<EdgeHandle>,
     /// Where metrics and health listen, if they are on.
     pub metrics: Option<SocketAddr>,
     /// Brings a changed configuration into force.
@@ -75,7 +77,8 @@ impl Running {
     fn announce(&self) {
         let sidecar = self.sidecar.as_ref().and_then(|sidecar| sidecar.address);
         let socket = self.sidecar.as_ref().and_then(|sidecar| sidecar.socket.as_deref());
-        tracing::info!(?sidecar, ?socket, metrics = ?self.metrics, "panelgate serves");
+        let edge = self.edge.as_ref().map(EdgeHandle::addresses);
+        tracing::info!(?sidecar, ?socket, ?edge, metrics = ?self.metrics, "panelgate serves");
     }
 
     /// Waits for SIGTERM or SIGINT, reloading on SIGHUP.
@@ -101,7 +104,12 @@ impl Running {
                 sidecar.stop(DRAIN).await;
             }
         };
-        sidecar.await;
+        let edge = async {
+            if let Some(edge) = self.edge {
+                edge.stop(DRAIN).await;
+            }
+        };
+        tokio::join!(sidecar, edge);
         self.stop.cancel();
         self.tasks.close();
         if tokio::time::timeout(DRAIN, self.tasks.wait()).await.is_err() {

@@ -1,6 +1,9 @@
 //! Bringing a changed configuration into force: whole or not at all, sessions untouched.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::PathBuf,
+    sync::{Arc, PoisonError, RwLock},
+};
 
 use tokio::sync::{Mutex, watch};
 
@@ -19,6 +22,7 @@ pub struct Reloader {
     environment: Environment,
     gate: Arc<Gate>,
     readiness: watch::Sender<Readiness>,
+    watched: RwLock<Vec<PathBuf>>,
     /// One reload at a time.
     turn: Mutex<()>,
 }
@@ -38,7 +42,8 @@ impl Reloader {
         readiness: watch::Sender<Readiness>,
     ) -> Self {
         let (file, keys) = (settings.file.clone(), compose::keys_dir(&settings.data_dir));
-        Self { file, keys, environment, gate: Arc::clone(gate), readiness, turn: Mutex::new(()) }
+        let watched = RwLock::new(settings.watched.clone());
+        Self { file, keys, environment, gate: Arc::clone(gate), readiness, watched, turn: Mutex::new(()) }
     }
 
     /// Loads configuration, policies and keys again. A mistake anywhere keeps everything as it was and shows in the
@@ -67,6 +72,11 @@ impl Reloader {
         }
     }
 
+    /// The files whose change is a reason to load again.
+    pub fn watched(&self) -> Vec<PathBuf> {
+        self.watched.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     async fn read(&self) -> Result<Fresh, String> {
         let (file, environment) = (self.file.clone(), self.environment.clone());
         let loading = tokio::task::spawn_blocking(move || config::load(&file, &environment));
@@ -88,6 +98,7 @@ impl Reloader {
         });
         live.assertions.clear();
         live.counters.set_quotas(fresh.settings.quotas);
+        self.watched.write().unwrap_or_else(PoisonError::into_inner).clone_from(&fresh.settings.watched);
         self.readiness.send_modify(|readiness| readiness.reload_problem = None);
         let generation = live.snapshot().generation;
         tracing::info!(target: "panelgate::audit", event = "reloaded", why, generation, "the configuration is in force");

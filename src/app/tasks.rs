@@ -6,6 +6,7 @@ use futures_util::StreamExt;
 use tokio::{sync::mpsc, time::MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
+use super::Reloader;
 use crate::{
     clock::Clock,
     gate::Note,
@@ -117,5 +118,24 @@ pub(super) async fn purge(store: Arc<dyn Store>, clock: Arc<dyn Clock>, stop: Ca
                 break;
             }
         }
+    }
+}
+
+/// Reloads whenever a watched file has changed.
+pub(super) async fn reload_on_change(
+    reloader: Arc<Reloader>,
+    mut changes: mpsc::Receiver<()>,
+    stop: CancellationToken,
+) {
+    loop {
+        let changed = tokio::select! {
+            () = stop.cancelled() => return,
+            changed = changes.recv() => changed,
+        };
+        if changed.is_none() {
+            return;
+        }
+        // The result is in the log, in the metrics and at `/readyz`.
+        let _ = reloader.reload("a file has changed").await;
     }
 }

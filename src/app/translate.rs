@@ -1,6 +1,6 @@
 //! From the settings that the configuration gives to those that each part wants.
 
-use std::{fs, path::Path, sync::Arc};
+use std::{collections::HashMap, fs, path::Path, sync::Arc, time::Duration};
 
 use rustls::{
     RootCertStore, ServerConfig,
@@ -10,8 +10,15 @@ use rustls::{
 
 use crate::{
     config::{self, Settings},
-    doors::sidecar,
-    rules::{address::TrustedProxies, site::Sites},
+    doors::{edge, sidecar},
+    feeds::{certs::Certificates, jwks::Source},
+    rules::{
+        address::TrustedProxies,
+        identity::Role,
+        session::SiteId,
+        site::Sites,
+        token::{Alg, ClaimNames, Issuer, IssuerKeys, Issuers, PublicKeys},
+    },
     secret::SecretBytes,
 };
 
@@ -42,6 +49,86 @@ pub(super) fn sidecar(written: &config::SidecarSettings) -> Result<sidecar::Side
         secrets: written.secrets.iter().map(secret).collect(),
         tls: written.tls.as_ref().map(client_certificates).transpose()?,
     })
+}
+
+/// The edge's settings.
+pub(super) fn edge(
+    settings: &Settings,
+    written: &config::EdgeSettings,
+    certificates: Arc<Certificates>,
+) -> edge::EdgeSettings {
+    let limits = &written.limits;
+    edge::EdgeSettings {
+        listen: written.listen.clone(),
+        redirect_from: written.redirect_from.clone(),
+        certificates: Arc::new(move |name, local| certificates.find(name, local)),
+        upstreams: upstreams(settings),
+        trusted_proxies: TrustedProxies(written.trusted_proxies.clone()),
+        proxy_protocol_from: TrustedProxies(written.proxy_protocol_from.clone()),
+        limits: edge::Limits {
+            connections: limits.connections,
+            per_address: limits.per_address,
+            handshake: limits.handshake,
+            head: limits.head,
+            body_idle: limits.body_idle,
+            keep_alive: limits.keep_alive,
+            websocket_idle: limits.websocket_idle,
+            upstream_connect: limits.upstream_connect,
+            upstream_read: limits.upstream_read,
+        },
+        client_script: true,
+    }
+}
+
+/// The panel of each site that has one.
+pub(super) fn upstreams(settings: &Settings) -> HashMap<SiteId, edge::UpstreamSettings> {
+    let upstream = |site: &config::SiteSettings| {
+        let address = match site.upstream.clone()? {
+            config::Upstream::Tcp { host, port, secure } => edge::UpstreamAddress::Tcp { host, port, secure },
+            config::Upstream::Unix(path) => edge::UpstreamAddress::Unix(path),
+        };
+        Some((Arc::clone(&site.site.id), edge::UpstreamSettings { address, authorities: Vec::new() }))
+    };
+    settings.sites.iter().filter_map(upstream).collect()
+}
+
+/// The longest life of an issuer's token: a revoked session's tombstone has to outlive it.
+const LONGEST_TOKEN: Duration = Duration::from_secs(86_400);
+
+/// The trusted issuers, without their keys.
+pub(super) fn issuers(settings: &Settings) -> Result<Issuers, String> {
+    let issuer = |written: &config::IssuerSettings| Issuer {
+        name: written.name.clone(),
+        iss: written.issuer.clone(),
+        aud: written.audience.clone(),
+        algorithms: written.algorithms.iter().filter_map(|name| Alg::parse(name)).collect(),
+        claims: ClaimNames {
+            user: written.claims.user.clone(),
+            session: written.claims.session.clone(),
+            role: written.claims.role.clone(),
+            email: written.claims.email.clone(),
+        },
+        roles: written
+            .roles
+            .iter()
+            .map(|(theirs, ours)| (theirs.clone(), Role::from(ours.as_str())))
+            .collect(),
+        max_lifetime: LONGEST_TOKEN,
+        keys: IssuerKeys::Public(PublicKeys::default()),
+    };
+    Issuers::new(settings.issuers.iter().map(issuer).collect()).map_err(|error| error.to_string())
+}
+
+/// Where the issuers' keys come from.
+pub(super) fn key_sources(settings: &Settings) -> Result<Vec<(String, Source)>, String> {
+    let source = |written: &config::IssuerSettings| {
+        let source = match &written.keys {
+            config::KeySource::File(path) => Source::File(path.clone()),
+            config::KeySource::Url(url) => Source::url(url).map_err(|error| error.to_string())?,
+        };
+        Ok((written.name.clone(), source))
+    };
+    settings.issuers.iter().map(source).collect()
 }
 
 fn client_certificates(tls: &config::SidecarTls) -> Result<Arc<ServerConfig>, String> {

@@ -3,5 +3,6 @@
 //! A feed keeps the last good state, says what was wrong with a bad one, and publishes whole values.
 
 pub mod certs;
+pub mod files;
 pub mod jwks;
 pub mod keys;

@@ -1,0 +1,75 @@
+//! Files that people edit: noticed by what they hold, however an editor or an orchestrator replaced them.
+
+use std::{fs, path::PathBuf, time::Duration};
+
+use aws_lc_rs::digest::{Context, SHA256};
+use tokio::{sync::mpsc, time::MissedTickBehavior};
+use tokio_util::sync::CancellationToken;
+
+/// Looks at the files this often.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// Sends a note whenever what the files hold has changed. `files` is asked each time, since a new configuration may
+/// name other files. A half-written file is a change like any other, and so is its completion.
+pub async fn follow(
+    files: impl Fn() -> Vec<PathBuf> + Send,
+    changed: mpsc::Sender<()>,
+    stop: CancellationToken,
+) {
+    let mut ticks = tokio::time::interval(EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut last = fingerprint(files()).await;
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = ticks.tick() => {}
+        }
+        let now = fingerprint(files()).await;
+        if now != last {
+            last = now;
+            // A full queue means that somebody is about to look anyway.
+            let _ = changed.try_send(());
+        }
+    }
+}
+
+/// A digest over names and contents; a file that cannot be read counts as one that holds nothing.
+async fn fingerprint(files: Vec<PathBuf>) -> Vec<u8> {
+    let look = move || {
+        let mut context = Context::new(&SHA256);
+        for file in files {
+            let content = fs::read(&file).unwrap_or_default();
+            context.update(file.as_os_str().as_encoded_bytes());
+            context.update(&content.len().to_be_bytes());
+            context.update(&content);
+        }
+        context.finish().as_ref().to_vec()
+    };
+    tokio::task::spawn_blocking(look).await.unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn renames_and_symlink_swaps_are_changes_and_touching_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let (real, other) = (folder.path().join("a"), folder.path().join("b"));
+        let link = folder.path().join("policy.yaml");
+        fs::write(&real, "one").unwrap();
+        fs::write(&other, "two").unwrap();
+        symlink(&real, &link).unwrap();
+        let first = fingerprint(vec![link.clone()]).await;
+        fs::write(&real, "one").unwrap();
+        assert_eq!(fingerprint(vec![link.clone()]).await, first, "the same content is no change");
+        fs::remove_file(&link).unwrap();
+        symlink(&other, &link).unwrap();
+        let swapped = fingerprint(vec![link.clone()]).await;
+        assert_ne!(swapped, first);
+        fs::rename(&real, &other).unwrap();
+        assert_eq!(fingerprint(vec![link]).await, first, "what it holds counts, not what it is");
+    }
+}
