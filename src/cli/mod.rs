@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod key_material;
+pub mod policy;
 mod serve;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -24,6 +25,9 @@ enum Verb {
     Serve(ConfigArgs),
     /// Check the configuration and its policies: every problem at once.
     Check(check::CheckArgs),
+    /// Ask the policy.
+    #[command(subcommand)]
+    Policy(policy::PolicyVerb),
     /// Print completions for a shell.
     Completions {
         /// Which shell.
@@ -51,6 +55,7 @@ pub fn run() -> ExitCode {
     match Cli::parse().verb {
         Verb::Serve(args) => serve::run(&args),
         Verb::Check(args) => check::run(&args),
+        Verb::Policy(verb) => policy::run(&verb),
         Verb::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "panelgate", &mut std::io::stdout());
             ExitCode::SUCCESS

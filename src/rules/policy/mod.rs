@@ -2,13 +2,18 @@
 
 mod compile;
 mod document;
+mod explain;
 mod pattern;
 mod ruleset;
 mod trie;
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-pub use self::{compile::compile, ruleset::RuleSet};
+pub use self::{
+    compile::compile,
+    explain::{Explanation, explain},
+    ruleset::{Manner, RuleSet},
+};
 use super::{facts::Ambiguity, outcome::Access};
 
 /// One page of a compiled policy.

@@ -21,6 +21,17 @@ pub struct RuleSet {
     pub(super) require_2fa: BTreeSet<Role>,
 }
 
+/// How a request is made, as far as the policy cares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Manner<'m> {
+    /// Case-sensitive.
+    pub method: &'m str,
+    /// Whether it asks for an upgrade.
+    pub upgrade: bool,
+    /// Whether anything in it overrides the method.
+    pub method_override: bool,
+}
+
 /// One line of a page's `reads` or `writes`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Amendment {
@@ -45,10 +56,16 @@ impl RuleSet {
 
     /// What the policy says about this request. Looks at the path, the method, upgrade and override, and nothing else.
     pub fn rule(&self, facts: &Facts) -> Ruling<'_> {
-        let index = self.trie.find(&facts.target.segments);
+        let (method, upgrade, method_override) = (&*facts.method, facts.upgrade, facts.method_override);
+        self.rule_for(&facts.target, Manner { method, upgrade, method_override })
+    }
+
+    /// The same for a request that is only spoken of.
+    pub fn rule_for(&self, target: &Target, manner: Manner<'_>) -> Ruling<'_> {
+        let index = self.trie.find(&target.segments);
         let page = index.and_then(|index| self.pages.get(index));
         let amendments = index.and_then(|index| self.amendments.get(index)).map_or(&[][..], Vec::as_slice);
-        Ruling { page, needs: needs(facts, amendments) }
+        Ruling { page, needs: needs(target, manner, amendments) }
     }
 
     /// The page that covers a path.
@@ -80,16 +97,15 @@ impl RuleSet {
 }
 
 /// A method override is a write whatever the policy says: what the panel will see is not what we see (R36).
-fn needs(facts: &Facts, amendments: &[Amendment]) -> Access {
-    if facts.method_override {
+fn needs(target: &Target, manner: Manner<'_>, amendments: &[Amendment]) -> Access {
+    if manner.method_override {
         return Access::Full;
     }
-    let method = if facts.upgrade { WEBSOCKET } else { &*facts.method };
-    let amended =
-        amendments.iter().find(|line| &*line.method == method && line.pattern.covers(&facts.target));
-    match amended {
-        Some(line) => line.needs,
-        None if facts.is_safe() => Access::Read,
-        None => Access::Full,
+    let method = if manner.upgrade { WEBSOCKET } else { manner.method };
+    let amended = amendments.iter().find(|line| &*line.method == method && line.pattern.covers(target));
+    match (amended, method) {
+        (Some(line), _) => line.needs,
+        (None, "GET" | "HEAD" | "OPTIONS") => Access::Read,
+        (None, _) => Access::Full,
     }
 }
