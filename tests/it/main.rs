@@ -1,0 +1,6 @@
+//! The integration tests: the built binary, with the real world around it.
+
+#[cfg(test)]
+mod proxies;
+#[cfg(test)]
+mod support;

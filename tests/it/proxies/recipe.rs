@@ -1,0 +1,225 @@
+//! Rendering a recipe: addresses and paths are replaced, nothing else, so that the shipped file is what is tested.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use rustls::ClientConfig;
+
+use crate::support::{
+    client::Client,
+    gate::HOST,
+    ports,
+    process::{Running, program},
+    workspace::repository,
+};
+
+/// A proxy that has a recipe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Proxy {
+    Nginx,
+    Caddy,
+    Traefik,
+    Haproxy,
+    Envoy,
+}
+
+impl Proxy {
+    pub(super) const ALL: [Self; 5] = [Self::Nginx, Self::Caddy, Self::Traefik, Self::Haproxy, Self::Envoy];
+
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Nginx => "nginx",
+            Self::Caddy => "caddy",
+            Self::Traefik => "traefik",
+            Self::Haproxy => "haproxy",
+            Self::Envoy => "envoy",
+        }
+    }
+}
+
+/// What a recipe is told.
+#[derive(Clone, Debug)]
+pub(super) struct Addresses {
+    /// Holds `chain.pem`, `key.pem` and `both.pem`.
+    pub(super) certificates: PathBuf,
+    /// The sidecar's Unix socket.
+    pub(super) socket: PathBuf,
+    /// The sidecar's port.
+    pub(super) sidecar: u16,
+    /// What a proxy presents on that port.
+    pub(super) secret: String,
+    /// The panel's port.
+    pub(super) panel: u16,
+}
+
+/// Starts a proxy with its recipe; gives it and the port of its TLS listener.
+pub(super) fn start(
+    proxy: Proxy,
+    addresses: &Addresses,
+    directory: &Path,
+    tls: &Arc<ClientConfig>,
+) -> (Running, u16) {
+    let directory = directory.join(proxy.name());
+    fs::create_dir_all(&directory).expect("the workspace is writable");
+    let (port, plain) = (ports::free(), ports::free());
+    let rendering = Rendering { addresses, directory: &directory, port, plain };
+    let running = match proxy {
+        Proxy::Nginx => rendering.nginx(),
+        Proxy::Caddy => rendering.caddy(),
+        Proxy::Traefik => rendering.traefik(),
+        Proxy::Haproxy => rendering.haproxy(),
+        Proxy::Envoy => rendering.envoy(),
+    };
+    let client = Client::new(port, HOST, Arc::clone(tls));
+    running.wait_until("serve its site", || client.is_served());
+    (running, port)
+}
+
+struct Rendering<'a> {
+    addresses: &'a Addresses,
+    directory: &'a Path,
+    port: u16,
+    plain: u16,
+}
+
+impl Rendering<'_> {
+    /// The recipe is a part of `nginx.conf`; what stands around it is what Debian's has, with paths of our own.
+    fn nginx(&self) -> Running {
+        let Self { port, plain, .. } = self;
+        let recipe = render(
+            "deploy/nginx/panelgate.conf",
+            &[
+                ("listen 443 ", format!("listen 127.0.0.1:{port} ")),
+                ("listen [::]:443 ", format!("listen 127.0.0.2:{port} ")),
+                ("listen 80;", format!("listen 127.0.0.1:{plain};")),
+                ("listen [::]:80;", format!("listen 127.0.0.2:{plain};")),
+                ("/run/panelgate/sidecar.sock", self.socket()),
+                ("127.0.0.1:8080", self.panel()),
+                ("/etc/ssl/panel.example.com/fullchain.pem", self.certificate("chain.pem")),
+                ("/etc/ssl/panel.example.com/privkey.pem", self.certificate("key.pem")),
+            ],
+        );
+        let site = self.write("panelgate.conf", &recipe);
+        let place = self.directory.display();
+        let around = format!(
+            "user root;\ndaemon off;\nworker_processes 2;\npid {place}/pid;\nerror_log stderr warn;\nevents {{}}\nhttp {{\n\
+             access_log off;\nclient_body_temp_path {place}/body;\nproxy_temp_path {place}/proxy;\n\
+             fastcgi_temp_path {place}/fastcgi;\nuwsgi_temp_path {place}/uwsgi;\nscgi_temp_path {place}/scgi;\n\
+             include {site};\n}}\n"
+        );
+        let file = self.write("nginx.conf", &around);
+        self.run("nginx", &["-c", &file, "-p", &place.to_string(), "-e", "stderr"])
+    }
+
+    fn caddy(&self) -> Running {
+        let recipe = render(
+            "deploy/caddy/Caddyfile",
+            &[
+                ("unix//var/lib/caddy/admin.sock", format!("unix/{}/admin.sock", self.directory.display())),
+                ("default_bind 0.0.0.0 [::]", "default_bind 127.0.0.1".to_owned()),
+                ("http_port 80", format!("http_port {}", self.plain)),
+                ("https_port 443", format!("https_port {}", self.port)),
+                ("unix//run/panelgate/sidecar.sock", format!("unix/{}", self.socket())),
+                ("127.0.0.1:8080", self.panel()),
+                ("/etc/ssl/panel.example.com/fullchain.pem", self.certificate("chain.pem")),
+                ("/etc/ssl/panel.example.com/privkey.pem", self.certificate("key.pem")),
+            ],
+        );
+        let file = self.write("Caddyfile", &recipe);
+        self.run("caddy", &["run", "--adapter", "caddyfile", "--config", &file])
+    }
+
+    fn traefik(&self) -> Running {
+        let routes = render(
+            "deploy/traefik/panelgate.yaml",
+            &[
+                ("change-me", self.addresses.secret.clone()),
+                ("127.0.0.1:9091", format!("127.0.0.1:{}", self.addresses.sidecar)),
+                ("127.0.0.1:8080", self.panel()),
+                ("/etc/ssl/panel.example.com/fullchain.pem", self.certificate("chain.pem")),
+                ("/etc/ssl/panel.example.com/privkey.pem", self.certificate("key.pem")),
+            ],
+        );
+        let routes = self.write("panelgate.yaml", &routes);
+        let recipe = render(
+            "deploy/traefik/traefik.yaml",
+            &[
+                ("\":443\"", format!("\"127.0.0.1:{}\"", self.port)),
+                ("\":80\"", format!("\"127.0.0.1:{}\"", self.plain)),
+                ("/etc/traefik/panelgate.yaml", routes),
+            ],
+        );
+        let file = self.write("traefik.yaml", &recipe);
+        self.run("traefik", &[&format!("--configfile={file}")])
+    }
+
+    fn haproxy(&self) -> Running {
+        let lua = repository("deploy/haproxy/panelgate.lua").display().to_string();
+        let recipe = render(
+            "deploy/haproxy/haproxy.cfg",
+            &[
+                ("bind :443 ", format!("bind 127.0.0.1:{} ", self.port)),
+                ("bind :80\n", format!("bind 127.0.0.1:{}\n", self.plain)),
+                ("/run/panelgate/sidecar.sock", self.socket()),
+                ("/etc/haproxy/panelgate.lua", lua),
+                ("127.0.0.1:8080", self.panel()),
+                ("/etc/haproxy/panel.example.com.pem", self.certificate("both.pem")),
+            ],
+        );
+        let file = self.write("haproxy.cfg", &recipe);
+        self.run("haproxy", &["-db", "-f", &file])
+    }
+
+    fn envoy(&self) -> Running {
+        let port = |port: u16| format!("port_value: {port} ");
+        let recipe = render(
+            "deploy/envoy/envoy.yaml",
+            &[
+                ("address: 0.0.0.0,", "address: 127.0.0.1,".to_owned()),
+                ("port_value: 443 ", port(self.port)),
+                ("port_value: 8080 ", port(self.addresses.panel)),
+                ("/run/panelgate/sidecar.sock", self.socket()),
+                ("/etc/ssl/panel.example.com/fullchain.pem", self.certificate("chain.pem")),
+                ("/etc/ssl/panel.example.com/privkey.pem", self.certificate("key.pem")),
+            ],
+        );
+        let file = self.write("envoy.yaml", &recipe);
+        self.run("envoy", &["-c", &file, "--concurrency", "1", "--use-dynamic-base-id"])
+    }
+
+    fn write(&self, name: &str, text: &str) -> String {
+        let path = self.directory.join(name);
+        fs::write(&path, text).expect("the workspace is writable");
+        path.display().to_string()
+    }
+
+    fn run(&self, name: &str, arguments: &[&str]) -> Running {
+        Running::start(name, self.directory, &program(name), arguments)
+    }
+
+    fn socket(&self) -> String {
+        self.addresses.socket.display().to_string()
+    }
+
+    fn panel(&self) -> String {
+        format!("127.0.0.1:{}", self.addresses.panel)
+    }
+
+    fn certificate(&self, name: &str) -> String {
+        self.addresses.certificates.join(name).display().to_string()
+    }
+}
+
+/// # Panics
+/// When the recipe no longer has one of the texts: then the test would run something else than it says.
+fn render(recipe: &str, replacements: &[(&str, String)]) -> String {
+    let mut text = fs::read_to_string(repository(recipe)).expect("the recipe is readable");
+    for (shipped, ours) in replacements {
+        assert!(text.contains(shipped), "{recipe} no longer has `{shipped}`");
+        text = text.replace(shipped, ours);
+    }
+    text
+}
