@@ -46,11 +46,11 @@ fn policy(visit: Option<&Visit>) -> String {
     let mut text = format!(
         "{BASE}; style-src {here}/_gate/style.css; script-src {here}/_gate/client.js; form-action 'self'"
     );
-    for origin in visit.site.origins.iter().chain([&visit.site.portal]) {
-        if !text.contains(&*origin.text) || !text.ends_with(&*origin.text) {
-            text.push(' ');
-            text.push_str(&origin.text);
-        }
+    let origins = &visit.site.origins;
+    let apart = Some(&visit.site.portal).filter(|portal| !origins.contains(portal));
+    for origin in origins.iter().chain(apart) {
+        text.push(' ');
+        text.push_str(&origin.text);
     }
     text
 }

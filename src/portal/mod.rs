@@ -25,6 +25,8 @@ mod second_factor;
 mod sessions;
 mod sign_in;
 mod sign_out;
+#[cfg(test)]
+mod tests;
 mod words;
 
 use std::sync::Arc;
@@ -44,6 +46,10 @@ pub struct Portal {
 
 /// The portal. Every request must carry an `Arc<Visit>` extension, except `/_gate/refused` for a host of no site.
 pub fn router(portal: Portal) -> Router {
+    serve(Arc::new(portal))
+}
+
+fn serve(portal: Arc<Portal>) -> Router {
     let guarded = routes::guarded().into_iter().fold(Router::new(), |router, route| {
         router.route(route.path, route.handler.layer(middleware::from_fn(csrf::guard)))
     });
@@ -53,5 +59,5 @@ pub fn router(portal: Portal) -> Router {
         .fallback(refusal::unknown)
         .method_not_allowed_fallback(refusal::wrong_method)
         .layer(middleware::from_fn(headers::apply))
-        .with_state(Arc::new(portal))
+        .with_state(portal)
 }

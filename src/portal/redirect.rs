@@ -21,8 +21,11 @@ pub(crate) struct Return {
 impl Return {
     /// The place that `rd` names if it may be gone to, the site's main page otherwise.
     pub(crate) fn new(rd: Option<&str>, site: &Site) -> Self {
-        rd.and_then(|text| allowed(text, site))
-            .map_or_else(|| Self { url: home(site), asked: false }, |url| Self { url, asked: true })
+        let home = home(site);
+        match rd.and_then(|text| allowed(text, site)).filter(|url| *url != home) {
+            Some(url) => Self { url, asked: true },
+            None => Self { url: home, asked: false },
+        }
     }
 
     /// The serialised URL, for `Location` and links.
@@ -71,8 +74,10 @@ fn allowed(text: &str, site: &Site) -> Option<Url> {
     }
     let url = Url::options().base_url(Some(&home(site))).parse(text).ok()?;
     let bare = url.username().is_empty() && url.password().is_none();
+    // A `blob:` has the origin of whoever made it.
+    let web = matches!(url.scheme(), "http" | "https");
     let ours = origins(site).any(|origin| *origin.text == url.origin().ascii_serialization());
-    (bare && ours && returnable(&url)).then_some(url)
+    (web && bare && ours && returnable(&url)).then_some(url)
 }
 
 fn origins(site: &Site) -> impl Iterator<Item = &Origin> {

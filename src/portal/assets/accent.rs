@@ -34,9 +34,9 @@ fn hex(Rgb(red, green, blue): Rgb) -> String {
     format!("#{red:02x}{green:02x}{blue:02x}")
 }
 
-/// White or nearly black, whichever is read better on `ground`.
+/// White or black, whichever is read better on `ground`; one of them always has at least 4.58.
 fn text_on(ground: Rgb) -> Rgb {
-    let black = Rgb(16, 18, 22);
+    let black = Rgb(0, 0, 0);
     if contrast(LIGHT, ground) >= contrast(black, ground) { LIGHT } else { black }
 }
 

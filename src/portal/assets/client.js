@@ -116,31 +116,36 @@
       timer = setTimeout(look, Math.min(wait * 2 ** failures++, 600000));
     }
 
-    // One tab renews; the others wait for the lock, see that it was done, and only take note.
+    // One tab renews; the others wait until it has, and look at what came of it.
     async function renew() {
-      const wanted = renewAt;
       renewAt = Infinity;
       clearTimeout(timer);
-      const once = async () => {
-        if (renewAt !== Infinity && renewAt !== wanted) return;
-        const answer = await call("/_gate/refresh", {
-          method: "POST",
-          headers: { accept: "application/json", "content-type": "application/json" },
-          body: "{}",
-        }).catch(() => null);
-        if (answer && answer.ok) {
-          const renewed = await answer.json();
-          tabs?.postMessage({ renew_in_ms: renewed.renew_in_ms });
-          await look();
-        } else if (answer && answer.status === 401) {
-          tabs?.postMessage({ ended: true });
-          ended();
-        } else {
-          again(5000);
-        }
-      };
-      if (navigator.locks) await navigator.locks.request("gate-renewal", once).catch(() => again(5000));
-      else await once();
+      if (!navigator.locks) return turn();
+      const mine = await navigator.locks.request("gate-renewal", { ifAvailable: true }, async (lock) => {
+        if (lock) await turn();
+        return Boolean(lock);
+      });
+      if (mine) return;
+      await navigator.locks.request("gate-renewal", () => {});
+      look();
+    }
+
+    async function turn() {
+      const answer = await call("/_gate/refresh", {
+        method: "POST",
+        headers: { accept: "application/json", "content-type": "application/json" },
+        body: "{}",
+      }).catch(() => null);
+      if (answer && answer.ok) {
+        const renewed = await answer.json();
+        tabs?.postMessage({ renew_in_ms: renewed.renew_in_ms });
+        await look();
+      } else if (answer && answer.status === 401) {
+        tabs?.postMessage({ ended: true });
+        ended();
+      } else {
+        again(5000);
+      }
     }
 
     function ended() {
@@ -170,6 +175,8 @@
       if (!bar) return;
       const words = session.words;
       const text = verified ? words.verified.replace("{time}", clock(left)) : words.read_only;
+      // Read out when the state changes, not at every second of the countdown.
+      bar.line.setAttribute("aria-live", verified ? "off" : "polite");
       if (bar.text.textContent !== text) bar.text.textContent = text;
       bar.link.hidden = verified;
       bar.link.textContent = words.verify;
@@ -206,16 +213,14 @@
       const text = document.createElement("span");
       const link = document.createElement("a");
       const close = document.createElement("button");
-      // Said when it changes from one state to the other, not at every second of the countdown.
       line.setAttribute("role", "status");
-      line.setAttribute("aria-live", "off");
       close.type = "button";
       close.textContent = "×";
       close.addEventListener("click", () => { hidden = true; show(); });
       line.append(text, link, close);
       shadow.append(line);
       document.body.append(host);
-      return { host, text, link, close, tick: 0 };
+      return { host, line, text, link, close, tick: 0 };
     }
 
     tabs?.addEventListener("message", (event) => {

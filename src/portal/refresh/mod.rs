@@ -3,7 +3,5 @@
 mod flow;
 mod handler;
 mod rotate;
-#[cfg(test)]
-mod tests;
 
 pub(crate) use self::handler::{post, show};

@@ -3,8 +3,6 @@
 mod flow;
 mod handler;
 mod render;
-#[cfg(test)]
-mod tests;
 
 pub(crate) use self::{
     handler::{refused, signed_out, signed_out_document, unknown, wrong_method},

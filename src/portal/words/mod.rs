@@ -71,7 +71,7 @@ pub(crate) fn fill(pattern: &str, values: &[(&str, &str)]) -> String {
     let mut rest = pattern;
     while let Some((before, after)) = rest.split_once('{') {
         text.push_str(before);
-        let Some((name, tail)) = after.split_once('}') else { break };
+        let Some((name, tail)) = after.split_once('}') else { return text };
         text.push_str(values.iter().find(|(key, _)| *key == name).map_or("", |(_, value)| value));
         rest = tail;
     }

@@ -51,8 +51,8 @@ fn words_never_say_what_a_machine_would() {
 }
 
 #[test]
-fn filling_in_replaces_every_name_once_and_never_looks_into_the_values() {
+fn filling_in_replaces_every_name_and_never_looks_into_the_values() {
     assert_eq!(fill("{a} and {b}", &[("a", "{b}"), ("b", "x")]), "{b} and x");
     assert_eq!(fill("no {unknown} name", &[]), "no  name");
-    assert_eq!(fill("open {brace", &[]), "open brace".replace("brace", ""));
+    assert_eq!(fill("open {brace", &[]), "open ");
 }

@@ -1,0 +1,267 @@
+use std::time::Duration;
+
+use http::StatusCode;
+use serde_json::json;
+
+use super::support::{Answer, BACKUP, Browser, World};
+use crate::portal::routes;
+
+const CALL: &str = "/_gate/api/v1/second-factor";
+
+async fn half(world: &World) -> Browser<'_> {
+    let mut browser = Browser::new(world);
+    let body = json!({ "username": "root", "password": "root-pass" }).to_string();
+    let answer = browser.call("POST", "/_gate/api/v1/sign-in", &body).await;
+    assert_eq!(answer.json()["state"], "second-factor");
+    assert_eq!(browser.jar.keys().collect::<Vec<_>>(), ["__Host-gate_pending"]);
+    browser
+}
+
+/// R11, row 56: between password and code, the cookie opens the one page that it is for. From the route table.
+#[tokio::test]
+async fn a_pending_sign_in_opens_nothing_but_its_own_prompt() {
+    let world = World::new().await;
+    let open_to_everybody = [
+        "/_gate/sign-in",
+        "/_gate/sign-out",
+        "/_gate/api/v1/sign-in",
+        "/_gate/api/v1/sign-out",
+        "/_gate/client.js",
+        "/_gate/style.css",
+        "/_gate/.well-known/jwks.json",
+        "/_gate/api/v1/openapi.json",
+        "/_gate/second-factor",
+        "/_gate/api/v1/second-factor",
+    ];
+    let mut tried = 0;
+    for route in routes::guarded() {
+        for method in route.methods {
+            let target = route.path.replace("{id}", "aaaaaaaaaaaaaaaa");
+            let answer = half(&world).await.call(method, &target, "{}").await;
+            assert!(
+                answer.set_cookie("__Host-gate_access").is_none_or(|cookie| cookie.contains("=;")),
+                "{method} {target}"
+            );
+            if !open_to_everybody.contains(&route.path) && (*method, route.path) != ("GET", "/_gate/refresh")
+            {
+                assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{method} {target}: {}", answer.text);
+                tried += 1;
+            }
+        }
+    }
+    assert!(tried >= 6, "the table must not have shrunk to nothing: {tried}");
+    for target in ["/_gate/step-up", "/_gate/refresh?rd=https://panel.example.com/"] {
+        let answer = half(&world).await.open(target).await;
+        assert!(
+            answer.location().contains("/_gate/sign-in"),
+            "{target}: {} {}",
+            answer.status,
+            answer.location()
+        );
+    }
+}
+
+/// The pending cookie in the place of the others, and the others in its place: the kinds are disjoint (R11).
+#[tokio::test]
+async fn no_cookie_passes_for_one_of_another_kind() {
+    let world = World::new().await;
+    let pending = half(&world).await.jar["__Host-gate_pending"].clone();
+    let mut signed = Browser::new(&world);
+    signed.sign_in("alice").await;
+    let (access, refresh) =
+        (signed.jar["__Host-gate_access"].clone(), signed.jar["__Secure-gate_refresh"].clone());
+    for (name, value) in [
+        ("__Host-gate_access", &pending),
+        ("__Host-gate_access", &refresh),
+        ("__Secure-gate_refresh", &access),
+        ("__Secure-gate_refresh", &pending),
+        ("__Host-gate_pending", &access),
+        ("__Host-gate_pending", &refresh),
+    ] {
+        let mut browser = Browser::new(&world);
+        browser.jar.insert(name.into(), value.clone());
+        assert_eq!(browser.session().await.status, StatusCode::UNAUTHORIZED, "{name}");
+        assert_eq!(browser.clone().refresh().await.status, StatusCode::UNAUTHORIZED, "{name}");
+        assert_eq!(browser.clone().code("123456").await.status, StatusCode::UNAUTHORIZED, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn the_right_code_completes_a_sign_in_and_elevates() {
+    let world = World::new().await;
+    let mut browser = half(&world).await;
+    let form = browser.open("/_gate/second-factor?rd=https://panel.example.com/users").await.form();
+    let code = world.code();
+    let (head, tail) = code.split_at(3);
+    let spaced = format!("{head} {tail}");
+    let fields = [("form", form.as_str()), ("rd", "https://panel.example.com/users"), ("code", &spaced)];
+    let answer = browser.submit("/_gate/second-factor", &fields).await;
+    assert_eq!(
+        (answer.status, answer.location()),
+        (StatusCode::SEE_OTHER, "https://panel.example.com/users"),
+        "{}",
+        answer.text
+    );
+    assert!(!browser.jar.contains_key("__Host-gate_pending"));
+    assert_eq!(browser.session().await.json()["elevated_for_ms"], 900_000);
+}
+
+#[tokio::test]
+async fn a_code_at_sign_in_does_not_elevate_where_the_site_says_so() {
+    let world = World::with(|site| site.second_factor.sign_in_elevates = false, 10).await;
+    let mut browser = Browser::new(&world);
+    assert_eq!(browser.sign_in("root").await.json()["elevated_until"], serde_json::Value::Null);
+    assert_eq!(browser.session().await.json()["elevated_until"], serde_json::Value::Null);
+}
+
+/// R14, row 62: of 200 parallel tries of one code over sign-ins and a step-up, exactly one counts.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_code_works_once() {
+    let world = World::new().await;
+    let (first, code) = (half(&world).await, world.code());
+    let tries = (0..200).map(|_| {
+        let mut browser = first.clone();
+        let code = code.clone();
+        async move { browser.code(&code).await }
+    });
+    let answers = futures_util::future::join_all(tries).await;
+    let count = |status| answers.iter().filter(|answer| answer.status == status).count();
+    assert_eq!((count(StatusCode::OK), count(StatusCode::UNAUTHORIZED)), (1, 199));
+    let used = answers.iter().filter(|answer| answer.status != StatusCode::OK).map(Answer::reason);
+    assert!(used.into_iter().all(|reason| reason == "used-code"));
+}
+
+#[tokio::test]
+async fn wrong_used_and_late_codes_are_told_apart_in_words() {
+    let world = World::with(|_| {}, 5).await;
+    let mut browser = half(&world).await;
+    let wrong = browser.code("000000").await;
+    assert_eq!((wrong.status, wrong.reason().as_str()), (StatusCode::UNAUTHORIZED, "wrong-code"));
+    assert!(wrong.json().get("tries_left").is_none(), "four are not few");
+    let few = browser.code("000000").await.json();
+    assert_eq!(
+        (few["tries_left"].as_u64(), few["detail"].as_str().unwrap().contains("3 tries left.")),
+        (Some(3), true)
+    );
+    let code = world.code();
+    assert_eq!(browser.code(&code).await.status, StatusCode::OK);
+    let mut other = half(&world).await;
+    world.clock.advance(Duration::from_secs(18));
+    let used = other.code(&code).await;
+    assert_eq!(
+        used.json()["detail"],
+        "That code has been used. Codes work once; wait for the next one (12 s)."
+    );
+}
+
+/// R14, R16: the tries are those of the account, over any number of sign-ins and sessions.
+#[tokio::test]
+async fn the_account_is_locked_not_the_session() {
+    let world = World::with(|_| {}, 3).await;
+    for _ in 0..3 {
+        assert_eq!(half(&world).await.code("000000").await.status, StatusCode::UNAUTHORIZED);
+    }
+    let mut browser = half(&world).await;
+    let answer = browser.code(&world.code()).await;
+    assert_eq!((answer.status, answer.header("retry-after")), (StatusCode::TOO_MANY_REQUESTS, "300"));
+    let form = browser.open("/_gate/second-factor").await.form();
+    let page =
+        browser.submit("/_gate/second-factor", &[("form", &form), ("rd", ""), ("code", &world.code())]).await;
+    assert_eq!(page.status, StatusCode::TOO_MANY_REQUESTS);
+    assert!(page.text.contains("Too many tries. Try again in 5 min, at "), "{}", page.text);
+    world.clock.advance(Duration::from_secs(300));
+    assert_eq!(half(&world).await.code(&world.code()).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_backup_code_works_once_however_it_is_typed() {
+    let world = World::new().await;
+    let mut browser = half(&world).await;
+    let page = browser.open("/_gate/second-factor?with=backup").await;
+    assert!(page.text.contains("name=\"backup_code\"") && !page.text.contains("inputmode"));
+    let typed = BACKUP.to_lowercase().replace('-', " ").replace('1', "l");
+    let form = page.form();
+    let answer =
+        browser.submit("/_gate/second-factor", &[("form", &form), ("rd", ""), ("backup_code", &typed)]).await;
+    assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.text);
+    let body = json!({ "backup_code": BACKUP }).to_string();
+    assert_eq!(half(&world).await.call("POST", CALL, &body).await.reason(), "wrong-code");
+}
+
+/// Row 58 for this step.
+#[tokio::test]
+async fn empty_double_and_foreign_fields_prove_nothing() {
+    let world = World::with(|_| {}, 3).await;
+    let code = world.code();
+    let bodies = [
+        "{}".to_owned(),
+        "null".to_owned(),
+        format!("[\"{code}\"]"),
+        r#"{"code":null}"#.to_owned(),
+        r#"{"code":"  "}"#.to_owned(),
+        format!(r#"{{"code":{code}}}"#),
+        json!({ "code": code, "backup_code": BACKUP }).to_string(),
+        json!({ "code": code, "user": "admin" }).to_string(),
+    ];
+    for body in bodies {
+        let answer = half(&world).await.call("POST", CALL, &body).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{body}");
+    }
+    assert_eq!(half(&world).await.code(&code).await.status, StatusCode::OK, "and none of it cost a try");
+}
+
+#[tokio::test]
+async fn a_pending_sign_in_ends_after_its_time() {
+    let world = World::new().await;
+    let mut browser = half(&world).await;
+    world.clock.advance(Duration::from_secs(300));
+    assert_eq!(browser.code(&world.code()).await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(browser.open("/_gate/second-factor").await.location(), "/_gate/sign-in");
+}
+
+/// R15: elevation is written into the live session, and the access token is a new one of the same generation.
+#[tokio::test]
+async fn stepping_up_elevates_the_live_session() {
+    let world =
+        World::with(|site| site.second_factor.at_sign_in = crate::rules::site::AtSignIn::Never, 10).await;
+    let mut browser = Browser::new(&world);
+    browser.sign_in("root").await;
+    let before = browser.clone();
+    let page = browser.open("/_gate/step-up?rd=https://panel.example.com/users/7").await;
+    assert_eq!(page.status, StatusCode::OK);
+    assert!(page.text.contains("Stays verified for 15 min."), "{}", page.text);
+    let fields =
+        [("form", page.form()), ("rd", "https://panel.example.com/users/7".into()), ("code", world.code())];
+    let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    world.clock.advance(Duration::from_secs(1));
+    let answer = browser.submit("/_gate/step-up", &fields).await;
+    assert_eq!(
+        (answer.status, answer.location()),
+        (StatusCode::SEE_OTHER, "https://panel.example.com/users/7"),
+        "{}",
+        answer.text
+    );
+    assert_ne!(before.jar["__Host-gate_access"], browser.jar["__Host-gate_access"], "a new access token");
+    assert_eq!(before.jar["__Secure-gate_refresh"], browser.jar["__Secure-gate_refresh"], "the family stays");
+    assert_eq!(browser.session().await.json()["elevated_for_ms"], 900_000);
+    let again = browser.open("/_gate/step-up").await;
+    assert!(again.text.contains("You are verified until"), "{}", again.text);
+    world.clock.advance(Duration::from_secs(900));
+    assert_eq!(browser.refresh().await.status, StatusCode::OK);
+    assert_eq!(browser.session().await.json()["elevated_until"], serde_json::Value::Null, "it lapses");
+}
+
+#[tokio::test]
+async fn an_account_without_an_app_is_told_whom_to_ask() {
+    let world = World::new().await;
+    let mut browser = Browser::new(&world);
+    browser.sign_in("alice").await;
+    let page = browser.open("/_gate/step-up").await;
+    assert_eq!(page.status, StatusCode::FORBIDDEN);
+    assert!(
+        page.text.contains("You need an authenticator app") && page.text.contains("runs Panel"),
+        "{}",
+        page.text
+    );
+    assert_eq!(browser.code("123456").await.reason(), "needs-enrolment");
+}

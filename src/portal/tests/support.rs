@@ -1,0 +1,312 @@
+//! A portal in memory and browsers that use it.
+
+use std::{collections::BTreeMap, net::Ipv4Addr, num::NonZeroU32, sync::Arc, time::Duration};
+
+use axum::{Router, body::Body, response::Response};
+use futures_util::StreamExt;
+use http::{HeaderMap, Request, StatusCode, header};
+use http_body_util::BodyExt;
+use tower::ServiceExt;
+
+use crate::{
+    clock::{Clock, ManualClock, Wall},
+    entropy::{Entropy, SeededEntropy},
+    gate::{Gate, Visit},
+    live::{Live, Quotas, Snapshot},
+    portal::{Hasher, Portal},
+    rules::{
+        address::{AddrSource, ClientAddr},
+        factor::{backup, password, totp},
+        facts::{Ask, Door},
+        identity::{Totp, User, UserId, UserName, UserSource},
+        limit::Quota,
+        seal::Sealer,
+        session::{PublicId, Session},
+        site::{Site, Sites},
+        token::{AccessKey, KeyMaterial, KeySet, RefreshKey},
+    },
+    secret::{SecretBytes, SecretText},
+    store::{MemoryStore, Store},
+};
+
+pub(crate) const SECRET: [u8; 20] = *b"12345678901234567890";
+pub(crate) const BACKUP: &str = "0000-0000-0001";
+pub(crate) const START: Wall = Wall::from_secs(1_764_000_000);
+pub(crate) const HOST: &str = "panel.example.com";
+
+/// A gate with a portal, all in memory.
+pub(crate) struct World {
+    pub(crate) gate: Arc<Gate>,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) portal: Arc<Portal>,
+    router: Router,
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        Self::with(|_| {}, 1000).await
+    }
+
+    /// With changes to the site and `tries` of a second factor.
+    pub(crate) async fn with(change: impl FnOnce(&mut Site), tries: u32) -> Self {
+        let mut site =
+            Site::sample("panel", &["https://panel.example.com", "https://other.example.com:8443"]);
+        change(&mut site);
+        let snapshot =
+            Snapshot { sites: Sites::new(vec![site]).unwrap(), keys: keys(), ..Snapshot::default() };
+        let live = Arc::new(Live::new(snapshot, quotas(tries)));
+        let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+        feed(&live, &store).await;
+        let clock = Arc::new(ManualClock::at(START));
+        let (notes, _) = tokio::sync::mpsc::channel(64);
+        let (clock_arc, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>) =
+            (clock.clone(), Arc::new(SeededEntropy::new(7)));
+        let gate = Arc::new(Gate::new(live, store, clock_arc, entropy, notes));
+        let portal = Arc::new(Portal { gate: Arc::clone(&gate), hasher: Hasher::new(2) });
+        let world = Self { gate, clock, router: crate::portal::serve(Arc::clone(&portal)), portal };
+        for (name, enrolled) in [("alice", false), ("root", true), ("admin", true)] {
+            world.add(name, enrolled).await;
+        }
+        world
+    }
+
+    async fn add(&self, name: &str, enrolled: bool) {
+        let id = id(name);
+        let sealer = sealer();
+        let user = User {
+            id,
+            name: UserName::parse(name).unwrap(),
+            display: String::new(),
+            email: String::new(),
+            role: name.into(),
+            source: UserSource::Embedded,
+            password: Some(password::hash(&SecretText::from(format!("{name}-pass")), 4, [1; 16]).unwrap()),
+            disabled: false,
+            totp: enrolled
+                .then(|| Totp { sealed_secret: totp::seal(&sealer, &id, &SECRET, [2; 12]), last_step: 0 }),
+            backup_codes: if enrolled { vec![backup::hash(&id, BACKUP)] } else { Vec::new() },
+            created: START,
+        };
+        let written = self.gate.store().add_user(user).await.unwrap();
+        assert!(self.gate.settled(written).await);
+    }
+
+    pub(crate) fn code(&self) -> String {
+        totp::code(&SECRET, self.clock.wall())
+    }
+
+    pub(crate) fn checks(&self) -> usize {
+        self.portal.hasher.checks.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
+    pub(crate) fn sessions(&self, name: &str) -> Vec<Arc<Session>> {
+        self.gate.live().records.sessions_of(&id(name))
+    }
+
+    pub(crate) fn session(&self, id: &str) -> Arc<Session> {
+        self.gate.live().records.session_by_public(&PublicId(id.into())).unwrap()
+    }
+
+    /// Sends one request as it is.
+    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+        let (mut parts, body) = request.into_parts();
+        let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
+        let client = ClientAddr { ip: Ipv4Addr::new(192, 0, 2, 7).into(), from: AddrSource::Peer };
+        let ask = Ask {
+            door: Door::Edge,
+            scheme: b"https",
+            authority: HOST.as_bytes(),
+            method: parts.method.as_str().as_bytes(),
+            target: target.as_bytes(),
+            client,
+            headers: &parts.headers,
+        };
+        let visit: Arc<Visit> = Arc::new(self.gate.describe(&ask).expect("a request that can be described"));
+        parts.extensions.insert(visit);
+        let response = self.router.clone().oneshot(Request::from_parts(parts, body)).await.unwrap();
+        Answer::read(response).await
+    }
+}
+
+/// An id that tells the names of the tests apart.
+pub(crate) fn id(name: &str) -> UserId {
+    let mut id = [0; 16];
+    id.iter_mut().zip(name.bytes()).for_each(|(to, from)| *to = from);
+    UserId(id)
+}
+
+fn quotas(tries: u32) -> Quotas {
+    let quota = |count| Quota { count: NonZeroU32::new(count).unwrap(), per: Duration::from_secs(900) };
+    Quotas { request: quota(10_000), sign_in: quota(100), second_factor: quota(tries), refresh: quota(1000) }
+}
+
+pub(crate) fn sealer() -> Sealer {
+    Sealer::new([9; 32])
+}
+
+fn keys() -> KeySet {
+    KeySet::new(KeyMaterial {
+        access: vec![AccessKey::from_seed("k1".into(), [3; 32])],
+        refresh: vec![RefreshKey { id: "r1".into(), key: SecretBytes::new([4; 32]) }],
+        master: SecretBytes::new([9; 32]),
+    })
+    .unwrap()
+}
+
+async fn feed(live: &Arc<Live>, store: &Arc<dyn Store>) {
+    let mut changes = store.changes(crate::store::Cursor::default()).await.unwrap();
+    let live = Arc::clone(live);
+    tokio::spawn(async move {
+        while let Some((cursor, change)) = changes.next().await {
+            live.records.apply(cursor, change);
+        }
+    });
+}
+
+/// What came back.
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: String,
+}
+
+impl Answer {
+    async fn read(response: Response) -> Self {
+        let (parts, body) = response.into_parts();
+        let bytes = body.collect().await.unwrap().to_bytes();
+        Self {
+            status: parts.status,
+            headers: parts.headers,
+            text: String::from_utf8(bytes.to_vec()).unwrap(),
+        }
+    }
+
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("not JSON: {}", self.text))
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    pub(crate) fn location(&self) -> &str {
+        self.header("location")
+    }
+
+    pub(crate) fn set_cookies(&self) -> Vec<&str> {
+        self.headers.get_all(header::SET_COOKIE).iter().map(|value| value.to_str().unwrap()).collect()
+    }
+
+    pub(crate) fn set_cookie(&self, name: &str) -> Option<&str> {
+        self.set_cookies().into_iter().find(|cookie| cookie.starts_with(&format!("{name}=")))
+    }
+
+    /// The token of the form on the page.
+    pub(crate) fn form(&self) -> String {
+        let after = self
+            .text
+            .split("name=\"form\" value=\"")
+            .nth(1)
+            .unwrap_or_else(|| panic!("no form: {}", self.text));
+        after.split('"').next().unwrap().to_owned()
+    }
+
+    pub(crate) fn reason(&self) -> String {
+        self.json()["reason"].as_str().unwrap_or_default().to_owned()
+    }
+}
+
+/// A browser with a cookie jar.
+#[derive(Clone)]
+pub(crate) struct Browser<'w> {
+    world: &'w World,
+    pub(crate) jar: BTreeMap<String, String>,
+}
+
+impl<'w> Browser<'w> {
+    pub(crate) fn new(world: &'w World) -> Self {
+        Self { world, jar: BTreeMap::new() }
+    }
+
+    /// A page being navigated to.
+    pub(crate) async fn open(&mut self, target: &str) -> Answer {
+        let request = self
+            .request("GET", target)
+            .header("sec-fetch-mode", "navigate")
+            .header("sec-fetch-dest", "document");
+        self.go(request.header("sec-fetch-site", "none").body(Body::empty()).unwrap()).await
+    }
+
+    /// A form being sent.
+    pub(crate) async fn submit(&mut self, target: &str, fields: &[(&str, &str)]) -> Answer {
+        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        let request = self
+            .request("POST", target)
+            .header("sec-fetch-mode", "navigate")
+            .header("sec-fetch-site", "same-origin")
+            .header("content-type", "application/x-www-form-urlencoded");
+        self.go(request.body(Body::from(body)).unwrap()).await
+    }
+
+    /// A call by a script of the same origin.
+    pub(crate) async fn call(&mut self, method: &str, target: &str, body: &str) -> Answer {
+        let request = self
+            .request(method, target)
+            .header("sec-fetch-mode", "cors")
+            .header("sec-fetch-site", "same-origin")
+            .header("content-type", "application/json");
+        self.go(request.body(Body::from(body.to_owned())).unwrap()).await
+    }
+
+    /// Any request with this browser's cookies.
+    pub(crate) fn request(&self, method: &str, target: &str) -> http::request::Builder {
+        let builder = Request::builder().method(method).uri(target).header("user-agent", "curl/8");
+        let refreshes = target.starts_with("/_gate/refresh");
+        let sent = |name: &str| refreshes || !name.contains("refresh");
+        let cookies: Vec<_> = self
+            .jar
+            .iter()
+            .filter(|(name, _)| sent(name))
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        if cookies.is_empty() { builder } else { builder.header("cookie", cookies.join("; ")) }
+    }
+
+    pub(crate) async fn go(&mut self, request: Request<Body>) -> Answer {
+        let answer = self.world.send(request).await;
+        for cookie in answer.set_cookies() {
+            let (name, rest) = cookie.split_once('=').unwrap();
+            let value = rest.split(';').next().unwrap();
+            if cookie.contains("Max-Age=0;") {
+                self.jar.remove(name);
+            } else {
+                self.jar.insert(name.to_owned(), value.to_owned());
+            }
+        }
+        answer
+    }
+
+    /// Signs in by the API, with a code where one is asked for.
+    pub(crate) async fn sign_in(&mut self, name: &str) -> Answer {
+        let body = serde_json::json!({ "username": name, "password": format!("{name}-pass") }).to_string();
+        let answer = self.call("POST", "/_gate/api/v1/sign-in", &body).await;
+        if answer.json()["state"] == "signed-in" {
+            return answer;
+        }
+        assert_eq!(answer.json()["state"], "second-factor", "{}", answer.text);
+        self.code(&self.world.code()).await
+    }
+
+    pub(crate) async fn code(&mut self, code: &str) -> Answer {
+        let body = serde_json::json!({ "code": code }).to_string();
+        self.call("POST", "/_gate/api/v1/second-factor", &body).await
+    }
+
+    pub(crate) async fn refresh(&mut self) -> Answer {
+        self.call("POST", "/_gate/refresh", "{}").await
+    }
+
+    pub(crate) async fn session(&mut self) -> Answer {
+        self.call("GET", "/_gate/api/v1/session", "").await
+    }
+}
