@@ -82,7 +82,10 @@ impl Running {
     }
 
     /// Waits for SIGTERM or SIGINT, reloading on SIGHUP.
-    async fn until_stopped(&self) -> Result<(), StartError> {
+    ///
+    /// # Errors
+    /// When the process cannot listen for signals.
+    pub async fn until_stopped(&self) -> Result<(), StartError> {
         let listen = |kind| signal(kind).map_err(StartError::Runtime);
         let (mut hangup, mut terminate) = (listen(SignalKind::hangup())?, listen(SignalKind::terminate())?);
         let mut interrupt = listen(SignalKind::interrupt())?;

@@ -1,6 +1,7 @@
 //! The command line: a file per verb.
 
 pub mod check;
+mod demo;
 pub mod key_material;
 pub mod policy;
 mod serve;
@@ -28,6 +29,8 @@ enum Verb {
     /// Ask the policy.
     #[command(subcommand)]
     Policy(policy::PolicyVerb),
+    /// Run the gate in front of a sample panel, with accounts, keys and certificates made on the spot.
+    Demo(demo::DemoArgs),
     /// Print completions for a shell.
     Completions {
         /// Which shell.
@@ -56,6 +59,7 @@ pub fn run() -> ExitCode {
         Verb::Serve(args) => serve::run(&args),
         Verb::Check(args) => check::run(&args),
         Verb::Policy(verb) => policy::run(&verb),
+        Verb::Demo(args) => demo::run(&args),
         Verb::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "panelgate", &mut std::io::stdout());
             ExitCode::SUCCESS

@@ -1,3 +1,146 @@
-//! The demo: a gate in front of a sample panel, in one process, with everything made up on the spot.
+//! The demo: edge, sidecar and a sample panel in one process, with accounts, keys and certificates made on the spot.
+//!
+//! It writes an ordinary configuration and policy into its directory and starts the same daemon as `serve` does.
 
+mod certificates;
+mod issuer;
 pub mod panel;
+mod people;
+mod place;
+mod report;
+#[cfg(test)]
+mod tests;
+
+use std::{io, path::PathBuf, sync::Arc, time::Duration};
+
+use tokio_util::sync::CancellationToken;
+
+use self::{
+    panel::Listener,
+    people::Person,
+    place::{Place, Ports},
+    report::Report,
+};
+use crate::{
+    app::{self, Running},
+    clock::{Clock, SystemClock, Wall},
+    config::{self, Environment},
+    entropy::SystemEntropy,
+};
+
+/// How often free ports are chosen anew when somebody else was faster.
+const ATTEMPTS: usize = 5;
+
+/// What the command line says.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where everything is kept; a temporary directory that goes away if there is none.
+    pub dir: Option<PathBuf>,
+    /// Edge, sidecar, panel and metrics get this port and the next three; 0 takes free ones.
+    pub port_base: Option<u16>,
+    /// Whether the first line of the output is one JSON object.
+    pub json: bool,
+}
+
+/// Why the demo does not run. The text says what to mend.
+#[derive(Debug, thiserror::Error)]
+pub enum DemoError {
+    /// A file or directory of the demo.
+    #[error("{path}: {source}")]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A port.
+    #[error("port {port} cannot be used: {source}; choose others with --port-base, 0 for any")]
+    Port {
+        /// Which.
+        port: u16,
+        /// Why.
+        source: io::Error,
+    },
+    /// The configuration that the demo wrote, with what the environment says, cannot be used.
+    #[error("{0}")]
+    Config(config::Problems),
+    /// The daemon.
+    #[error(transparent)]
+    Start(#[from] app::StartError),
+    /// Anything else; the text says it all.
+    #[error("{0}")]
+    Other(String),
+}
+
+/// Runs the demo until SIGINT or SIGTERM.
+///
+/// # Errors
+/// When it cannot start.
+pub fn run(options: &Options, environment: &Environment) -> Result<(), DemoError> {
+    runtime()?.block_on(async {
+        let place = Place::open(options.dir.as_deref())?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+        let people = people::load_or_make(&place, &SystemEntropy)?;
+        let (running, report, listener) = start(options, environment, &place, &people, &*clock).await?;
+        report.print(options.json, clock.wall());
+        let stop = CancellationToken::new();
+        let outcome = tokio::select! {
+            served = panel::serve(listener, Arc::clone(&clock), stop) => {
+                served.map_err(|error| DemoError::Other(format!("the sample panel ended: {error}")))
+            }
+            stopped = running.until_stopped() => Ok(stopped?),
+            () = show_codes(options, &report, &*clock) => Ok(()),
+        };
+        running.stop().await;
+        outcome
+    })
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, DemoError> {
+    let built = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    built.map_err(|source| DemoError::Other(format!("the runtime cannot be started: {source}")))
+}
+
+/// Starts the daemon; with free ports, tries again when one of them was taken in between.
+async fn start(
+    options: &Options,
+    environment: &Environment,
+    place: &Place,
+    people: &[Person],
+    clock: &dyn Clock,
+) -> Result<(Running, Report, Listener), DemoError> {
+    certificates::make(place, clock.wall())?;
+    issuer::make(place)?;
+    let mut attempt = 0;
+    loop {
+        attempt += 1;
+        let (ports, listener) = Ports::choose(options.port_base).await?;
+        place.write_configuration(&ports)?;
+        let loaded = config::load(&place.config(), environment).map_err(DemoError::Config)?;
+        let report = Report::new(place, &ports, &loaded.settings.admin_socket, people);
+        match app::start(loaded.settings, environment.clone()).await {
+            Ok(running) => {
+                people::seed(&running.gate, people, clock.wall()).await?;
+                return Ok((running, report, listener));
+            }
+            Err(app::StartError::Listen { .. }) if options.port_base == Some(0) && attempt < ATTEMPTS => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Prints the codes again whenever they change, if somebody is looking.
+async fn show_codes(options: &Options, report: &Report, clock: &dyn Clock) {
+    if options.json || !report::somebody_looks() {
+        return std::future::pending().await;
+    }
+    loop {
+        tokio::time::sleep(until_next_code(clock.wall())).await;
+        report.print_codes(clock.wall());
+    }
+}
+
+/// Until the authenticator app shows another code.
+fn until_next_code(now: Wall) -> Duration {
+    Duration::from_millis(30_000 - now.millis() % 30_000)
+}

@@ -66,6 +66,7 @@ async fn run(listener: Listener, router: Router) -> io::Result<()> {
 pub fn router(clock: Arc<dyn Clock>) -> Router {
     let pages = Router::new()
         .route("/", get(pages::dashboard))
+        .route("/identity", get(pages::identity))
         .route("/domains", get(pages::domains).post(pages::add_domain))
         .route("/domains/{name}", get(pages::domain))
         .route("/domains/{name}/delete", post(pages::delete_domain))

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::{
-    extract::{Form, Path, Query, State},
+    extract::{Form, Path, State},
     response::{Html, IntoResponse, Response},
 };
 use http::StatusCode;
@@ -101,12 +101,6 @@ struct MissingPage {
 }
 
 #[derive(Deserialize)]
-pub(crate) struct Show {
-    #[serde(default)]
-    show: String,
-}
-
-#[derive(Deserialize)]
 pub(crate) struct DomainForm {
     name: String,
     #[serde(default)]
@@ -121,11 +115,8 @@ pub(crate) struct SettingsForm {
     updates: Option<String>,
 }
 
-/// `/`, and `/?show=identity`: what the gate told the panel.
-pub(crate) async fn dashboard(State(harbor): Panel, Query(query): Query<Show>, visitor: Visitor) -> Response {
-    if query.show == "identity" {
-        return page(visitor, |visitor| IdentityPage { visitor });
-    }
+/// `GET /`
+pub(crate) async fn dashboard(State(harbor): Panel, visitor: Visitor) -> Response {
     let book = harbor.book();
     let domains = bars(book.domains.iter().map(|domain| (domain.name.clone(), domain.visits.iter().sum())));
     let cards = cards(book.accounts.len(), book.domains.len());
@@ -134,6 +125,11 @@ pub(crate) async fn dashboard(State(harbor): Panel, Query(query): Query<Show>, v
     let requests = LineChart::new(&series(1480, 24), 720, 180);
     let now = live::time_text(harbor.clock.wall());
     page(visitor, |visitor| DashboardPage { visitor, cards, requests, domains, journal, now })
+}
+
+/// `GET /identity`: what the gate told the panel.
+pub(crate) async fn identity(visitor: Visitor) -> Response {
+    page(visitor, |visitor| IdentityPage { visitor })
 }
 
 /// `GET /domains`

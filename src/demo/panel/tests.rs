@@ -48,7 +48,7 @@ async fn every_page_is_drawn() {
     let panel = panel();
     for path in [
         "/",
-        "/?show=identity",
+        "/identity",
         "/domains",
         "/domains/kaya.example",
         "/users",

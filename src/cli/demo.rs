@@ -1,0 +1,36 @@
+//! `panelgate demo`: a gate in front of a sample panel.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::Args;
+
+use super::{FAILED, environment};
+use crate::{demo, telemetry};
+
+/// How the demo runs.
+#[derive(Args, Clone, Debug)]
+pub(super) struct DemoArgs {
+    /// Keep everything in this directory, and go on with what is in it; default: a temporary one.
+    #[arg(long)]
+    dir: Option<PathBuf>,
+    /// Edge, sidecar, panel and metrics listen on this port and the next three; 0 takes free ones.
+    #[arg(long, value_name = "PORT")]
+    port_base: Option<u16>,
+    /// Print one line of JSON first.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the demo.
+#[expect(clippy::print_stderr, reason = "why it does not start is for the person at the terminal")]
+pub(super) fn run(args: &DemoArgs) -> ExitCode {
+    telemetry::start(telemetry::Format::Text, "warn");
+    let options = demo::Options { dir: args.dir.clone(), port_base: args.port_base, json: args.json };
+    match demo::run(&options, &environment()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("panelgate: {error}");
+            ExitCode::from(FAILED)
+        }
+    }
+}
