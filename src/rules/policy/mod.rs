@@ -5,6 +5,8 @@ mod document;
 mod explain;
 mod pattern;
 mod ruleset;
+#[cfg(test)]
+mod tests;
 mod trie;
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
