@@ -65,7 +65,8 @@ pub(super) fn issue(
     jws::sign(TYP, kid, &written, key)
 }
 
-/// Checks everything about a token but the time. `key` finds one of our own keys by its id; nothing else in the header chooses (R10).
+/// Checks everything about a token but the time. `key` finds one of our own keys by its id; nothing else in the header
+/// chooses (R10).
 pub(super) fn read<'k>(
     text: &str,
     site: &str,

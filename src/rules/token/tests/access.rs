@@ -188,6 +188,17 @@ fn kid_chooses_among_our_own_keys_and_nothing_else() {
     assert_eq!(verdict(&forge(without, &payload().to_string(), 1)), Err(BadToken::Invalid));
 }
 
+/// R11: what says that it is of another kind is not read as ours, though everything else is right.
+#[test]
+fn another_type_is_another_kind() {
+    for typ in ["JWT", "gate-assertion+jwt", "GATE-ACCESS+JWT", "application/gate-access+jwt", "at+jwt", ""] {
+        let header = HEADER.replace("gate-access+jwt", typ);
+        assert_eq!(verdict(&forge(&header, &payload().to_string(), 1)), Err(BadToken::Invalid), "{typ}");
+    }
+    let without = r#"{"alg":"EdDSA","kid":"a1"}"#;
+    assert_eq!(verdict(&forge(without, &payload().to_string(), 1)), Err(BadToken::Invalid));
+}
+
 #[test]
 fn exactly_three_segments_in_the_one_spelling() {
     let [header, payload, signature] = parts();

@@ -225,6 +225,9 @@ fn headers_choose_neither_key_nor_algorithm() {
     }
     assert!(with(&ISSUER_HEADER.replace("EdDSA", "Ed25519"), 50).is_ok(), "RFC 9864");
     assert!(with(ISSUER_HEADER, 51).is_err(), "another key");
+    let other = Issuer { algorithms: vec![Alg::Rs256, Alg::Es256], ..issuer() };
+    let others = Issuers::new(vec![other]).unwrap();
+    assert!(others.verify("panel", &issuer_token(), now()).is_err(), "not an allowed algorithm");
 }
 
 /// CVE-2016-10555 for issuers: the algorithm must be allowed and fit the key.

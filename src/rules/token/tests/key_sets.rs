@@ -89,6 +89,21 @@ fn keys_that_are_not_for_checking_signatures_are_left_out() {
     }
 }
 
+/// The generator of P-256 (SEC 2 §2.4.2), and a point beside the curve.
+#[test]
+fn points_beside_their_curve_are_left_out() {
+    let x = "6b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296";
+    let y = "4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5";
+    let key = |crv: &str, y: &str| {
+        let [x, y] = [x, y].map(|hex| encode(data_encoding::HEXLOWER.decode(hex.as_bytes()).unwrap()));
+        parse(&json!([{"kty": "EC", "crv": crv, "x": x, "y": y}])).is_ok()
+    };
+    assert!(key("P-256", y));
+    assert!(!key("P-256", &y.replace("51f5", "51f6")));
+    assert!(!key("P-256", &"0".repeat(64)));
+    assert!(!key("P-384", y));
+}
+
 #[test]
 fn weak_rsa_keys_are_left_out() {
     let rsa = |bytes: usize, first: u8, e: &[u8]| {
