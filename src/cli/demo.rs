@@ -4,7 +4,7 @@ use std::{path::PathBuf, process::ExitCode};
 
 use clap::Args;
 
-use super::{FAILED, environment};
+use super::{FAILED, NO, environment};
 use crate::{demo, telemetry};
 
 /// How the demo runs.
@@ -19,6 +19,9 @@ pub(super) struct DemoArgs {
     /// Print one line of JSON first.
     #[arg(long)]
     json: bool,
+    /// Play the whole story against a gate of its own, print every step, and exit 0 only if all held.
+    #[arg(long, conflicts_with_all = ["json", "port_base"])]
+    tour: bool,
 }
 
 /// Runs the demo.
@@ -26,8 +29,14 @@ pub(super) struct DemoArgs {
 pub(super) fn run(args: &DemoArgs) -> ExitCode {
     telemetry::start(telemetry::Format::Text, "warn");
     let options = demo::Options { dir: args.dir.clone(), port_base: args.port_base, json: args.json };
-    match demo::run(&options, &environment()) {
-        Ok(()) => ExitCode::SUCCESS,
+    let held = if args.tour {
+        demo::tour::run(&options)
+    } else {
+        demo::run(&options, &environment()).map(|()| true)
+    };
+    match held {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(NO),
         Err(error) => {
             eprintln!("panelgate: {error}");
             ExitCode::from(FAILED)

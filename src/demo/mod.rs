@@ -10,6 +10,7 @@ mod place;
 mod report;
 #[cfg(test)]
 mod tests;
+pub mod tour;
 
 use std::{io, path::PathBuf, sync::Arc, time::Duration};
 
