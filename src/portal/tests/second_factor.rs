@@ -4,7 +4,10 @@ use http::StatusCode;
 use serde_json::json;
 
 use super::support::{Answer, BACKUP, Browser, World};
-use crate::portal::routes;
+use crate::{
+    portal::routes,
+    rules::{outcome::Outcome, site::AtSignIn},
+};
 
 const CALL: &str = "/_gate/api/v1/second-factor";
 
@@ -222,14 +225,13 @@ async fn a_pending_sign_in_ends_after_its_time() {
 /// R15: elevation is written into the live session, and the access token is a new one of the same generation.
 #[tokio::test]
 async fn stepping_up_elevates_the_live_session() {
-    let world =
-        World::with(|site| site.second_factor.at_sign_in = crate::rules::site::AtSignIn::Never, 10).await;
+    let world = World::with(|site| site.second_factor.at_sign_in = AtSignIn::Never, 10).await;
     let mut browser = Browser::new(&world);
     browser.sign_in("root").await;
     let before = browser.clone();
     let page = browser.open("/_gate/step-up?rd=https://panel.example.com/users/7").await;
     assert_eq!(page.status, StatusCode::OK);
-    assert!(page.text.contains("Stays verified for 15 min."), "{}", page.text);
+    assert!(page.text.contains("Stays verified for 5 min."), "{}", page.text);
     let fields =
         [("form", page.form()), ("rd", "https://panel.example.com/users/7".into()), ("code", world.code())];
     let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
@@ -244,6 +246,8 @@ async fn stepping_up_elevates_the_live_session() {
     assert_ne!(before.jar["__Host-gate_access"], browser.jar["__Host-gate_access"], "a new access token");
     assert_eq!(before.jar["__Secure-gate_refresh"], browser.jar["__Secure-gate_refresh"], "the family stays");
     assert_eq!(browser.session().await.json()["elevated_for_ms"], 900_000);
+    let page = browser.call("GET", "/_gate/api/v1/session?path=/users/7", "").await.json();
+    assert_eq!(page["elevated_for_ms"], 300_000, "a page can shorten it");
     let again = browser.open("/_gate/step-up").await;
     assert!(again.text.contains("You are verified until"), "{}", again.text);
     world.clock.advance(Duration::from_secs(900));
@@ -264,4 +268,60 @@ async fn an_account_without_an_app_is_told_whom_to_ask() {
         page.text
     );
     assert_eq!(browser.code("123456").await.reason(), "needs-enrolment");
+}
+
+/// The whole story, as the gate sees it: look, be asked at the first change, change, and be asked again.
+#[tokio::test]
+async fn stepping_up_turns_looking_into_changing() {
+    let world = World::with(|site| site.second_factor.at_sign_in = AtSignIn::Never, 10).await;
+    let mut browser = Browser::new(&world);
+    browser.sign_in("root").await;
+    let ask = |browser: &Browser<'_>, method: &str| {
+        browser.request(method, "/users/7").body(axum::body::Body::empty()).unwrap()
+    };
+    let (look, change) = (ask(&browser, "GET"), ask(&browser, "POST"));
+    assert!(matches!(world.decide(look).await, Outcome::Allow(_)));
+    assert!(matches!(world.decide(change).await, Outcome::StepUp { readable: true }));
+    assert_eq!(browser.code(&world.code()).await.status, StatusCode::OK);
+    assert!(matches!(world.decide(ask(&browser, "POST")).await, Outcome::Allow(_)));
+    world.clock.advance(Duration::from_secs(300));
+    assert!(matches!(world.decide(ask(&browser, "POST")).await, Outcome::StepUp { .. }));
+}
+
+#[tokio::test]
+async fn the_prompt_says_which_page_asks_and_where_not_now_leads() {
+    let world = World::with(|site| site.second_factor.at_sign_in = AtSignIn::Never, 10).await;
+    for (name, lead, leave) in [
+        (
+            "root",
+            "You can look at this page. To change anything, verify it’s you.",
+            "https://panel.example.com/users/7",
+        ),
+        ("admin", "This page opens after you verify it’s you.", "https://panel.example.com/"),
+    ] {
+        let mut browser = Browser::new(&world);
+        browser.sign_in(name).await;
+        let page = browser.open("/_gate/step-up?rd=/users/7").await.text;
+        assert!(page.contains(&format!("User management is a protected page. {lead}")), "{page}");
+        assert!(page.contains(&format!("<a href=\"{leave}\">Not now</a>")), "{page}");
+    }
+}
+
+#[tokio::test]
+async fn a_page_of_the_panel_learns_what_this_session_may_do_there() {
+    let world = World::with(|site| site.second_factor.at_sign_in = AtSignIn::Never, 10).await;
+    let mut browser = Browser::new(&world);
+    browser.sign_in("root").await;
+    let session = browser.call("GET", "/_gate/api/v1/session?path=/users/7%3Ftab%3D1", "").await.json();
+    let page = &session["page"];
+    assert_eq!((&page["access"], &page["after_step_up"]), (&json!("read"), &json!("full")));
+    let back = "https%3A%2F%2Fpanel.example.com%2Fusers%2F7%3Ftab%3D1";
+    assert_eq!(page["step_up_url"], format!("https://panel.example.com/_gate/step-up?rd={back}"));
+    assert_eq!(session["words"]["verify"], "verify to make changes");
+    for path in ["https://evil.example/", "", "%00", "//x"] {
+        let session = browser.call("GET", &format!("/_gate/api/v1/session?path={path}"), "").await.json();
+        assert!(!session.to_string().contains("evil"), "{session}");
+    }
+    let open = browser.call("GET", "/_gate/api/v1/session?path=/domains/1", "").await.json();
+    assert_eq!((&open["page"]["access"], &open["page"]["after_step_up"]), (&json!("full"), &json!("full")));
 }

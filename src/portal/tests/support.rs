@@ -4,8 +4,9 @@ use std::{collections::BTreeMap, net::Ipv4Addr, num::NonZeroU32, sync::Arc, time
 
 use axum::{Router, body::Body, response::Response};
 use futures_util::StreamExt;
-use http::{HeaderMap, Request, StatusCode, header};
+use http::{HeaderMap, Request, StatusCode, header, request::Parts};
 use http_body_util::BodyExt;
+use serde_json::{Value as Json, json};
 use tower::ServiceExt;
 
 use crate::{
@@ -20,10 +21,13 @@ use crate::{
         facts::{Ask, Door},
         identity::{Totp, User, UserId, UserName, UserSource},
         limit::Quota,
+        outcome::Outcome,
+        policy::{RuleSet, compile},
         seal::Sealer,
         session::{PublicId, Session},
         site::{Site, Sites},
         token::{AccessKey, KeyMaterial, KeySet, RefreshKey},
+        written::{At, Findings, Key, Node, Value},
     },
     secret::{SecretBytes, SecretText},
     store::{MemoryStore, Store},
@@ -51,6 +55,7 @@ impl World {
     pub(crate) async fn with(change: impl FnOnce(&mut Site), tries: u32) -> Self {
         let mut site =
             Site::sample("panel", &["https://panel.example.com", "https://other.example.com:8443"]);
+        site.policy = Arc::new(policy());
         change(&mut site);
         let snapshot =
             Snapshot { sites: Sites::new(vec![site]).unwrap(), keys: keys(), ..Snapshot::default() };
@@ -110,6 +115,18 @@ impl World {
     /// Sends one request as it is.
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
         let (mut parts, body) = request.into_parts();
+        parts.extensions.insert(Arc::new(self.visit(&parts)));
+        let response = self.router.clone().oneshot(Request::from_parts(parts, body)).await.unwrap();
+        Answer::read(response).await
+    }
+
+    /// What the gate says about a request for the panel.
+    pub(crate) async fn decide(&self, request: Request<Body>) -> Outcome {
+        let (parts, _) = request.into_parts();
+        self.gate.decide(&self.visit(&parts)).await.outcome
+    }
+
+    fn visit(&self, parts: &Parts) -> Visit {
         let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
         let client = ClientAddr { ip: Ipv4Addr::new(192, 0, 2, 7).into(), from: AddrSource::Peer };
         let ask = Ask {
@@ -121,10 +138,7 @@ impl World {
             client,
             headers: &parts.headers,
         };
-        let visit: Arc<Visit> = Arc::new(self.gate.describe(&ask).expect("a request that can be described"));
-        parts.extensions.insert(visit);
-        let response = self.router.clone().oneshot(Request::from_parts(parts, body)).await.unwrap();
-        Answer::read(response).await
+        self.gate.describe(&ask).expect("a request that can be described")
     }
 }
 
@@ -133,6 +147,47 @@ pub(crate) fn id(name: &str) -> UserId {
     let mut id = [0; 16];
     id.iter_mut().zip(name.bytes()).for_each(|(to, from)| *to = from);
     UserId(id)
+}
+
+fn policy() -> RuleSet {
+    let document = json!({
+        "version": 1,
+        "roles": ["root", "admin", "alice"],
+        "elevation": { "lasts": "15m" },
+        "pages": [
+            { "name": "domains", "paths": ["/domains/**"], "access": { "root": "full", "admin": "full", "alice": "full" } },
+            {
+                "name": "user-management",
+                "paths": ["/users/**"],
+                "lasts": "5m",
+                "access": {
+                    "root": { "unelevated": "read", "elevated": "full" },
+                    "admin": { "unelevated": "none", "elevated": "full" },
+                    "alice": "none",
+                },
+            },
+        ],
+    });
+    let mut found = Findings::default();
+    let rules = compile(&node(&document), &mut found);
+    rules.unwrap_or_else(|| panic!("{found:?}"))
+}
+
+/// A document as the YAML reader would give it.
+fn node(value: &Json) -> Node {
+    let at = At::source("test");
+    let value = match value {
+        Json::Null => Value::Null,
+        Json::Bool(scalar) => Value::Scalar(scalar.to_string()),
+        Json::Number(scalar) => Value::Scalar(scalar.to_string()),
+        Json::String(scalar) => Value::Scalar(scalar.clone()),
+        Json::Array(items) => Value::List(items.iter().map(node).collect()),
+        Json::Object(fields) => {
+            let key = |text: &String| Key { at: At::source("test"), text: text.clone() };
+            Value::Map(fields.iter().map(|(name, value)| (key(name), node(value))).collect())
+        }
+    };
+    Node { at, value }
 }
 
 fn quotas(tries: u32) -> Quotas {
