@@ -3,6 +3,8 @@
 //! Both doors and the portal ask here. At most two store reads, only on a miss.
 
 mod refusal;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
