@@ -62,30 +62,52 @@ pub(super) fn start(
     directory: &Path,
     tls: &Arc<ClientConfig>,
 ) -> (Running, u16) {
-    let directory = directory.join(proxy.name());
-    fs::create_dir_all(&directory).expect("the workspace is writable");
-    let (port, plain) = (ports::free(), ports::free());
-    let rendering = Rendering { addresses, directory: &directory, port, plain };
+    let rendering = Rendering::new(proxy, addresses, directory);
     let running = match proxy {
         Proxy::Nginx => rendering.nginx(),
         Proxy::Caddy => rendering.caddy(),
         Proxy::Traefik => rendering.traefik(),
-        Proxy::Haproxy => rendering.haproxy(),
+        Proxy::Haproxy => rendering.haproxy(&repository(SCRIPT)),
         Proxy::Envoy => rendering.envoy(),
     };
-    let client = Client::new(port, HOST, Arc::clone(tls));
-    running.wait_until("serve its site", || client.is_served());
-    (running, port)
+    rendering.wait(running, tls)
 }
+
+/// [`start`] for HAProxy, with a script that fails where it should ask.
+pub(super) fn start_haproxy_with_broken_script(
+    addresses: &Addresses,
+    directory: &Path,
+    tls: &Arc<ClientConfig>,
+) -> (Running, u16) {
+    let rendering = Rendering::new(Proxy::Haproxy, addresses, directory);
+    let broken = render(SCRIPT, &[("core.httpclient()", "core.no_such_client()".to_owned())]);
+    let script = rendering.write("panelgate.lua", &broken);
+    let running = rendering.haproxy(Path::new(&script));
+    rendering.wait(running, tls)
+}
+
+const SCRIPT: &str = "deploy/haproxy/panelgate.lua";
 
 struct Rendering<'a> {
     addresses: &'a Addresses,
-    directory: &'a Path,
+    directory: PathBuf,
     port: u16,
     plain: u16,
 }
 
-impl Rendering<'_> {
+impl<'a> Rendering<'a> {
+    fn new(proxy: Proxy, addresses: &'a Addresses, directory: &Path) -> Self {
+        let directory = directory.join(proxy.name());
+        fs::create_dir_all(&directory).expect("the workspace is writable");
+        Self { addresses, directory, port: ports::free(), plain: ports::free() }
+    }
+
+    fn wait(&self, running: Running, tls: &Arc<ClientConfig>) -> (Running, u16) {
+        let client = Client::new(self.port, HOST, Arc::clone(tls));
+        running.wait_until("serve its site", || client.is_served());
+        (running, self.port)
+    }
+
     /// The recipe is a part of `nginx.conf`; what stands around it is what Debian's has, with paths of our own.
     fn nginx(&self) -> Running {
         let Self { port, plain, .. } = self;
@@ -156,15 +178,14 @@ impl Rendering<'_> {
         self.run("traefik", &[&format!("--configfile={file}")])
     }
 
-    fn haproxy(&self) -> Running {
-        let lua = repository("deploy/haproxy/panelgate.lua").display().to_string();
+    fn haproxy(&self, script: &Path) -> Running {
         let recipe = render(
             "deploy/haproxy/haproxy.cfg",
             &[
                 ("bind :443 ", format!("bind 127.0.0.1:{} ", self.port)),
                 ("bind :80\n", format!("bind 127.0.0.1:{}\n", self.plain)),
                 ("/run/panelgate/sidecar.sock", self.socket()),
-                ("/etc/haproxy/panelgate.lua", lua),
+                ("/etc/haproxy/panelgate.lua", script.display().to_string()),
                 ("127.0.0.1:8080", self.panel()),
                 ("/etc/haproxy/panel.example.com.pem", self.certificate("both.pem")),
             ],
@@ -197,7 +218,7 @@ impl Rendering<'_> {
     }
 
     fn run(&self, name: &str, arguments: &[&str]) -> Running {
-        Running::start(name, self.directory, &program(name), arguments)
+        Running::start(name, &self.directory, &program(name), arguments)
     }
 
     fn socket(&self) -> String {

@@ -54,8 +54,10 @@ impl Seen {
 
 pub(super) async fn a_signed_in_user_reaches_the_panel(front: &Front) {
     let browser = front.signed_in("user").await;
-    let seen = Seen::of(&browser.navigate("/echo/a/b?c=d&e=%20f").await);
-    assert_eq!(seen.target(), "/echo/a/b?c=d&e=%20f", "the target must arrive as it was judged");
+    let seen = Seen::of(&browser.navigate("/echo/a/%42?c=d&e=%20f").await);
+    // Traefik decodes what needs no encoding before it asks; the others leave the target alone.
+    let path = if front.proxy == Proxy::Traefik { "/echo/a/B" } else { "/echo/a/%42" };
+    assert_eq!(seen.target(), format!("{path}?c=d&e=%20f"), "the target must arrive as it was judged");
     assert_eq!(seen.field("Remote-User"), "some-user");
     assert_eq!(seen.field("Remote-Groups"), "user");
     assert_eq!(seen.field("Remote-Email"), "some-user@example.com");
@@ -66,6 +68,7 @@ pub(super) async fn a_signed_in_user_reaches_the_panel(front: &Front) {
     assert_eq!(seen.field("X-Gate-Actor"), "");
     assert_eq!(seen.field("X-Gate-Assertion").split('.').count(), 3, "{:?}", seen.fields());
     assert!(!seen.field("X-Gate-Session").is_empty() && !seen.field("X-Gate-Decision").is_empty());
+    assert_eq!(seen.field("X-Gate-Proxy-Secret"), "", "the proxy's own secret is not the panel's");
     let posted = browser.send(background("POST", "/echo/form").body("text/plain", "hello")).await;
     assert_eq!(Seen::of(&posted).0["body_bytes"], 5);
 }
@@ -222,20 +225,17 @@ pub(super) async fn connection_cannot_name_an_identity_header_away(front: &Front
 
 pub(super) async fn too_many_requests_get_429_with_retry_after(front: &Front) {
     let browser = front.browser();
-    let mut answer = browser.background("GET", "/echo/a").await;
-    for _ in 0..200 {
-        if answer.status != 401 {
-            break;
-        }
-        // A client cannot escape by claiming to be somebody else.
-        answer = browser.send(background("GET", "/echo/a").field("X-Forwarded-For", "198.51.100.7")).await;
-    }
+    // A client cannot escape by claiming to be somebody else.
+    let script = || background("GET", "/echo/a").field("X-Forwarded-For", "198.51.100.7");
+    let answer = throttled(&browser, script).await;
     assert_problem(&answer, 429);
-    let wait = answer.field("Retry-After").and_then(|seconds| seconds.parse::<u64>().ok());
-    assert!(wait.is_some_and(|seconds| (1..=60).contains(&seconds)), "{answer:?}");
-    let page = browser.navigate("/echo/a").await;
-    assert_eq!(page.status, 429, "a page is told the same: {page:?}");
-    assert!(page.field("Retry-After").is_some(), "{page:?}");
+    // A page is told the same.
+    let page = throttled(&browser, || navigation("GET", "/echo/a")).await;
+    assert!(page.field("Content-Type").is_some_and(|kind| kind.starts_with("text/html")), "{page:?}");
+    for answer in [answer, page] {
+        let wait = answer.field("Retry-After").and_then(|seconds| seconds.parse::<u64>().ok());
+        assert!(wait.is_some_and(|seconds| (1..=60).contains(&seconds)), "{answer:?}");
+    }
     let other = front.browser().background("GET", "/echo/a").await;
     assert_eq!(other.status, 401, "another address has its own allowance: {other:?}");
 }
@@ -284,7 +284,7 @@ pub(super) async fn an_event_stream_arrives_as_it_is_sent(front: &Front) {
 
 pub(super) async fn large_cookies_pass(front: &Front) {
     let browser = front.signed_in("user").await;
-    let large = "x".repeat(6 << 10);
+    let large = "x".repeat(12 << 10);
     let cookies = format!("theme={large}; {}", browser.cookies("/echo/a").unwrap_or_default());
     let answer = browser.client.send(&background("GET", "/echo/a").field("Cookie", &cookies)).await;
     assert_eq!(Seen::of(&answer).field("Cookie"), format!("theme={large}"));
@@ -416,6 +416,17 @@ pub(super) async fn the_gates_pages_are_served(front: &Front) {
         let line = r#"<script src="/_gate/client.js" defer></script>"#;
         assert_eq!(page.text().matches(line).count(), 1, "{page:?}");
     }
+}
+
+/// Asks until it is too much.
+async fn throttled(browser: &Browser, ask: impl Fn() -> Ask) -> Answer {
+    for _ in 0..300 {
+        let answer = browser.send(ask()).await;
+        if answer.status == 429 {
+            return answer;
+        }
+    }
+    panic!("300 requests of one client were not too many, though 60 a minute are allowed");
 }
 
 /// A WebSocket handshake with the cookies of a browser.
