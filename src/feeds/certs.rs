@@ -207,15 +207,16 @@ fn read_pair(
     let key = PrivateKeyDer::from_pem_slice(&key).map_err(|error| {
         content(&key_file, format!("holds no private key (an encrypted one cannot be used): {error}"))
     })?;
-    CertifiedKey::from_der(chain, key, provider).map_err(|error| match error {
-        rustls::Error::InconsistentKeys(_) => content(
-            &key_file,
+    CertifiedKey::from_der(chain, key, provider).map_err(|error| {
+        let why = if matches!(error, rustls::Error::InconsistentKeys(_)) {
             format!(
                 "does not belong to {}: its chain must begin with the certificate of this key",
                 file.display()
-            ),
-        ),
-        error => content(&key_file, format!("cannot be used: {error}")),
+            )
+        } else {
+            format!("cannot be used: {error}")
+        };
+        content(&key_file, why)
     })
 }
 

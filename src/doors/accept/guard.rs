@@ -127,9 +127,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
         let Phase::Head(held) = &mut self.phase else { return Poll::Ready(Ok(())) };
         if late {
             if held.is_empty() {
-                self.end()
+                self.end();
             } else {
-                self.refuse(BadHead::LATE)
+                self.refuse(BadHead::LATE);
             }
             return Poll::Ready(Ok(()));
         }

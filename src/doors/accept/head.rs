@@ -112,7 +112,7 @@ fn request_line(line: &[u8]) -> Result<Version, BadHead> {
     match version {
         b"HTTP/1.1" => Ok(Version::Http11),
         b"HTTP/1.0" => Ok(Version::Http10),
-        _ => Err(BadHead { status: 505, what: "only HTTP/1.1 and HTTP/1.0 are spoken here" }),
+        _ => Err(BadHead { status: 505, what: "this version of HTTP is not spoken here" }),
     }
 }
 

@@ -14,7 +14,12 @@ use std::time::Duration;
 
 pub use self::tls::Certificates;
 pub(crate) use self::{
-    conn::Conn, guard::conn_of, head::MAX_FIELDS, redirect::redirect, serve::Reception, tls::make_default,
+    conn::Conn,
+    guard::conn_of,
+    head::MAX_FIELDS,
+    redirect::{OriginOf, redirect},
+    serve::Reception,
+    tls::make_default,
 };
 
 /// Caps and deadlines of the edge (R25).

@@ -85,12 +85,13 @@ impl<A: ServerApp + Send + Sync + 'static> Reception<A> {
                 accepted = listener.accept() => accepted,
             };
             match accepted {
-                Ok((socket, peer)) => match self.caps.enter() {
-                    Some(place) => {
+                Ok((socket, peer)) => {
+                    if let Some(place) = self.caps.enter() {
                         self.tracker.spawn(Arc::clone(&self).receive(socket, peer, place));
+                    } else {
+                        tracing::warn!(%peer, "connection refused: there are too many");
                     }
-                    None => tracing::warn!(%peer, "connection refused: there are too many"),
-                },
+                }
                 Err(error) => {
                     tracing::warn!(%error, "cannot accept a connection");
                     sleep(EXHAUSTED).await;

@@ -22,13 +22,13 @@ const FORWARDING: [&str; 10] = [
 ];
 
 /// The client's address: the peer's own, or what a listed proxy says (R1, R17).
-pub fn client(peer: IpAddr, headers: &HeaderMap, trusted: &TrustedProxies) -> ClientAddr {
+pub(in crate::doors) fn client(peer: IpAddr, headers: &HeaderMap, trusted: &TrustedProxies) -> ClientAddr {
     let lines: Vec<&[u8]> = headers.get_all("x-forwarded-for").iter().map(HeaderValue::as_bytes).collect();
     walk(peer, &lines, trusted)
 }
 
 /// Removes every forwarding header that came from the client.
-pub fn strip(headers: &mut HeaderMap) {
+pub(in crate::doors) fn strip(headers: &mut HeaderMap) {
     let forged: Vec<HeaderName> = headers
         .keys()
         .filter(|name| {
@@ -43,7 +43,7 @@ pub fn strip(headers: &mut HeaderMap) {
 }
 
 /// Tells the panel who its client is, and how the client reached us. `host` is the host that was judged.
-pub fn stamp(headers: &mut HeaderMap, client: IpAddr, host: &str) {
+pub(in crate::doors) fn stamp(headers: &mut HeaderMap, client: IpAddr, host: &str) {
     headers.insert("x-forwarded-proto", HeaderValue::from_static("https"));
     let values = [("x-forwarded-for", client.to_string()), ("x-forwarded-host", host.to_owned())];
     for (name, value) in values {

@@ -124,11 +124,11 @@ impl ProxyHttp for Gateway {
         if let Some(refusal) = self.gate.refusal(&visit, &judgement) {
             return answered(local::refuse(session, &self.portal, Some(&visit), refusal).await);
         }
-        match judgement.outcome {
-            Outcome::Allow(grant) => self.admit(session, ctx, visit, Arc::new(*grant)).await,
+        let Outcome::Allow(grant) = judgement.outcome else {
             // Every other outcome has a refusal.
-            _ => Err(Error::explain(ErrorType::HTTPStatus(503), "an outcome that is neither yes nor no")),
-        }
+            return Err(Error::explain(ErrorType::InternalError, "neither yes nor no"));
+        };
+        self.admit(session, ctx, visit, Arc::new(*grant)).await
     }
 
     async fn request_body_filter(

@@ -71,12 +71,11 @@ impl Injector {
     /// The next piece of the page; what it becomes.
     pub(super) fn rewrite(&mut self, piece: Option<&Bytes>, last: bool) -> Option<Bytes> {
         let piece: &[u8] = piece.map_or(&[], |piece| piece);
-        let fine = match &mut self.rewriter {
-            Some(rewriter) => rewriter.write(piece).is_ok(),
-            None => {
-                self.out.clone().handle_chunk(piece);
-                true
-            }
+        let fine = if let Some(rewriter) = &mut self.rewriter {
+            rewriter.write(piece).is_ok()
+        } else {
+            self.out.handle_chunk(piece);
+            true
         };
         if !fine {
             self.rewriter = None;

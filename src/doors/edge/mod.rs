@@ -7,6 +7,8 @@ mod inject;
 mod local;
 mod request;
 mod response;
+#[cfg(test)]
+mod tests;
 mod tunnel;
 mod upstream;
 mod watch;

@@ -8,7 +8,7 @@ use pingora_http::RequestHeader;
 
 use crate::{
     doors::{
-        accept::{Conn, MAX_FIELDS, conn_of},
+        accept::{Conn, MAX_FIELDS, OriginOf, conn_of},
         dialect,
     },
     gate::Gate,
@@ -117,7 +117,7 @@ fn host_name(origin: &Origin) -> &str {
 }
 
 /// For the plain listener: host name → https origin.
-pub(super) fn origins(gate: Arc<Gate>) -> Arc<dyn Fn(&str) -> Option<Arc<str>> + Send + Sync> {
+pub(super) fn origins(gate: Arc<Gate>) -> OriginOf {
     Arc::new(move |name| {
         let snapshot = gate.live().snapshot();
         let all = snapshot.sites.all();
