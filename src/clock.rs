@@ -109,7 +109,9 @@ impl ManualClock {
     }
 
     /// Moves both clocks on.
-    #[expect(clippy::unwrap_used, reason = "a poisoned test clock should fail the test")]
+    ///
+    /// # Panics
+    /// If a test panicked while it moved them.
     pub fn advance(&self, by: Duration) {
         let mut moment = self.0.lock().unwrap();
         moment.wall = moment.wall.plus(by);
@@ -119,7 +121,6 @@ impl ManualClock {
 
 #[cfg(test)]
 impl Clock for ManualClock {
-    #[expect(clippy::unwrap_used, reason = "a poisoned test clock should fail the test")]
     fn moment(&self) -> Moment {
         *self.0.lock().unwrap()
     }

@@ -328,9 +328,10 @@ impl Gate {
 
 /// A question that could not be answered: the gate stays closed.
 fn failed(visit: &Visit, decision: DecisionId, reason: Reason) -> Judgement {
-    let outcome = match reason {
-        Reason::StoreUnavailable => Outcome::Unavailable(reason),
-        _ => Outcome::SignIn(reason),
+    let outcome = if reason == Reason::StoreUnavailable {
+        Outcome::Unavailable(reason)
+    } else {
+        Outcome::SignIn(reason)
     };
     Judgement { outcome, reason, page: None, decision, at: visit.moment.wall }
 }

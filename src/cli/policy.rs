@@ -71,13 +71,12 @@ fn explained(args: &ExplainArgs) -> Result<Explanation, String> {
     let target = Target::parse(args.path.as_bytes()).map_err(|bad| format!("`{}`: {bad}", args.path))?;
     let environment = environment();
     let role = Role::from(args.role.as_str());
-    let rules = match &args.policy {
-        Some(policy) => config::load_policy(policy, &environment).map_err(|problems| problems.to_string())?.0,
-        None => {
-            let loaded =
-                config::load(&args.config.config, &environment).map_err(|problems| problems.to_string())?;
-            policy_of(&loaded, args.site.as_deref())?
-        }
+    let rules = if let Some(policy) = &args.policy {
+        config::load_policy(policy, &environment).map_err(|problems| problems.to_string())?.0
+    } else {
+        let loaded =
+            config::load(&args.config.config, &environment).map_err(|problems| problems.to_string())?;
+        policy_of(&loaded, args.site.as_deref())?
     };
     let upgrade = args.method == "WEBSOCKET";
     let method = if upgrade { "GET" } else { args.method.as_str() };

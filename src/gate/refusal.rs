@@ -124,8 +124,8 @@ impl Refusal {
         let mut travelling = self.clone();
         if travelling.url.len() > URL_BYTES {
             // Better to come back to the page without its long query than not to come back.
-            travelling.url =
-                self.url.split('?').next().filter(|url| url.len() <= URL_BYTES).unwrap_or("").to_owned();
+            let page = self.url.split('?').next().filter(|url| url.len() <= URL_BYTES);
+            page.unwrap_or("").clone_into(&mut travelling.url);
         }
         let plain = postcard::to_stdvec(&travelling).unwrap_or_default();
         data_encoding::BASE64URL_NOPAD.encode(&sealer.seal(PURPOSE, &plain, nonce))

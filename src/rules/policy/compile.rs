@@ -40,7 +40,7 @@ impl Compiler {
     }
 
     fn run(mut self, document: &Document<'_>, found: &mut Findings) -> RuleSet {
-        self.check_roles(document, found);
+        Self::check_roles(document, found);
         for page in &document.pages {
             self.page(page, document, found);
         }
@@ -50,7 +50,7 @@ impl Compiler {
         RuleSet { roles, pages, trie, amendments, default, lasts, require_2fa }
     }
 
-    fn check_roles(&self, document: &Document<'_>, found: &mut Findings) {
+    fn check_roles(document: &Document<'_>, found: &mut Findings) {
         let mut seen = BTreeSet::new();
         for role in &document.roles {
             if role.value.is_empty()
@@ -194,17 +194,14 @@ fn amendment(line: &Written<&str>, needs: Access, found: &mut Findings) -> Optio
 fn opened(page: &WrittenPage<'_>, found: &mut Findings) -> BTreeSet<Ambiguity> {
     let mut opened = BTreeSet::new();
     for class in &page.allow_in_path {
-        match Ambiguity::ALL.into_iter().find(|known| known.as_str() == class.value) {
-            Some(known) => {
-                let help = "make sure that the panel reads such paths as it is written in this policy";
-                found.warning("P019", &class.at, format!("this page opens `{}` in paths", class.value), help);
-                opened.insert(known);
-            }
-            None => {
-                let known: Vec<&str> = Ambiguity::ALL.into_iter().map(Ambiguity::as_str).collect();
-                let what = format!("`{}` is nothing that can be opened", class.value);
-                found.error("P005", &class.at, what, hint(class.value, &known));
-            }
+        if let Some(known) = Ambiguity::ALL.into_iter().find(|known| known.as_str() == class.value) {
+            let help = "make sure that the panel reads such paths as it is written in this policy";
+            found.warning("P019", &class.at, format!("this page opens `{}` in paths", class.value), help);
+            opened.insert(known);
+        } else {
+            let known: Vec<&str> = Ambiguity::ALL.into_iter().map(Ambiguity::as_str).collect();
+            let what = format!("`{}` is nothing that can be opened", class.value);
+            found.error("P005", &class.at, what, hint(class.value, &known));
         }
     }
     opened

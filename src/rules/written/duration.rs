@@ -1,6 +1,6 @@
 //! Durations as people write them: `90s`, `15m`, `1h30m`, `7d`.
 
-use std::time::Duration;
+use std::{fmt::Write, time::Duration};
 
 /// The duration, or `None` if the text is not one: one or more of `NUMBER UNIT`, units `ms s m h d`, largest first.
 pub fn parse_duration(text: &str) -> Option<Duration> {
@@ -30,7 +30,8 @@ pub fn spell_duration(duration: Duration) -> String {
     for unit in ["d", "h", "m", "s", "ms"] {
         let size = unit_millis(unit).unwrap_or(1);
         if millis >= size {
-            text.push_str(&format!("{}{unit}", millis / size));
+            // Writing to a string cannot fail.
+            let _ = write!(text, "{}{unit}", millis / size);
             millis %= size;
         }
     }
