@@ -118,6 +118,11 @@ pub(super) async fn a_readable_page_lets_get_pass_and_post_not(front: &Front) {
         answer.status == 401 || Seen::of(&answer).field("X-HTTP-Method-Override").is_empty(),
         "{answer:?}"
     );
+    let writer = front.signed_in("user").await;
+    for name in ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"] {
+        let answer = writer.send(background("GET", "/echo/a").field(name, "DELETE")).await;
+        assert_eq!(Seen::of(&answer).field(name), "", "{name} reached the panel");
+    }
 }
 
 pub(super) async fn after_the_second_factor_post_passes(front: &Front) {
