@@ -5,7 +5,8 @@ help: ## show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## build, and run the gate in front of a sample panel; prints addresses, users and codes
-	cargo run --locked --quiet -- demo
+	scripts/setup.sh
+	cargo run --locked -- demo
 
 test: setup lint ## everything: format, lints, unit, property, integration and real-proxy tests
 	cargo test --locked --all-targets
@@ -15,4 +16,4 @@ lint: ## format and lints
 	cargo clippy --locked --all-targets -- -D warnings
 
 setup: ## install what the tests need: the five proxies, cmake, a C compiler
-	scripts/setup-test.sh
+	scripts/setup.sh test

@@ -41,7 +41,7 @@ fn default(headers: &mut HeaderMap, name: HeaderName, value: HeaderValue) {
 /// after a form against `form-action` too.
 fn policy(visit: Option<&Visit>) -> String {
     const BASE: &str = "default-src 'none'; img-src 'self' data:; base-uri 'none'; frame-ancestors 'none'";
-    let Some(visit) = visit else { return format!("{BASE}; form-action 'none'") };
+    let Some(visit) = visit else { return format!("{BASE}; style-src 'self'; form-action 'none'") };
     let here = format!("{}://{}", visit.facts.scheme.as_str(), visit.facts.host);
     let mut text = format!(
         "{BASE}; style-src {here}/_gate/style.css; script-src {here}/_gate/client.js; form-action 'self'"

@@ -147,6 +147,7 @@ fn say(refusal: &Refusal, site: Option<&Site>, words: &'static Words) -> (&'stat
 fn say_sign_in(refusal: &Refusal, words: &'static Words) -> (&'static str, String) {
     let table = [
         (Reason::AccessExpired, (words.unsaved_title, words.unsaved_text)),
+        (Reason::NoCredential, (words.stranger_title, words.stranger_text)),
         (Reason::ConflictingCredentials, (words.ended_title, words.conflicting)),
         (Reason::AccountDisabled, (words.ended_title, words.account_disabled)),
     ];

@@ -66,6 +66,8 @@ pub(super) const WORDS: Words = Words {
     wrong_method: "So lässt sich diese Seite nicht verwenden",
     wrong_method_text: "Öffnen Sie sie über einen Link oder ihr eigenes Formular.",
     ended_title: "Sie sind abgemeldet",
+    stranger_title: "Bitte zuerst anmelden",
+    stranger_text: "Hier ist noch niemand angemeldet. Melden Sie sich an, dann kommen Sie auf diese Seite zurück.",
     ended_text: "Ihre Sitzung ist zu Ende. Melden Sie sich an, um dort weiterzumachen, wo Sie waren.",
     unsaved_title: "Es wurde nichts gespeichert",
     unsaved_text: "Ihre Sitzung musste vor dieser Änderung erneuert werden, deshalb wurde sie nicht vorgenommen. Gehen Sie weiter und wiederholen Sie sie.",

@@ -66,6 +66,8 @@ pub(super) const WORDS: Words = Words {
     wrong_method: "This page cannot be used like that",
     wrong_method_text: "Open it from a link or its own form.",
     ended_title: "You are signed out",
+    stranger_title: "Sign in first",
+    stranger_text: "Nobody is signed in here yet. Sign in, and you will come back to this page.",
     ended_text: "Your session has ended. Sign in to go on where you were.",
     unsaved_title: "Nothing was saved",
     unsaved_text: "Your session needed to be renewed before this change, so it was not made. Go on, and make it again.",

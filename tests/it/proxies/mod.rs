@@ -1,6 +1,6 @@
 //! The recipes under `deploy/`, each on its real proxy, all through the same table.
 //!
-//! A proxy that is not installed is a failure, never a skip: `scripts/setup-test.sh` installs all five.
+//! A proxy that is not installed is a failure, never a skip: `scripts/setup.sh test` installs all five.
 
 mod outage;
 mod recipe;

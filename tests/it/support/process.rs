@@ -33,7 +33,7 @@ pub(crate) fn program(name: &str) -> PathBuf {
         "/usr/local/bin".into(),
     ];
     let found = folders.iter().map(|folder| folder.join(name)).find(|path| path.is_file());
-    found.unwrap_or_else(|| panic!("{name} is not installed; run scripts/setup-test.sh"))
+    found.unwrap_or_else(|| panic!("{name} is not installed; run scripts/setup.sh test"))
 }
 
 impl Running {

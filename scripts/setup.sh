@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs what `make test` needs on a Debian machine with a Rust toolchain. Does nothing when all is there.
+# Installs what the build and, with `test`, what the tests need on a Debian machine with a Rust toolchain.
+# Does nothing when all is there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -15,28 +16,30 @@ missing=()
 need() {
     if ! PATH="$PATH:/usr/sbin:/sbin" command -v "$1" >/dev/null; then missing+=("$2"); fi
 }
-need nginx nginx-light
-need haproxy haproxy
 need cmake cmake
 need cc build-essential
 need pkg-config pkg-config
-need python3 python3
-need setpriv util-linux
-python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
+if [ "${1:-}" = test ]; then
+    need nginx nginx-light
+    need haproxy haproxy
+    need python3 python3
+    need setpriv util-linux
+    python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
+fi
 
 if [ ${#missing[@]} -gt 0 ]; then
     if ! command -v apt-get >/dev/null; then
-        echo "setup-test: install these with your package manager: ${missing[*]}" >&2
+        echo "setup: install these with your package manager: ${missing[*]}" >&2
         exit 1
     fi
-    echo "setup-test: installing ${missing[*]}"
+    echo "setup: installing ${missing[*]}"
     export DEBIAN_FRONTEND=noninteractive
     as_root apt-get update -q
     as_root apt-get install -q -y --no-install-recommends "${missing[@]}"
 fi
 
-if [ "$(cat .venv/wheels 2>/dev/null)" != "${wheels[*]}" ]; then
-    echo "setup-test: installing ${wheels[*]} into .venv"
+if [ "${1:-}" = test ] && [ "$(cat .venv/wheels 2>/dev/null)" != "${wheels[*]}" ]; then
+    echo "setup: installing ${wheels[*]} into .venv"
     rm -rf .venv
     python3 -m venv .venv
     .venv/bin/pip install --quiet --disable-pip-version-check "${wheels[@]}"
