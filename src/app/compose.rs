@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::util::BoxCloneSyncService;
 
-use super::{Readiness, Reloader, Running, StartError, health, tasks, translate};
+use super::{Readiness, Reloader, Running, StartError, admin, health, tasks, translate};
 use crate::{
     clock::{Clock, SystemClock},
     config::{Environment, Settings},
@@ -59,6 +59,7 @@ pub(super) async fn compose(
     let reloader = Arc::new(Reloader::new(&settings, environment, &ground.gate, readiness.clone()));
     let metrics = start_health(&settings, &ground, &readiness).await?;
     start_feeds(&settings, &ground, &reloader).await?;
+    start_admin(&settings, &ground, &reloader)?;
     let sidecar = start_sidecar(&settings, &ground)?;
     let edge = start_edge(&settings, &ground).await?;
     let Ground { gate, stop, tasks, .. } = ground;
@@ -166,6 +167,14 @@ async fn start_feeds(
     let watched = Arc::clone(reloader);
     ground.tasks.spawn(feeds::files::follow(move || watched.watched(), changed, ground.stop.clone()));
     ground.tasks.spawn(tasks::reload_on_change(Arc::clone(reloader), changes, ground.stop.clone()));
+    Ok(())
+}
+
+fn start_admin(settings: &Settings, ground: &Ground, reloader: &Arc<Reloader>) -> Result<(), StartError> {
+    let path = &settings.admin_socket;
+    let bound = admin::bind(path).map_err(listening("admin.socket", &path.display()))?;
+    let handler = Arc::new(admin::of_daemon(&ground.gate, reloader));
+    ground.tasks.spawn(admin::serve(bound, handler, ground.stop.clone(), ground.tasks.clone()));
     Ok(())
 }
 

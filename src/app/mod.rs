@@ -1,5 +1,6 @@
 //! Composition: the only place that names concrete stores, chooses the clock, spawns tasks and binds listeners.
 
+pub mod admin;
 mod compose;
 mod error;
 mod health;
@@ -15,6 +16,7 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+pub(crate) use self::compose::keys_dir;
 pub use self::{error::StartError, health::Readiness, reload::Reloader};
 use crate::{
     config::{Environment, Settings},

@@ -7,9 +7,15 @@ use std::{
     time::Duration,
 };
 
+use super::{
+    ConfigArgs,
+    connect::{Place, settings},
+    verdict::finish,
+};
 use crate::{
-    clock::Wall,
-    entropy::Entropy,
+    app,
+    clock::{Clock, SystemClock, Wall},
+    entropy::{Entropy, SystemEntropy},
     feeds::keys::{self, Entry, Inventory},
 };
 
@@ -44,6 +50,44 @@ pub struct Surroundings<'a> {
     pub now: Wall,
 }
 
+/// The verb with where the configuration is.
+#[derive(Clone, Debug, clap::Args)]
+pub struct KeyMaterialArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+    #[command(flatten)]
+    keys: KeyMaterial,
+}
+
+/// Runs the verb as the owner of the keys, and lets a running gate take new ones into use.
+pub(super) fn start(args: &KeyMaterialArgs) -> ExitCode {
+    let settings = match settings(&args.config) {
+        Ok(settings) => settings,
+        Err(trouble) => return finish(Err(trouble)),
+    };
+    let place = Place::of(&settings);
+    if let Err(trouble) = place.become_owner() {
+        return finish(Err(trouble));
+    }
+    let dir = app::keys_dir(&settings.data_dir);
+    let lives = settings.sites.iter().map(|site| site.site.lifetimes.absolute);
+    let with = Surroundings {
+        dir: &dir,
+        longest_session: lives.max().unwrap_or_default(),
+        entropy: &SystemEntropy,
+        now: SystemClock::new().wall(),
+    };
+    let code = run(&args.keys, &with, &mut io::stdout().lock(), &mut io::stderr().lock());
+    if !matches!(args.keys.verb, Verb::Rotate) || code != ExitCode::SUCCESS {
+        return code;
+    }
+    finish(
+        place
+            .reload()
+            .map(|running| if running { "the running gate uses the new keys now\n" } else { "" }.to_owned()),
+    )
+}
+
 /// Runs the verb: 0 done, 3 could not do it.
 pub fn run(
     args: &KeyMaterial,
@@ -68,8 +112,7 @@ pub fn run(
     }
 }
 
-const AFTERWARDS: &str = "a running gate uses the new keys once it has reloaded (SIGHUP); \
-                          back the directory up again, a restored store needs these keys";
+const AFTERWARDS: &str = "back the directory up again: a restored store needs these keys";
 
 fn print(inventory: &Inventory, now: Wall, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "{:8} {:14} {:21} used", "kind", "id", "made")?;

@@ -1,10 +1,16 @@
 //! The command line: a file per verb.
 
 pub mod check;
+mod connect;
 mod demo;
 pub mod key_material;
+mod password_input;
 pub mod policy;
 mod serve;
+pub mod session;
+pub mod two_factor;
+pub mod user;
+mod verdict;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -31,6 +37,15 @@ enum Verb {
     Policy(policy::PolicyVerb),
     /// Run the gate in front of a sample panel, with accounts, keys and certificates made on the spot.
     Demo(demo::DemoArgs),
+    /// Manage accounts.
+    User(user::UserArgs),
+    /// Manage second factors.
+    #[command(name = "2fa")]
+    TwoFactor(two_factor::TwoFactorArgs),
+    /// Manage sessions.
+    Session(session::SessionArgs),
+    /// Manage the keys that the gate signs its tokens with.
+    KeyMaterial(key_material::KeyMaterialArgs),
     /// Print completions for a shell.
     Completions {
         /// Which shell.
@@ -42,7 +57,13 @@ enum Verb {
 #[derive(Args, Clone, Debug)]
 pub struct ConfigArgs {
     /// The configuration file.
-    #[arg(long, short, default_value = "/etc/panelgate/config.yaml", env = "PANELGATE_CONFIG")]
+    #[arg(
+        long,
+        short,
+        global = true,
+        default_value = "/etc/panelgate/config.yaml",
+        env = "PANELGATE_CONFIG"
+    )]
     pub config: PathBuf,
 }
 
@@ -60,6 +81,10 @@ pub fn run() -> ExitCode {
         Verb::Check(args) => check::run(&args),
         Verb::Policy(verb) => policy::run(&verb),
         Verb::Demo(args) => demo::run(&args),
+        Verb::User(args) => user::run(&args),
+        Verb::TwoFactor(args) => two_factor::run(&args),
+        Verb::Session(args) => session::run(&args),
+        Verb::KeyMaterial(args) => key_material::start(&args),
         Verb::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "panelgate", &mut std::io::stdout());
             ExitCode::SUCCESS

@@ -1,0 +1,209 @@
+//! Administration from the command line: one handler, behind a Unix socket in the daemon, or in the process of the
+//! command when no daemon runs.
+//!
+//! One JSON document on one line asks, one answers.
+
+mod handler;
+mod socket;
+#[cfg(test)]
+mod tests;
+
+use std::{path::Path, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+
+use self::handler::Ground;
+pub use self::handler::Handler;
+pub(super) use self::socket::{bind, serve};
+use super::{Reloader, compose};
+use crate::{
+    clock::SystemClock,
+    entropy::SystemEntropy,
+    gate::Gate,
+    rules::{
+        identity::{Role, UserName},
+        session::PublicId,
+    },
+    store::{RedbStore, Store, StoreError},
+};
+
+/// What the command line asks for. Passwords come as bcrypt hashes: hashing is the asker's work.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum AdminRequest {
+    /// Makes an account.
+    AddUser {
+        /// Its name.
+        name: UserName,
+        /// One of the policies' roles.
+        role: Role,
+        /// For people; may be empty.
+        display: String,
+        /// May be empty.
+        email: String,
+        /// bcrypt.
+        password_hash: String,
+    },
+    /// All accounts.
+    ListUsers,
+    /// Gives an account a new password and signs it out everywhere.
+    SetPassword {
+        /// Whose.
+        name: UserName,
+        /// bcrypt.
+        password_hash: String,
+    },
+    /// Gives an account another role.
+    SetRole {
+        /// Whose.
+        name: UserName,
+        /// One of the policies' roles.
+        role: Role,
+    },
+    /// Disables an account, which ends its sessions, or enables it.
+    SetDisabled {
+        /// Whose.
+        name: UserName,
+        /// Which of the two.
+        disabled: bool,
+    },
+    /// One account.
+    ShowUser {
+        /// Whose.
+        name: UserName,
+    },
+    /// Removes the second factor and the backup codes.
+    RemoveFactor {
+        /// Whose.
+        name: UserName,
+    },
+    /// Sessions that are alive, and the others as well if `ended`.
+    ListSessions {
+        /// Of one account, or of all.
+        user: Option<UserName>,
+        /// Whether to list those that are over, too.
+        ended: bool,
+    },
+    /// Ends one session.
+    RevokeSession {
+        /// Its public id.
+        id: PublicId,
+    },
+    /// Ends all sessions of an account.
+    RevokeSessionsOf {
+        /// Whose.
+        user: UserName,
+    },
+    /// Reads configuration, policies and keys again.
+    Reload,
+}
+
+/// What it is told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "answer", rename_all = "kebab-case")]
+pub enum AdminAnswer {
+    /// It is done, and every request from now on is judged accordingly.
+    Done,
+    /// Accounts, by name.
+    Users {
+        /// One for each.
+        users: Vec<UserLine>,
+    },
+    /// Sessions, newest first.
+    Sessions {
+        /// One for each.
+        sessions: Vec<SessionLine>,
+    },
+    /// So many sessions were ended.
+    Ended {
+        /// How many.
+        sessions: usize,
+    },
+    /// The answer is no.
+    No {
+        /// What to do about it.
+        why: String,
+    },
+    /// It could not be done.
+    Failed {
+        /// What to do about it.
+        why: String,
+    },
+}
+
+/// An account as the command line shows it. Times are Unix seconds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UserLine {
+    /// The account name.
+    pub name: String,
+    /// For people.
+    pub display: String,
+    /// May be empty.
+    pub email: String,
+    /// The role.
+    pub role: String,
+    /// Whether a policy knows the role; one that none knows has no access anywhere.
+    pub role_known: bool,
+    /// The issuer that it came from, or `None` if it was made here.
+    pub issuer: Option<String>,
+    /// Whether it can sign in here with a password.
+    pub password: bool,
+    /// Whether it is disabled.
+    pub disabled: bool,
+    /// Whether an authenticator app is enrolled.
+    pub second_factor: bool,
+    /// Backup codes that are left.
+    pub backup_codes: usize,
+    /// When it was made.
+    pub created: u64,
+}
+
+/// A session as the command line shows it. Times are Unix seconds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionLine {
+    /// The public id.
+    pub id: String,
+    /// The account name, or its id if the account is gone.
+    pub user: String,
+    /// The site.
+    pub site: String,
+    /// `alive`, `idle`, `expired`, `signed-out`, `revoked`, `refresh-reuse`, `password-changed` or `account-disabled`.
+    pub state: String,
+    /// The issuer, or `None` if it was opened at the portal.
+    pub issuer: Option<String>,
+    /// When it was opened.
+    pub opened: u64,
+    /// Last use that was written down.
+    pub seen: u64,
+    /// Its absolute end.
+    pub expires: u64,
+    /// When a second factor was last proved, if ever.
+    pub elevated: Option<u64>,
+    /// Browser and system, as the client named itself.
+    pub device: String,
+    /// The client's address at sign-in.
+    pub address: String,
+}
+
+/// The handler of a running daemon.
+pub(super) fn of_daemon(gate: &Arc<Gate>, reloader: &Arc<Reloader>) -> Handler {
+    let ground = Ground::Daemon { gate: Arc::clone(gate), reloader: Arc::clone(reloader) };
+    Handler::new(Arc::clone(gate.store()), Arc::new(SystemClock::new()), Arc::new(SystemEntropy), ground)
+}
+
+/// Answers one request without a daemon: opens the store, does it, and lets go of the store again.
+///
+/// # Errors
+/// When the store cannot be opened; [`StoreError::Locked`] if a daemon runs after all.
+pub async fn alone(
+    data_dir: &Path,
+    roles: Vec<Role>,
+    request: AdminRequest,
+) -> Result<AdminAnswer, StoreError> {
+    let store: Arc<dyn Store> = Arc::new(RedbStore::open(&compose::store_file(data_dir))?);
+    let clock = Arc::new(SystemClock::new());
+    let handler = Handler::new(Arc::clone(&store), clock, Arc::new(SystemEntropy), Ground::Alone { roles });
+    let answer = handler.handle(request, rustix::process::getuid().as_raw()).await;
+    store.close().await?;
+    Ok(answer)
+}

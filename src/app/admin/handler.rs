@@ -1,0 +1,310 @@
+//! What each request of the command line does.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use super::{AdminAnswer, AdminRequest, SessionLine, UserLine};
+use crate::{
+    app::Reloader,
+    clock::{Clock, Wall},
+    entropy::Entropy,
+    gate::Gate,
+    rules::{
+        factor::password,
+        identity::{Role, User, UserId, UserName, UserSource},
+        session::{self, EndReason, Origin, PublicId, Session, Status},
+    },
+    store::{Store, StoreError, UserChange, Which, Written},
+};
+
+/// Answers administration requests.
+pub struct Handler {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    ground: Ground,
+}
+
+/// Where the handler stands.
+pub(super) enum Ground {
+    /// In the daemon: what it does must show at the gate before it answers.
+    Daemon {
+        /// Shows it.
+        gate: Arc<Gate>,
+        /// Reads the configuration again.
+        reloader: Arc<Reloader>,
+    },
+    /// In a process of its own, with the roles of the policies.
+    Alone {
+        /// Those that the policies know.
+        roles: Vec<Role>,
+    },
+}
+
+/// Why a request was not carried out.
+enum Refusal {
+    No(String),
+    Fault(StoreError),
+}
+
+impl From<StoreError> for Refusal {
+    fn from(fault: StoreError) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+type Outcome = Result<AdminAnswer, Refusal>;
+
+impl Handler {
+    /// Works on a store; `ground` says whether a gate has to follow.
+    pub(super) fn new(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+        ground: Ground,
+    ) -> Self {
+        Self { store, clock, entropy, ground }
+    }
+
+    /// Carries a request out. `by` is the user id of whoever asks, for the audit.
+    pub async fn handle(&self, request: AdminRequest, by: u32) -> AdminAnswer {
+        match self.carry_out(request, by).await {
+            Ok(answer) => answer,
+            Err(Refusal::No(why)) => AdminAnswer::No { why },
+            Err(Refusal::Fault(fault)) => AdminAnswer::Failed { why: fault.to_string() },
+        }
+    }
+
+    async fn carry_out(&self, request: AdminRequest, by: u32) -> Outcome {
+        match request {
+            AdminRequest::AddUser { name, role, display, email, password_hash } => {
+                let id = UserId(self.entropy.array());
+                let account = User {
+                    id,
+                    name,
+                    display,
+                    email,
+                    role,
+                    source: UserSource::Embedded,
+                    password: Some(password_hash),
+                    disabled: false,
+                    totp: None,
+                    backup_codes: vec![],
+                    created: self.clock.wall(),
+                };
+                self.add_user(account, by).await
+            }
+            AdminRequest::ListUsers => self.list_users().await,
+            AdminRequest::ShowUser { name } => {
+                let users = vec![self.user_line(&self.user(&name).await?)];
+                Ok(AdminAnswer::Users { users })
+            }
+            AdminRequest::SetPassword { name, password_hash } => {
+                check_hash(&password_hash)?;
+                let change = UserChange { password: Some(password_hash), ..UserChange::default() };
+                self.change_user(&name, change, "password-set", by).await
+            }
+            AdminRequest::SetRole { name, role } => {
+                self.check_role(&role)?;
+                let change = UserChange { role: Some(role), ..UserChange::default() };
+                self.change_user(&name, change, "role-set", by).await
+            }
+            AdminRequest::SetDisabled { name, disabled } => {
+                let change = UserChange { disabled: Some(disabled), ..UserChange::default() };
+                let event = if disabled { "user-disabled" } else { "user-enabled" };
+                self.change_user(&name, change, event, by).await
+            }
+            AdminRequest::RemoveFactor { name } => self.remove_factor(&name, by).await,
+            AdminRequest::ListSessions { user, ended } => self.list_sessions(user, ended).await,
+            AdminRequest::RevokeSession { id } => self.revoke_session(&id, by).await,
+            AdminRequest::RevokeSessionsOf { user } => {
+                let account = self.user(&user).await?;
+                self.end(Which::AllOf(account.id), user.as_str(), by).await
+            }
+            AdminRequest::Reload => self.reload().await,
+        }
+    }
+
+    async fn add_user(&self, account: User, by: u32) -> Outcome {
+        self.check_role(&account.role)?;
+        check_hash(account.password.as_deref().unwrap_or_default())?;
+        let (name, role) = (account.name.clone(), account.role.clone());
+        if !self.settled(self.store.add_user(account).await?).await {
+            return no(format!(
+                "there is an account `{name}` already: `panelgate user passwd` or `user role` change it"
+            ));
+        }
+        tracing::info!(target: "panelgate::audit", event = "user-added", %name, %role, by);
+        Ok(AdminAnswer::Done)
+    }
+
+    async fn list_users(&self) -> Outcome {
+        let mut users = self.store.everything().await?.users;
+        users.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(AdminAnswer::Users { users: users.iter().map(|user| self.user_line(user)).collect() })
+    }
+
+    async fn change_user(&self, name: &UserName, change: UserChange, event: &str, by: u32) -> Outcome {
+        let account = self.user(name).await?;
+        let written = self.store.change_user(account.id, change, self.clock.wall()).await?;
+        if !self.settled(written).await {
+            return no_user(name);
+        }
+        tracing::info!(target: "panelgate::audit", event, %name, by);
+        Ok(AdminAnswer::Done)
+    }
+
+    async fn remove_factor(&self, name: &UserName, by: u32) -> Outcome {
+        let account = self.user(name).await?;
+        if account.totp.is_none() && account.backup_codes.is_empty() {
+            return no(format!("`{name}` has no second factor"));
+        }
+        let change = UserChange { totp: Some(None), ..UserChange::default() };
+        self.change_user(name, change, "second-factor-removed", by).await
+    }
+
+    async fn list_sessions(&self, user: Option<UserName>, ended: bool) -> Outcome {
+        let of = match &user {
+            Some(name) => Some(self.user(name).await?.id),
+            None => None,
+        };
+        let everything = self.store.everything().await?;
+        let names: BTreeMap<UserId, String> =
+            everything.users.iter().map(|user| (user.id, user.name.to_string())).collect();
+        let now = self.clock.wall();
+        let mut sessions = everything.sessions;
+        sessions.retain(|session| of.is_none_or(|user| session.user == user));
+        sessions.retain(|session| ended || session::status(session, session.seen, now) == Status::Alive);
+        sessions.sort_by_key(|session| (std::cmp::Reverse(session.opened), session.sid));
+        let line = |session: &Session| session_line(session, names.get(&session.user), now);
+        Ok(AdminAnswer::Sessions { sessions: sessions.iter().map(line).collect() })
+    }
+
+    async fn revoke_session(&self, id: &PublicId, by: u32) -> Outcome {
+        let sessions = self.store.everything().await?.sessions;
+        let Some(session) = sessions.iter().find(|session| session.sid.public() == *id) else {
+            return no(format!("there is no session `{id}`: `panelgate session list` shows those there are"));
+        };
+        self.end(Which::One(session.sid), &id.0, by).await
+    }
+
+    async fn end(&self, which: Which, whose: &str, by: u32) -> Outcome {
+        let written = self.store.end(which, EndReason::Revoked, self.clock.wall()).await?;
+        let sessions = self.settled(written).await;
+        tracing::info!(target: "panelgate::audit", event = "sessions-revoked", whose, sessions, by);
+        Ok(AdminAnswer::Ended { sessions })
+    }
+
+    async fn reload(&self) -> Outcome {
+        match &self.ground {
+            Ground::Daemon { reloader, .. } => match reloader.reload("panelgate reload").await {
+                Ok(()) => Ok(AdminAnswer::Done),
+                Err(problems) => no(problems),
+            },
+            Ground::Alone { .. } => no("no panelgate is running; it reads the configuration when it starts"),
+        }
+    }
+
+    async fn user(&self, name: &UserName) -> Result<User, Refusal> {
+        match self.store.user_by_name(name).await? {
+            Some(user) => Ok(user),
+            None => Err(Refusal::No(unknown_user(name))),
+        }
+    }
+
+    /// The value of a write, once the gate judges by it.
+    async fn settled<T>(&self, written: Written<T>) -> T {
+        match &self.ground {
+            Ground::Daemon { gate, .. } => gate.settled(written).await,
+            Ground::Alone { .. } => written.value,
+        }
+    }
+
+    fn roles(&self) -> Vec<Role> {
+        let Ground::Daemon { gate, .. } = &self.ground else {
+            let Ground::Alone { roles } = &self.ground else { return vec![] };
+            return roles.clone();
+        };
+        let snapshot = gate.live().snapshot();
+        snapshot.sites.all().iter().flat_map(|site| site.policy.roles().to_vec()).collect()
+    }
+
+    fn check_role(&self, role: &Role) -> Result<(), Refusal> {
+        let mut known = self.roles();
+        if known.contains(role) {
+            return Ok(());
+        }
+        known.dedup();
+        let known: Vec<_> = known.iter().map(|role| format!("`{role}`")).collect();
+        Err(Refusal::No(format!("no policy knows the role `{role}`; there are {}", known.join(", "))))
+    }
+
+    fn user_line(&self, user: &User) -> UserLine {
+        UserLine {
+            name: user.name.to_string(),
+            display: user.display.clone(),
+            email: user.email.clone(),
+            role: user.role.to_string(),
+            role_known: self.roles().contains(&user.role),
+            issuer: match &user.source {
+                UserSource::Embedded => None,
+                UserSource::Issuer(issuer) => Some(issuer.clone()),
+            },
+            password: user.password.is_some(),
+            disabled: user.disabled,
+            second_factor: user.totp.is_some(),
+            backup_codes: user.backup_codes.len(),
+            created: user.created.secs(),
+        }
+    }
+}
+
+fn session_line(session: &Session, name: Option<&String>, now: Wall) -> SessionLine {
+    SessionLine {
+        id: session.sid.public().to_string(),
+        user: name.cloned().unwrap_or_else(|| session.user.to_string()),
+        site: session.site.to_string(),
+        state: state(session::status(session, session.seen, now)).to_owned(),
+        issuer: match &session.origin {
+            Origin::Portal => None,
+            Origin::External(key) => Some(key.issuer.clone()),
+        },
+        opened: session.opened.secs(),
+        seen: session.seen.secs(),
+        expires: session.expires.secs(),
+        elevated: session.elevation.map(|elevation| elevation.at.secs()),
+        device: session.device.clone(),
+        address: session.address.to_string(),
+    }
+}
+
+fn state(status: Status) -> &'static str {
+    match status {
+        Status::Alive => "alive",
+        Status::Idle => "idle",
+        Status::Expired => "expired",
+        Status::Ended(EndReason::SignedOut) => "signed-out",
+        Status::Ended(EndReason::Revoked) => "revoked",
+        Status::Ended(EndReason::RefreshReuse) => "refresh-reuse",
+        Status::Ended(EndReason::PasswordChanged) => "password-changed",
+        Status::Ended(EndReason::AccountDisabled) => "account-disabled",
+    }
+}
+
+fn check_hash(hash: &str) -> Result<(), Refusal> {
+    if password::well_formed(hash) {
+        return Ok(());
+    }
+    Err(Refusal::No("the password hash is not a bcrypt hash ($2a$, $2b$ or $2y$)".into()))
+}
+
+fn unknown_user(name: &UserName) -> String {
+    format!("there is no account `{name}`: `panelgate user list` shows those there are")
+}
+
+fn no_user(name: &UserName) -> Outcome {
+    no(unknown_user(name))
+}
+
+fn no(why: impl Into<String>) -> Outcome {
+    Err(Refusal::No(why.into()))
+}

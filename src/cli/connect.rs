@@ -1,0 +1,216 @@
+//! How a verb reaches the store: through the daemon if one runs, otherwise by itself, as the owner of the data
+//! directory. The operator never has to know which.
+
+#[cfg(test)]
+pub(super) mod tests;
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    io::{self, Read, Write},
+    os::unix::{
+        fs::{DirBuilderExt, MetadataExt},
+        net::UnixStream,
+    },
+    path::PathBuf,
+    time::Duration,
+};
+
+use rustix::process::{Gid, Uid, geteuid};
+
+use super::{ConfigArgs, environment, verdict::Trouble};
+use crate::{
+    app::admin::{self, AdminAnswer, AdminRequest},
+    config::{self, Settings},
+    rules::identity::Role,
+    store::StoreError,
+};
+
+/// How long the daemon may take: a reload reads every file.
+const DEADLINE: Duration = Duration::from_secs(60);
+/// The longest answer.
+const ANSWER_BYTES: u64 = 256 << 20;
+/// A daemon that is just starting or stopping holds the store but has no socket.
+const TRIES: u32 = 25;
+const BETWEEN_TRIES: Duration = Duration::from_millis(200);
+
+/// Where the daemon is, or would be.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    socket: PathBuf,
+    data_dir: PathBuf,
+    roles: Vec<Role>,
+}
+
+impl Place {
+    /// From the configuration.
+    pub(super) fn find(args: &ConfigArgs) -> Result<Self, Trouble> {
+        settings(args).map(|settings| Self::of(&settings))
+    }
+
+    /// From settings.
+    pub(super) fn of(settings: &Settings) -> Self {
+        let roles: BTreeSet<Role> =
+            settings.sites.iter().flat_map(|site| site.site.policy.roles().iter().cloned()).collect();
+        Self {
+            socket: settings.admin_socket.clone(),
+            data_dir: settings.data_dir.clone(),
+            roles: roles.into_iter().collect(),
+        }
+    }
+
+    /// Asks whoever holds the store. An answer of no or failure comes as a trouble.
+    pub(super) fn ask(&self, request: AdminRequest) -> Result<AdminAnswer, Trouble> {
+        let answer = match self.ask_daemon(&request)? {
+            Some(answer) => answer,
+            None => self.ask_alone(request)?,
+        };
+        match answer {
+            AdminAnswer::No { why } => Err(Trouble::No(why)),
+            AdminAnswer::Failed { why } => Err(Trouble::Failed(why)),
+            done @ (AdminAnswer::Done
+            | AdminAnswer::Users { .. }
+            | AdminAnswer::Sessions { .. }
+            | AdminAnswer::Ended { .. }) => Ok(done),
+        }
+    }
+
+    /// Lets a running daemon read its files again; `false` if none runs.
+    pub(super) fn reload(&self) -> Result<bool, Trouble> {
+        match self.ask_daemon(&AdminRequest::Reload)? {
+            None => Ok(false),
+            Some(AdminAnswer::No { why } | AdminAnswer::Failed { why }) => Err(Trouble::Failed(why)),
+            Some(
+                AdminAnswer::Done
+                | AdminAnswer::Users { .. }
+                | AdminAnswer::Sessions { .. }
+                | AdminAnswer::Ended { .. },
+            ) => Ok(true),
+        }
+    }
+
+    /// `None`: no daemon listens.
+    fn ask_daemon(&self, request: &AdminRequest) -> Result<Option<AdminAnswer>, Trouble> {
+        let failed = |error: io::Error| Trouble::Failed(format!("{}: {error}", self.socket.display()));
+        let stream = match UnixStream::connect(&self.socket) {
+            Ok(stream) => stream,
+            Err(error) if nobody_listens(&error) => return Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Err(self.wrong_user()),
+            Err(error) => return Err(failed(error)),
+        };
+        self.check_listener(&stream)?;
+        converse(stream, request).map(Some).map_err(failed)
+    }
+
+    /// Password hashes are told to nobody but root and the owner of the data.
+    fn check_listener(&self, stream: &UnixStream) -> Result<(), Trouble> {
+        let listener = rustix::net::sockopt::socket_peercred(stream)
+            .map_err(|error| Trouble::Failed(format!("{}: {error}", self.socket.display())))?;
+        let owner = fs::metadata(&self.data_dir).map(|found| found.uid()).unwrap_or_default();
+        let uid = listener.uid.as_raw();
+        if uid == 0 || uid == owner {
+            return Ok(());
+        }
+        Err(Trouble::Failed(format!(
+            "{} is served by uid {uid}, who is not the owner of {}: remove it",
+            self.socket.display(),
+            self.data_dir.display()
+        )))
+    }
+
+    fn ask_alone(&self, request: AdminRequest) -> Result<AdminAnswer, Trouble> {
+        self.become_owner()?;
+        let failed = |error: &dyn std::fmt::Display| {
+            Trouble::Failed(format!("the store in {} cannot be used: {error}", self.data_dir.display()))
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.map_err(|error| failed(&error))?.block_on(async {
+            for _ in 0..TRIES {
+                match admin::alone(&self.data_dir, self.roles.clone(), request.clone()).await {
+                    Err(StoreError::Locked) => tokio::time::sleep(BETWEEN_TRIES).await,
+                    Err(error) => return Err(failed(&error)),
+                    Ok(answer) => return Ok(answer),
+                }
+                if let Some(answer) = self.ask_daemon(&request)? {
+                    return Ok(answer);
+                }
+            }
+            let socket = self.socket.display();
+            Err(failed(&format!("a process has it open but does not listen at {socket}; see `admin.socket`")))
+        })
+    }
+
+    /// What is written here must be the daemon's: root becomes the owner of the data directory first.
+    pub(super) fn become_owner(&self) -> Result<(), Trouble> {
+        let shown = self.data_dir.display();
+        let me = geteuid();
+        let found = match fs::metadata(&self.data_dir) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return self.make_data_dir(me),
+            found => found.map_err(|error| Trouble::Failed(format!("{shown}: {error}")))?,
+        };
+        if found.uid() == me.as_raw() {
+            return Ok(());
+        }
+        if !me.is_root() {
+            return Err(self.wrong_user());
+        }
+        drop_to(found.uid(), found.gid())
+            .map_err(|error| Trouble::Failed(format!("cannot become the owner of {shown}: {error}")))
+    }
+
+    fn make_data_dir(&self, me: Uid) -> Result<(), Trouble> {
+        let shown = self.data_dir.display();
+        if me.is_root() {
+            return Err(Trouble::Failed(format!(
+                "{shown} does not exist, and root cannot know whose it should be: start panelgate once, or \
+                 `install -d -m 700 -o USER {shown}` with the user that it runs as"
+            )));
+        }
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.data_dir)
+            .map_err(|error| Trouble::Failed(format!("{shown}: {error}")))
+    }
+
+    fn wrong_user(&self) -> Trouble {
+        let data_dir = self.data_dir.display();
+        Trouble::Failed(format!("only root and the owner of {data_dir} may do this: use sudo"))
+    }
+}
+
+/// The configuration, or everything that is wrong with it.
+pub(super) fn settings(args: &ConfigArgs) -> Result<Settings, Trouble> {
+    match config::load(&args.config, &environment()) {
+        Ok(loaded) => Ok(loaded.settings),
+        Err(problems) => Err(Trouble::No(format!(
+            "{problems}\nnothing done: mend the configuration; `panelgate check` shows the same list"
+        ))),
+    }
+}
+
+fn nobody_listens(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused)
+}
+
+fn converse(mut stream: UnixStream, request: &AdminRequest) -> io::Result<AdminAnswer> {
+    stream.set_read_timeout(Some(DEADLINE))?;
+    stream.set_write_timeout(Some(DEADLINE))?;
+    let mut line = serde_json::to_vec(request)?;
+    line.push(b'\n');
+    stream.write_all(&line)?;
+    let mut answer = Vec::new();
+    stream.take(ANSWER_BYTES).read_to_end(&mut answer)?;
+    if answer.is_empty() {
+        return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "panelgate did not answer; see its log"));
+    }
+    Ok(serde_json::from_slice(&answer)?)
+}
+
+/// For good, and before any other thread is started: those inherit it.
+fn drop_to(uid: u32, gid: u32) -> rustix::io::Result<()> {
+    let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(gid));
+    rustix::thread::set_thread_groups(&[gid])?;
+    rustix::thread::set_thread_res_gid(gid, gid, gid)?;
+    rustix::thread::set_thread_res_uid(uid, uid, uid)
+}

@@ -1,0 +1,100 @@
+//! `panelgate session`: who is signed in.
+
+use std::process::ExitCode;
+
+use super::{
+    ConfigArgs,
+    connect::Place,
+    user::{name, other},
+    verdict::{Trouble, finish, json, moment, table},
+};
+use crate::{
+    app::admin::{AdminAnswer, AdminRequest, SessionLine},
+    rules::{identity::UserName, session::PublicId},
+};
+
+/// Manage sessions.
+#[derive(Clone, Debug, clap::Args)]
+pub struct SessionArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+    #[command(subcommand)]
+    pub(super) verb: Verb,
+}
+
+#[derive(Clone, Debug, clap::Subcommand)]
+pub(super) enum Verb {
+    /// Show who is signed in.
+    List {
+        /// Only this account's.
+        #[arg(long, value_parser = name)]
+        user: Option<UserName>,
+        /// Those that are over as well, with the reason.
+        #[arg(long)]
+        all: bool,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// End one session, or all of an account. Its very next request is refused.
+    Revoke {
+        /// The id that `session list` shows.
+        #[arg(required_unless_present = "user", conflicts_with = "user")]
+        id: Option<String>,
+        /// All sessions of this account.
+        #[arg(long, value_parser = name)]
+        user: Option<UserName>,
+    },
+}
+
+/// Runs the verb.
+pub fn run(args: &SessionArgs) -> ExitCode {
+    finish(Place::find(&args.config).and_then(|place| carry_out(&args.verb, &place)))
+}
+
+pub(super) fn carry_out(verb: &Verb, place: &Place) -> Result<String, Trouble> {
+    match verb {
+        Verb::List { user, all, json: machine } => {
+            let answer = place.ask(AdminRequest::ListSessions { user: user.clone(), ended: *all })?;
+            let AdminAnswer::Sessions { sessions } = answer else { return other() };
+            if *machine { json(&sessions) } else { Ok(show(sessions)) }
+        }
+        Verb::Revoke { id, user } => {
+            let request = match (id, user) {
+                (_, Some(user)) => AdminRequest::RevokeSessionsOf { user: user.clone() },
+                (Some(id), None) => AdminRequest::RevokeSession { id: PublicId(id.as_str().into()) },
+                (None, None) => return Err(Trouble::Usage("which session? give its id or --user".into())),
+            };
+            let AdminAnswer::Ended { sessions } = place.ask(request)? else { return other() };
+            Ok(match sessions {
+                0 => "nothing to do: it was over already\n".to_owned(),
+                1 => "1 session is ended\n".to_owned(),
+                n => format!("{n} sessions are ended\n"),
+            })
+        }
+    }
+}
+
+fn show(sessions: Vec<SessionLine>) -> String {
+    if sessions.is_empty() {
+        return "nobody is signed in\n".to_owned();
+    }
+    let rows = sessions.into_iter().map(|session| {
+        let elevated = session.elevated.map_or_else(|| "no".to_owned(), moment);
+        let from = session
+            .issuer
+            .map_or(session.address.clone(), |issuer| format!("{} (issuer {issuer})", session.address));
+        let seen = moment(session.seen);
+        [
+            session.id,
+            session.user,
+            session.state,
+            moment(session.opened),
+            seen,
+            elevated,
+            from,
+            session.device,
+        ]
+    });
+    table(["ID", "USER", "STATE", "OPENED", "LAST SEEN", "2FA AT", "FROM", "DEVICE"], rows.collect())
+}

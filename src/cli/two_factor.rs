@@ -1,0 +1,73 @@
+//! `panelgate 2fa`: second factors of accounts.
+
+use std::process::ExitCode;
+
+use super::{
+    ConfigArgs,
+    connect::Place,
+    user::{name, other},
+    verdict::{Trouble, finish, json},
+};
+use crate::{
+    app::admin::{AdminAnswer, AdminRequest},
+    rules::identity::UserName,
+};
+
+/// Manage second factors.
+#[derive(Clone, Debug, clap::Args)]
+pub struct TwoFactorArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+    #[command(subcommand)]
+    pub(super) verb: Verb,
+}
+
+#[derive(Clone, Debug, clap::Subcommand)]
+pub(super) enum Verb {
+    /// Show whether an account has a second factor; exit code 1 if not.
+    Status {
+        /// The account.
+        #[arg(value_parser = name)]
+        name: UserName,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Remove the authenticator app and the backup codes of an account, for somebody who has lost both.
+    Disable {
+        /// The account.
+        #[arg(value_parser = name)]
+        name: UserName,
+    },
+}
+
+/// Runs the verb.
+pub fn run(args: &TwoFactorArgs) -> ExitCode {
+    finish(Place::find(&args.config).and_then(|place| carry_out(&args.verb, &place)))
+}
+
+pub(super) fn carry_out(verb: &Verb, place: &Place) -> Result<String, Trouble> {
+    match verb {
+        Verb::Status { name, json: machine } => {
+            let answer = place.ask(AdminRequest::ShowUser { name: name.clone() })?;
+            let AdminAnswer::Users { users } = answer else { return other() };
+            let [user] = users.as_slice() else { return other() };
+            if *machine {
+                return json(&serde_json::json!({
+                    "name": user.name,
+                    "second_factor": user.second_factor,
+                    "backup_codes": user.backup_codes,
+                }));
+            }
+            if !user.second_factor {
+                return Err(Trouble::No(format!("`{name}` has no second factor")));
+            }
+            let codes = user.backup_codes;
+            Ok(format!("`{name}` has an authenticator app and {codes} unused backup codes\n"))
+        }
+        Verb::Disable { name } => {
+            place.ask(AdminRequest::RemoveFactor { name: name.clone() })?;
+            Ok(format!("`{name}` has no second factor any more and can enrol a new one after signing in\n"))
+        }
+    }
+}

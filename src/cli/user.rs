@@ -1,0 +1,154 @@
+//! `panelgate user`: accounts.
+
+use std::process::ExitCode;
+
+use super::{
+    ConfigArgs,
+    connect::Place,
+    password_input::PasswordArgs,
+    verdict::{Trouble, finish, json, moment, table, visible},
+};
+use crate::{
+    app::admin::{AdminAnswer, AdminRequest, UserLine},
+    rules::identity::{BadUserName, UserName},
+};
+
+/// Manage accounts.
+#[derive(Clone, Debug, clap::Args)]
+pub struct UserArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Clone, Debug, clap::Subcommand)]
+enum Verb {
+    /// Make an account. The password is asked for, unless a flag says where it is.
+    Add {
+        /// The account name: a-z, 0-9 and . _ - @ +
+        #[arg(value_parser = name)]
+        name: UserName,
+        /// One of the policy's roles.
+        #[arg(long)]
+        role: String,
+        /// Mail address, for the panel.
+        #[arg(long, default_value = "")]
+        email: String,
+        /// Name for people, for the panel.
+        #[arg(long = "name", value_name = "NAME", default_value = "")]
+        display: String,
+        #[command(flatten)]
+        password: PasswordArgs,
+    },
+    /// Show all accounts.
+    List {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Set a new password; signs the account out everywhere.
+    Passwd {
+        /// The account.
+        #[arg(value_parser = name)]
+        name: UserName,
+        #[command(flatten)]
+        password: PasswordArgs,
+    },
+    /// Give an account another role.
+    Role {
+        /// The account.
+        #[arg(value_parser = name)]
+        name: UserName,
+        /// One of the policy's roles.
+        role: String,
+    },
+    /// Disable an account: it is refused at its very next request.
+    Disable {
+        /// The account.
+        #[arg(value_parser = name)]
+        name: UserName,
+    },
+    /// Enable an account again.
+    Enable {
+        /// The account.
+        #[arg(value_parser = name)]
+        name: UserName,
+    },
+}
+
+/// Runs the verb.
+pub fn run(args: &UserArgs) -> ExitCode {
+    finish(Place::find(&args.config).and_then(|place| carry_out(&args.verb, &place)))
+}
+
+/// Reads an account name off the command line, in any spelling.
+pub(super) fn name(text: &str) -> Result<UserName, BadUserName> {
+    UserName::parse(text)
+}
+
+fn carry_out(verb: &Verb, place: &Place) -> Result<String, Trouble> {
+    match verb {
+        Verb::Add { name, role, email, display, password } => {
+            let request = AdminRequest::AddUser {
+                name: name.clone(),
+                role: role.as_str().into(),
+                display: display.clone(),
+                email: email.clone(),
+                password_hash: password.hash()?,
+            };
+            place.ask(request)?;
+            Ok(format!("`{name}` can sign in, with the role `{role}`\n"))
+        }
+        Verb::List { json: machine } => {
+            let AdminAnswer::Users { users } = place.ask(AdminRequest::ListUsers)? else { return other() };
+            if *machine { json(&users) } else { Ok(show(users)) }
+        }
+        Verb::Passwd { name, password } => {
+            // Asked before the password is, so that nobody types one in vain.
+            place.ask(AdminRequest::ShowUser { name: name.clone() })?;
+            let password_hash = password.hash()?;
+            place.ask(AdminRequest::SetPassword { name: name.clone(), password_hash })?;
+            Ok(format!("`{name}` has a new password and is signed out everywhere\n"))
+        }
+        Verb::Role { name, role } => {
+            place.ask(AdminRequest::SetRole { name: name.clone(), role: role.as_str().into() })?;
+            Ok(format!("`{name}` has the role `{role}`, from the next request on\n"))
+        }
+        Verb::Disable { name } => {
+            place.ask(AdminRequest::SetDisabled { name: name.clone(), disabled: true })?;
+            Ok(format!("`{name}` is disabled and signed out everywhere\n"))
+        }
+        Verb::Enable { name } => {
+            place.ask(AdminRequest::SetDisabled { name: name.clone(), disabled: false })?;
+            Ok(format!("`{name}` can sign in again\n"))
+        }
+    }
+}
+
+fn show(users: Vec<UserLine>) -> String {
+    if users.is_empty() {
+        return "no accounts yet: `panelgate user add NAME --role ROLE` makes one\n".to_owned();
+    }
+    let rows = users.into_iter().map(|user| {
+        let role =
+            if user.role_known { user.role } else { format!("{} (in no policy)", visible(&user.role)) };
+        let state = if user.disabled { "disabled" } else { "enabled" };
+        let factor = if user.second_factor {
+            format!("app, {} backup codes", user.backup_codes)
+        } else {
+            "none".to_owned()
+        };
+        let source = user.issuer.map_or_else(|| "panelgate".to_owned(), |issuer| format!("issuer {issuer}"));
+        [user.name, role, state.to_owned(), factor, source, moment(user.created)]
+    });
+    table(["NAME", "ROLE", "STATE", "SECOND FACTOR", "FROM", "CREATED"], rows.collect())
+}
+
+/// The answer to another question; the daemon is of another version.
+pub(super) fn other() -> Result<String, Trouble> {
+    Err(Trouble::Failed("the running panelgate answers in another way: restart it after the update".into()))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,108 @@
+//! The verbs as they are typed, on a store without a daemon.
+
+use clap::Parser;
+
+use super::super::{
+    Cli, Verb,
+    connect::{Place, tests::place},
+    verdict::Trouble,
+};
+
+/// Runs a command line against a data directory.
+fn say(place: &Place, words: &[&str]) -> Result<String, Trouble> {
+    let line = std::iter::once("panelgate").chain(words.iter().copied());
+    match Cli::try_parse_from(line).map_err(|error| Trouble::Usage(error.to_string()))?.verb {
+        Verb::User(args) => super::carry_out(&args.verb, place),
+        Verb::TwoFactor(args) => crate::cli::two_factor::carry_out(&args.verb, place),
+        Verb::Session(args) => crate::cli::session::carry_out(&args.verb, place),
+        Verb::Serve(_)
+        | Verb::Check(_)
+        | Verb::Policy(_)
+        | Verb::Demo(_)
+        | Verb::KeyMaterial(_)
+        | Verb::Completions { .. } => panic!("{words:?}"),
+    }
+}
+
+struct Desk {
+    folder: tempfile::TempDir,
+    place: Place,
+    password: String,
+}
+
+fn desk() -> Desk {
+    let folder = tempfile::tempdir().unwrap();
+    let password = folder.path().join("password");
+    std::fs::write(&password, "correct horse battery\n").unwrap();
+    let place = place(folder.path());
+    Desk { password: password.display().to_string(), folder, place }
+}
+
+impl Desk {
+    fn add(&self, name: &str, role: &str) -> Result<String, Trouble> {
+        say(&self.place, &["user", "add", name, "--role", role, "--password-file", &self.password])
+    }
+}
+
+#[test]
+fn an_account_goes_through_its_life() {
+    let desk = desk();
+    let place = &desk.place;
+    assert!(say(place, &["user", "list"]).unwrap().contains("panelgate user add"));
+    assert_eq!(desk.add("Carol", "user").unwrap(), "`carol` can sign in, with the role `user`\n");
+    assert!(matches!(desk.add("carol", "user"), Err(Trouble::No(why)) if why.contains("already")));
+    assert!(matches!(desk.add("dave", "boss"), Err(Trouble::No(why)) if why.contains("`root`, `user`")));
+    say(place, &["user", "role", "carol", "root"]).unwrap();
+    say(place, &["user", "disable", "carol"]).unwrap();
+    let table = say(place, &["user", "list"]).unwrap();
+    let row: Vec<_> = table.lines().nth(1).unwrap().split_whitespace().take(4).collect();
+    assert_eq!(row, ["carol", "root", "disabled", "none"], "{table}");
+    say(place, &["user", "enable", "carol"]).unwrap();
+    say(place, &["user", "passwd", "carol", "--password-file", &desk.password]).unwrap();
+    let json: serde_json::Value =
+        serde_json::from_str(&say(place, &["user", "list", "--json"]).unwrap()).unwrap();
+    assert_eq!((&json[0]["name"], &json[0]["disabled"]), (&"carol".into(), &false.into()));
+    assert!(matches!(say(place, &["2fa", "status", "carol"]), Err(Trouble::No(_))));
+    assert!(matches!(say(place, &["2fa", "disable", "carol"]), Err(Trouble::No(_))));
+    assert_eq!(say(place, &["session", "list", "--user", "carol"]).unwrap(), "nobody is signed in\n");
+    assert_eq!(say(place, &["session", "list", "--all", "--json"]).unwrap(), "[]\n");
+    assert!(say(place, &["session", "revoke", "--user", "carol"]).unwrap().starts_with("nothing to do"));
+}
+
+#[test]
+fn the_password_is_what_the_file_says_without_the_line_end() {
+    let desk = desk();
+    desk.add("carol", "user").unwrap();
+    let file = desk.folder.path().join("panelgate.redb");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let carol = runtime.block_on(async {
+        let store: std::sync::Arc<dyn crate::store::Store> =
+            std::sync::Arc::new(crate::store::RedbStore::open(&file).unwrap());
+        store.user_by_name(&super::name("carol").unwrap()).await.unwrap().unwrap()
+    });
+    let password = crate::secret::SecretText::from("correct horse battery".to_owned());
+    assert!(crate::rules::factor::password::verify(&password, &carol.password.unwrap()));
+}
+
+#[test]
+fn nonsense_on_the_command_line_is_usage() {
+    let desk = desk();
+    for words in [
+        &["user", "add", "carol"][..],
+        &["user", "add", "two words", "--role", "user"],
+        &["user", "add", "carol", "--role", "user", "--password-stdin", "--password-file", "x"],
+        &["session", "revoke"],
+        &["session", "revoke", "id", "--user", "carol"],
+        &["user", "role", "carol"],
+        &["2fa", "status"],
+    ] {
+        assert!(matches!(say(&desk.place, words), Err(Trouble::Usage(_))), "{words:?}");
+    }
+}
+
+#[test]
+fn a_password_for_nobody_is_not_asked_for() {
+    let desk = desk();
+    let outcome = say(&desk.place, &["user", "passwd", "nobody"]);
+    assert!(matches!(outcome, Err(Trouble::No(why)) if why.contains("user list")));
+}
