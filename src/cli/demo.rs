@@ -22,15 +22,23 @@ pub(super) struct DemoArgs {
     /// Play the whole story against a gate of its own, print every step, and exit 0 only if all held.
     #[arg(long, conflicts_with_all = ["json", "port_base"])]
     tour: bool,
+    /// End when the process that started this one ends.
+    #[arg(long, hide = true)]
+    with_parent: bool,
 }
 
 /// Runs the demo.
 #[expect(clippy::print_stderr, reason = "why it does not start is for the person at the terminal")]
 pub(super) fn run(args: &DemoArgs) -> ExitCode {
     telemetry::start(telemetry::Format::Text, "warn");
-    let options = demo::Options { dir: args.dir.clone(), port_base: args.port_base, json: args.json };
+    let options = demo::Options {
+        dir: args.dir.clone(),
+        port_base: args.port_base,
+        json: args.json,
+        with_parent: args.with_parent,
+    };
     let held = if args.tour {
-        demo::tour::run(&options)
+        demo::tour::run(&options, &environment())
     } else {
         demo::run(&options, &environment()).map(|()| true)
     };

@@ -41,6 +41,8 @@ pub struct Options {
     pub port_base: Option<u16>,
     /// Whether the first line of the output is one JSON object.
     pub json: bool,
+    /// Whether to be killed when the process that started this one is gone: for the tour.
+    pub with_parent: bool,
 }
 
 /// Why the demo does not run. The text says what to mend.
@@ -78,6 +80,10 @@ pub enum DemoError {
 /// # Errors
 /// When it cannot start.
 pub fn run(options: &Options, environment: &Environment) -> Result<(), DemoError> {
+    if options.with_parent {
+        // Without it a tour that is killed leaves a demo behind, nothing worse.
+        let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
+    }
     runtime()?.block_on(async {
         let place = Place::open(options.dir.as_deref())?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
@@ -116,9 +122,9 @@ async fn start(
     loop {
         attempt += 1;
         let (ports, listener) = Ports::choose(options.port_base).await?;
-        place.write_configuration(&ports)?;
+        place.write_configuration(ports)?;
         let loaded = config::load(&place.config(), environment).map_err(DemoError::Config)?;
-        let report = Report::new(place, &ports, &loaded.settings.admin_socket, people);
+        let report = Report::new(place, ports, &loaded.settings.admin_socket, people);
         match app::start(loaded.settings, environment.clone()).await {
             Ok(running) => {
                 people::seed(&running.gate, people, clock.wall()).await?;

@@ -28,13 +28,12 @@ pub(super) struct Place {
 impl Place {
     /// The given directory, made if need be, or a temporary one.
     pub(super) fn open(dir: Option<&Path>) -> Result<Self, DemoError> {
-        let (root, temporary) = match dir {
-            Some(dir) => (dir.to_owned(), None),
-            None => {
-                let made = tempfile::Builder::new().prefix("panelgate-demo-").tempdir();
-                let made = made.map_err(|source| DemoError::File { path: std::env::temp_dir(), source })?;
-                (made.path().to_owned(), Some(made))
-            }
+        let (root, temporary) = if let Some(dir) = dir {
+            (dir.to_owned(), None)
+        } else {
+            let made = tempfile::Builder::new().prefix("panelgate-demo-").tempdir();
+            let made = made.map_err(|source| DemoError::File { path: std::env::temp_dir(), source })?;
+            (made.path().to_owned(), Some(made))
         };
         make_folder(&root)?;
         let root = fs::canonicalize(&root).map_err(|source| DemoError::File { path: root, source })?;
@@ -50,7 +49,7 @@ impl Place {
     }
 
     /// Writes the configuration anew, and the policy unless there is one, so that it can be played with.
-    pub(super) fn write_configuration(&self, ports: &Ports) -> Result<(), DemoError> {
+    pub(super) fn write_configuration(&self, ports: Ports) -> Result<(), DemoError> {
         self.write("config.yaml", &configuration(ports))?;
         if self.path("policies/demo.yaml").exists() {
             Ok(())
@@ -126,7 +125,7 @@ async fn bind(port: u16) -> Result<TcpListener, DemoError> {
     TcpListener::bind(("127.0.0.1", port)).await.map_err(|source| DemoError::Port { port, source })
 }
 
-fn configuration(ports: &Ports) -> String {
+fn configuration(ports: Ports) -> String {
     let Ports { edge, sidecar, panel, metrics } = ports;
     format!(
         r#"# Written by `panelgate demo` at every start. policies/demo.yaml is written once: change it and watch the gate follow.

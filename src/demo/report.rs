@@ -1,6 +1,7 @@
 //! What the demo tells: to a person at a terminal, or as one line of JSON.
 
 use std::{
+    fmt::Write as _,
     io::{self, IsTerminal as _, Write as _},
     path::{Path, PathBuf},
 };
@@ -33,7 +34,7 @@ pub(super) struct Report {
 }
 
 impl Report {
-    pub(super) fn new(place: &Place, ports: &Ports, admin_socket: &Path, people: &[Person]) -> Self {
+    pub(super) fn new(place: &Place, ports: Ports, admin_socket: &Path, people: &[Person]) -> Self {
         let site = format!("https://localhost:{}", ports.edge);
         Self {
             edge: site.clone(),
@@ -66,17 +67,14 @@ impl Report {
 
     pub(super) fn text(&self, now: Wall) -> String {
         let width = self.users.iter().map(|person| person.name.len()).max().unwrap_or(0);
-        let people: String = self
-            .users
-            .iter()
-            .map(|person| {
-                let secret = person
-                    .totp_secret
-                    .as_deref()
-                    .map_or("no second factor".to_owned(), |secret| format!("authenticator key {secret}"));
-                format!("    {:width$}  {}  {secret}\n", person.name, person.password)
-            })
-            .collect();
+        let mut people = String::new();
+        for Person { name, password, totp_secret, .. } in &self.users {
+            // Writing to a String cannot fail.
+            let _ = match totp_secret {
+                Some(secret) => writeln!(people, "    {name:width$}  {password}  authenticator key {secret}"),
+                None => writeln!(people, "    {name:width$}  {password}  no second factor"),
+            };
+        }
         format!(
             "\n  Open  {site}\n\n  Sign in as\n{people}\n{codes}\n  \
              Your browser does not know the demo's certificate: go on regardless, or trust {ca}.\n\n  \

@@ -29,7 +29,7 @@ fn the_configuration_that_the_demo_writes_passes_every_check() {
     let (_dir, place) = place();
     certificates::make(&place, NOW).unwrap();
     issuer::make(&place).unwrap();
-    place.write_configuration(&Ports::from_base(18_443)).unwrap();
+    place.write_configuration(Ports::from_base(18_443)).unwrap();
     let loaded =
         config::load(&place.config(), &Environment::new()).unwrap_or_else(|problems| panic!("{problems}"));
     assert_eq!(loaded.settings.sites.len(), 1);
@@ -40,7 +40,7 @@ fn the_configuration_that_the_demo_writes_passes_every_check() {
 fn a_policy_that_somebody_has_changed_stays() {
     let (_dir, place) = place();
     place.write("policies/demo.yaml", "changed").unwrap();
-    place.write_configuration(&Ports::from_base(18_443)).unwrap();
+    place.write_configuration(Ports::from_base(18_443)).unwrap();
     assert_eq!(place.read("policies/demo.yaml").unwrap().as_deref(), Some("changed"));
 }
 
@@ -61,7 +61,7 @@ fn people_are_made_once_and_kept() {
 fn the_json_line_has_exactly_the_promised_members() {
     let (_dir, place) = place();
     let people = people::load_or_make(&place, &SeededEntropy::new(1)).unwrap();
-    let report = Report::new(&place, &Ports::from_base(18_443), Path::new("/x/admin.socket"), &people);
+    let report = Report::new(&place, Ports::from_base(18_443), Path::new("/x/admin.socket"), &people);
     let text = report.json();
     assert_eq!(text.lines().count(), 1);
     let line: Value = serde_json::from_str(&text).unwrap();
@@ -80,7 +80,7 @@ fn the_json_line_has_exactly_the_promised_members() {
 fn the_printed_code_is_the_one_that_the_gate_accepts() {
     let (_dir, place) = place();
     let people = people::load_or_make(&place, &SeededEntropy::new(1)).unwrap();
-    let report = Report::new(&place, &Ports::from_base(18_443), Path::new("/x/admin.socket"), &people);
+    let report = Report::new(&place, Ports::from_base(18_443), Path::new("/x/admin.socket"), &people);
     let text = report.text(NOW);
     let line = text.lines().find(|line| line.contains("current code for root")).unwrap();
     assert!(line.ends_with("(new in 24 s)"), "{line}");

@@ -3,4 +3,6 @@
 #[cfg(test)]
 mod proxies;
 #[cfg(test)]
+mod story;
+#[cfg(test)]
 mod support;

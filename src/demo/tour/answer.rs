@@ -68,11 +68,31 @@ impl Answer {
             return format!("{} to {to}", self.status);
         }
         let kind = self.header("content-type").split(';').next().unwrap_or_default();
-        let body: String = self.body.split_whitespace().collect::<Vec<_>>().join(" ");
-        let body: String =
-            if kind.contains("json") { body.chars().take(150).collect() } else { String::new() };
-        format!("{} {kind} {body}", self.status).trim_end().to_owned()
+        match kind {
+            "application/problem+json" => {
+                format!("{} {}{}", self.status, self.member("reason"), self.links())
+            }
+            "application/json" => format!("{} {}", self.status, cut(&self.body, 100)),
+            _ => format!("{} {kind}", self.status).trim_end().to_owned(),
+        }
     }
+
+    /// Where a problem document points to.
+    fn links(&self) -> String {
+        let links = ["sign_in_url", "refresh_url", "step_up_url"];
+        let told = links.iter().filter(|name| !self.member(name).is_empty());
+        told.flat_map(|name| {
+            [", ".to_owned(), (*name).to_owned(), " ".to_owned(), cut(&self.member(name), 60)]
+        })
+        .collect()
+    }
+}
+
+/// The first characters of a text, on one line.
+fn cut(text: &str, length: usize) -> String {
+    let mut characters = text.chars().map(|c| if c.is_control() { ' ' } else { c });
+    let start: String = characters.by_ref().take(length).collect();
+    if characters.next().is_some() { format!("{start}…") } else { start }
 }
 
 /// Holds if `held` does; says what was found otherwise.

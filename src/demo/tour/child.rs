@@ -8,7 +8,7 @@ use tokio::{
 };
 
 use super::Broken;
-use crate::demo::report::Report;
+use crate::{config::Environment, demo::report::Report};
 
 /// How long the gate may take to come up.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -21,12 +21,21 @@ pub(super) struct Gate {
 }
 
 impl Gate {
-    /// Starts this program's demo on `dir` with settings from the environment, and waits until it serves.
-    pub(super) async fn start(dir: &Path, settings: &[(&str, &str)]) -> Result<(Self, Report), Broken> {
+    /// Starts this program's demo on `dir` with `settings` in the environment instead of those in `ambient`, and waits
+    /// until it serves.
+    pub(super) async fn start(
+        dir: &Path,
+        ambient: &Environment,
+        settings: &[(&str, &str)],
+    ) -> Result<(Self, Report), Broken> {
         let broken = |error: std::io::Error| Broken(format!("the gate cannot be started: {error}"));
         let program = std::env::current_exe().map_err(broken)?;
-        let mut process = Command::new(program)
-            .args(["demo", "--json", "--port-base", "0", "--dir"])
+        let mut command = Command::new(program);
+        for name in ambient.keys().filter(|name| name.starts_with("PANELGATE_")) {
+            command.env_remove(name);
+        }
+        let mut process = command
+            .args(["demo", "--with-parent", "--json", "--port-base", "0", "--dir"])
             .arg(dir)
             .envs(settings.iter().copied())
             .stdin(Stdio::null())

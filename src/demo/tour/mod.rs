@@ -13,6 +13,7 @@ use futures_util::future::BoxFuture;
 
 use self::story::Story;
 use super::{DemoError, Options, place::Place, report::say, runtime};
+use crate::config::Environment;
 
 /// What a step comes to: held, or what was found instead.
 type Held = Result<(), Broken>;
@@ -43,10 +44,10 @@ struct Chapter {
 ///
 /// # Errors
 /// When the gate cannot be started at all.
-pub fn run(options: &Options) -> Result<bool, DemoError> {
+pub fn run(options: &Options, environment: &Environment) -> Result<bool, DemoError> {
     runtime()?.block_on(async {
         let place = Place::open(options.dir.as_deref())?;
-        let mut story = Story::begin(place).await?;
+        let mut story = Story::begin(place, environment.clone()).await?;
         let (mut held, mut all) = (0, 0);
         for chapter in chapters::ALL {
             say(&format!("\n{}\n", chapter.name));
@@ -64,13 +65,12 @@ pub fn run(options: &Options) -> Result<bool, DemoError> {
 async fn play(story: &mut Story, step: &Step) -> bool {
     let outcome = (step.run)(story).await;
     let mark = if outcome.is_ok() { '✓' } else { '✗' };
-    let mut text = format!("  {mark} {}\n", step.name);
+    say(&format!("  {mark} {}\n", step.name));
     for line in story.transcript() {
-        text.push_str(&format!("      {line}\n"));
+        say(&format!("      {line}\n"));
     }
     if let Err(Broken(found)) = &outcome {
-        text.push_str(&format!("      NOT HELD: {found}\n"));
+        say(&format!("      NOT HELD: {found}\n"));
     }
-    say(&text);
     outcome.is_ok()
 }

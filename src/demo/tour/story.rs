@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use super::{Broken, browser::Browser, child::Gate, wire::Wire};
 use crate::{
     clock::{Clock as _, SystemClock, Wall},
+    config::Environment,
     demo::{DemoError, issuer, people::Person, place::Place, report::Report},
 };
 
@@ -25,6 +26,8 @@ const AFTER: [(&str, &str); 2] =
 /// The state of the story.
 pub(super) struct Story {
     place: Place,
+    /// What the gate's own environment replaces.
+    ambient: Environment,
     gate: Gate,
     people: Vec<Person>,
     pub(super) clock: SystemClock,
@@ -38,15 +41,16 @@ pub(super) struct Story {
 }
 
 impl Story {
-    pub(super) async fn begin(place: Place) -> Result<Self, DemoError> {
+    pub(super) async fn begin(place: Place, ambient: Environment) -> Result<Self, DemoError> {
         let started = async {
-            let (gate, report) = Gate::start(&place.path(""), &BEFORE).await?;
+            let (gate, report) = Gate::start(&place.path(""), &ambient, &BEFORE).await?;
             let wire = Wire::new(&report)?;
             Ok::<_, Broken>((gate, report, wire))
         };
         let (gate, report, wire) = started.await.map_err(|Broken(found)| DemoError::Other(found))?;
         Ok(Self {
             place,
+            ambient,
             gate,
             people: report.users,
             clock: SystemClock::new(),
@@ -61,7 +65,7 @@ impl Story {
     pub(super) async fn crash(&mut self) -> Result<Report, Broken> {
         self.gate.kill().await?;
         self.wire.tell("the gate was killed (SIGKILL) and started again on the same directory".to_owned());
-        let (gate, report) = Gate::start(&self.place.path(""), &AFTER).await?;
+        let (gate, report) = Gate::start(&self.place.path(""), &self.ambient, &AFTER).await?;
         self.gate = gate;
         self.wire.follow(&report)?;
         Ok(report)

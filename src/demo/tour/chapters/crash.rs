@@ -55,7 +55,7 @@ async fn code_stays_used(story: &mut Story) -> Held {
 }
 
 async fn revocations_stay(story: &mut Story) -> Held {
-    for name in ["gone", "phone", "panel", "reseller"] {
+    for name in ["gone", "phone", "panel", "reseller's thief"] {
         story.browser(name).is_signed_out().await?;
     }
     story.browser("gone").renew().await?.is(&[401])

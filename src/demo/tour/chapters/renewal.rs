@@ -79,6 +79,8 @@ async fn reuse_ends_the_family(story: &mut Story) -> Held {
     // Using the new access token is how the gate learns that the successor has arrived.
     story.browser("reseller").fetch("/").await?.is(&[200])?;
     tokio::time::sleep(GRACE + Duration::from_secs(1)).await;
+    let newest = story.browser("reseller").clone();
+    *story.new_browser("reseller's thief", "reseller") = newest;
     story.browser("reseller before").renew().await?.is(&[401])?;
     let reseller = story.browser("reseller");
     reseller.is_signed_out().await?;

@@ -68,8 +68,8 @@ pub(super) async fn other_session(story: &mut Story, browser: &'static str) -> R
     let answer = story.browser(browser).call("GET", "sessions", &Value::Null).await?;
     answer.is(&[200])?;
     let json = answer.json();
-    let sessions = json["sessions"].as_array().or_else(|| json.as_array()).cloned().unwrap_or_default();
-    let other = sessions.iter().find(|session| session["current"] != true);
-    let id = other.and_then(|session| session["id"].as_str());
+    let mut sessions = json.get("sessions").and_then(Value::as_array).into_iter().flatten();
+    let other = sessions.find(|session| session.get("current") != Some(&Value::Bool(true)));
+    let id = other.and_then(|session| session.get("id")?.as_str());
     id.map(str::to_owned).ok_or_else(|| Broken(format!("no other session in {}", answer.short())))
 }
