@@ -14,10 +14,9 @@ pub mod tour;
 
 use std::{io, path::PathBuf, sync::Arc, time::Duration};
 
-use tokio_util::sync::CancellationToken;
+use tokio::net::TcpListener;
 
 use self::{
-    panel::Listener,
     people::Person,
     place::{Place, Ports},
     report::Report,
@@ -89,13 +88,15 @@ pub fn run(options: &Options, environment: &Environment) -> Result<(), DemoError
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let people = people::load_or_make(&place, &SystemEntropy)?;
         let (running, report, listener) = start(options, environment, &place, &people, &*clock).await?;
-        report.print(options.json, clock.wall());
-        let stop = CancellationToken::new();
+        let panel = async {
+            report.print(options.json, clock.wall());
+            panel::serve(listener, Arc::clone(&clock)).await
+        };
         let outcome = tokio::select! {
-            served = panel::serve(listener, Arc::clone(&clock), stop) => {
-                served.map_err(|error| DemoError::Other(format!("the sample panel ended: {error}")))
-            }
+            // First, so that signals are listened for before anybody is told where we are.
+            biased;
             stopped = running.until_stopped() => Ok(stopped?),
+            served = panel => served.map_err(|error| DemoError::Other(format!("the sample panel ended: {error}"))),
             () = show_codes(options, &report, &*clock) => Ok(()),
         };
         running.stop().await;
@@ -115,7 +116,7 @@ async fn start(
     place: &Place,
     people: &[Person],
     clock: &dyn Clock,
-) -> Result<(Running, Report, Listener), DemoError> {
+) -> Result<(Running, Report, TcpListener), DemoError> {
     certificates::make(place, clock.wall())?;
     issuer::make(place)?;
     let mut attempt = 0;

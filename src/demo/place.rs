@@ -10,7 +10,7 @@ use std::{
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 
-use super::{DemoError, panel::Listener};
+use super::DemoError;
 
 /// The policy of the sample panel, as shipped.
 const POLICY: &str = include_str!("../../policies/demo.yaml");
@@ -96,14 +96,14 @@ pub(super) struct Ports {
 
 impl Ports {
     /// The ports to use, with the panel's listener on its one already.
-    pub(super) async fn choose(base: Option<u16>) -> Result<(Self, Listener), DemoError> {
+    pub(super) async fn choose(base: Option<u16>) -> Result<(Self, TcpListener), DemoError> {
         let ports = match base {
             Some(0) => free().await?,
             Some(base) => Self::from_base(base),
             None => USUAL,
         };
         let listener = bind(ports.panel).await?;
-        Ok((ports, Listener::Tcp(listener)))
+        Ok((ports, listener))
     }
 
     /// Four in a row, the edge first.

@@ -66,7 +66,7 @@ const MATRIX: &[Row] = &[
     },
     Row {
         module: "demo",
-        may: &["app", "config", "feeds", "store", "rules", "clock", "entropy", "secret"],
+        may: &["app", "config", "feeds", "gate", "store", "rules", "clock", "entropy", "secret"],
         never: &["store::redb", "store::memory", "store::postgres"],
     },
     Row {

@@ -24,8 +24,7 @@ use axum::{
     routing::{any, get, post},
 };
 use http::{HeaderValue, header};
-use tokio::net::{TcpListener, UnixListener};
-use tokio_util::sync::CancellationToken;
+use tokio::net::TcpListener;
 
 use self::book::Harbor;
 use crate::clock::Clock;
@@ -34,32 +33,12 @@ use crate::clock::Clock;
 const CONTENT_POLICY: &str =
     "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
-/// Where the panel listens.
-#[derive(Debug)]
-pub enum Listener {
-    /// A loopback port.
-    Tcp(TcpListener),
-    /// A socket in a directory that only the gate can enter.
-    Unix(UnixListener),
-}
-
-/// Serves the panel until `stop` is cancelled; open connections are dropped then.
+/// Serves the panel for ever.
 ///
 /// # Errors
 /// If the listener fails for good.
-pub async fn serve(listener: Listener, clock: Arc<dyn Clock>, stop: CancellationToken) -> io::Result<()> {
-    let router = router(clock);
-    tokio::select! {
-        () = stop.cancelled() => Ok(()),
-        ended = run(listener, router) => ended,
-    }
-}
-
-async fn run(listener: Listener, router: Router) -> io::Result<()> {
-    match listener {
-        Listener::Tcp(listener) => axum::serve(listener, router).await,
-        Listener::Unix(listener) => axum::serve(listener, router).await,
-    }
+pub async fn serve(listener: TcpListener, clock: Arc<dyn Clock>) -> io::Result<()> {
+    axum::serve(listener, router(clock)).await
 }
 
 /// The panel as a service.
