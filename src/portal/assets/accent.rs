@@ -1,7 +1,8 @@
 //! The site's accent colour, kept readable: whatever is configured, text in it and on it has a contrast of at least 4.5.
 
-/// Where the light and the dark scheme put text: the card's background.
-const LIGHT: Rgb = Rgb(255, 255, 255);
+const WHITE: Rgb = Rgb(255, 255, 255);
+/// Where text in the accent colour is hardest to read: around the light card, and on the dark one.
+const LIGHT: Rgb = Rgb(243, 244, 246);
 const DARK: Rgb = Rgb(28, 31, 36);
 const BLUE: Rgb = Rgb(29, 95, 196);
 
@@ -34,15 +35,14 @@ fn hex(Rgb(red, green, blue): Rgb) -> String {
     format!("#{red:02x}{green:02x}{blue:02x}")
 }
 
-/// White or black, whichever is read better on `ground`; one of them always has at least 4.58.
+/// White where that can be read, as people expect of buttons, and black elsewhere, which then can.
 fn text_on(ground: Rgb) -> Rgb {
-    let black = Rgb(0, 0, 0);
-    if contrast(LIGHT, ground) >= contrast(black, ground) { LIGHT } else { black }
+    if contrast(WHITE, ground) >= 4.5 { WHITE } else { Rgb(0, 0, 0) }
 }
 
 /// `colour` moved away from `ground` until it can be read there.
 fn readable(colour: Rgb, ground: Rgb) -> Rgb {
-    let towards = if luminance(ground) > 0.5 { Rgb(0, 0, 0) } else { Rgb(255, 255, 255) };
+    let towards = if luminance(ground) > 0.5 { Rgb(0, 0, 0) } else { WHITE };
     (0..=20)
         .map(|step| mix(colour, towards, step))
         .find(|mixed| contrast(*mixed, ground) >= 4.5)
@@ -82,7 +82,7 @@ mod tests {
             for green in (0..=255).step_by(51) {
                 for blue in (0..=255).step_by(51) {
                     let colour = Rgb(red, green, blue);
-                    assert!(contrast(readable(colour, LIGHT), LIGHT) >= 4.5, "{colour:?} on white");
+                    assert!(contrast(readable(colour, LIGHT), LIGHT) >= 4.5, "{colour:?} on light");
                     assert!(contrast(readable(colour, DARK), DARK) >= 4.5, "{colour:?} on dark");
                     assert!(contrast(text_on(colour), colour) >= 4.5, "text on {colour:?}");
                 }
