@@ -4,12 +4,18 @@ use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
 use clap::{Args, Subcommand};
 
-use super::{ConfigArgs, FAILED, NO, environment};
+use super::{
+    ConfigArgs, NO,
+    connect::Place,
+    environment,
+    verdict::{Trouble, finish},
+};
 use crate::{
+    app::admin::{AdminAnswer, AdminRequest},
     config::{self, Loaded},
     rules::{
         facts::Target,
-        identity::Role,
+        identity::{Role, UserName},
         policy::{Explanation, Manner, RuleSet, explain},
     },
 };
@@ -27,14 +33,17 @@ pub struct ExplainArgs {
     #[command(flatten)]
     config: ConfigArgs,
     /// A policy file alone, instead of the configuration's.
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["user", "site"])]
     policy: Option<PathBuf>,
     /// The site, where the configuration has several.
     #[arg(long)]
     site: Option<String>,
+    /// An account; its role is looked up.
+    #[arg(long, required_unless_present = "role", conflicts_with = "role")]
+    user: Option<String>,
     /// A role.
     #[arg(long)]
-    role: String,
+    role: Option<String>,
     /// The method; WEBSOCKET for a WebSocket handshake.
     #[arg(long, default_value = "GET")]
     method: String,
@@ -50,49 +59,73 @@ pub struct ExplainArgs {
 }
 
 /// Runs the verb. Exit codes: 0 allowed, 1 not, 3 it could not be said.
-#[expect(clippy::print_stdout, clippy::print_stderr, reason = "answers are for the person at the terminal")]
+#[expect(clippy::print_stdout, reason = "the explanation is the answer, whichever exit code goes with it")]
 pub fn run(verb: &PolicyVerb) -> ExitCode {
     let PolicyVerb::Explain(args) = verb;
-    match explained(args) {
-        Ok(explanation) => {
-            let json = serde_json::to_string_pretty(&explanation).unwrap_or_default();
-            println!("{}", if args.json { json } else { explanation.to_string() });
-            let outcome = if args.elevated { explanation.outcome_elevated } else { explanation.outcome };
-            if outcome == "allow" { ExitCode::SUCCESS } else { ExitCode::from(NO) }
-        }
-        Err(problem) => {
-            eprintln!("{problem}");
-            ExitCode::from(FAILED)
-        }
-    }
+    let explanation = match explained(args) {
+        Ok(explanation) => explanation,
+        Err(trouble) => return finish(Err(trouble)),
+    };
+    let json = serde_json::to_string_pretty(&explanation).unwrap_or_default();
+    println!("{}", if args.json { json } else { explanation.to_string() });
+    let outcome = if args.elevated { explanation.outcome_elevated } else { explanation.outcome };
+    if outcome == "allow" { ExitCode::SUCCESS } else { ExitCode::from(NO) }
 }
 
-fn explained(args: &ExplainArgs) -> Result<Explanation, String> {
-    let target = Target::parse(args.path.as_bytes()).map_err(|bad| format!("`{}`: {bad}", args.path))?;
-    let environment = environment();
-    let role = Role::from(args.role.as_str());
-    let rules = if let Some(policy) = &args.policy {
-        config::load_policy(policy, &environment).map_err(|problems| problems.to_string())?.0
-    } else {
-        let loaded =
-            config::load(&args.config.config, &environment).map_err(|problems| problems.to_string())?;
-        policy_of(&loaded, args.site.as_deref())?
-    };
+fn explained(args: &ExplainArgs) -> Result<Explanation, Trouble> {
+    let target = Target::parse(args.path.as_bytes())
+        .map_err(|bad| Trouble::Usage(format!("`{}`: {bad}", args.path)))?;
+    let (rules, role) = rules_and_role(args)?;
     let upgrade = args.method == "WEBSOCKET";
     let method = if upgrade { "GET" } else { args.method.as_str() };
     Ok(explain(&rules, &role, &target, Manner { method, upgrade, method_override: false }))
 }
 
-fn policy_of(loaded: &Loaded, site: Option<&str>) -> Result<Arc<RuleSet>, String> {
+fn rules_and_role(args: &ExplainArgs) -> Result<(Arc<RuleSet>, Role), Trouble> {
+    let environment = environment();
+    let named = args.role.as_deref().map(Role::from);
+    if let (Some(policy), Some(role)) = (&args.policy, &named) {
+        let loaded = config::load_policy(policy, &environment)
+            .map_err(|problems| Trouble::Failed(problems.to_string()))?;
+        return Ok((loaded.0, Role::clone(role)));
+    }
+    let loaded = config::load(&args.config.config, &environment)
+        .map_err(|problems| Trouble::Failed(problems.to_string()))?;
+    let rules = policy_of(&loaded, args.site.as_deref())?;
+    let role = match (named, &args.user) {
+        (Some(role), _) => role,
+        (None, Some(user)) => role_of(&loaded, user)?,
+        (None, None) => {
+            return Err(Trouble::Usage("name an account with --user, or a role with --role".to_owned()));
+        }
+    };
+    Ok((rules, role))
+}
+
+/// The role of an account, from the running daemon or from the store.
+fn role_of(loaded: &Loaded, user: &str) -> Result<Role, Trouble> {
+    let name = UserName::parse(user).map_err(|bad| Trouble::Usage(format!("`{user}`: {bad}")))?;
+    let answer = Place::of(&loaded.settings).ask(AdminRequest::ListUsers)?;
+    let users = if let AdminAnswer::Users { users } = answer { users } else { Vec::new() };
+    let found = users.into_iter().find(|known| known.name == name.as_str());
+    let unknown = || Trouble::No(format!("there is no account `{name}`; see `panelgate user list`"));
+    found.map(|user| Role::from(user.role)).ok_or_else(unknown)
+}
+
+fn policy_of(loaded: &Loaded, site: Option<&str>) -> Result<Arc<RuleSet>, Trouble> {
     let sites = &loaded.settings.sites;
     let names: Vec<&str> = sites.iter().map(|site| &*site.site.id).collect();
     let found = match (site, sites.as_slice()) {
         (Some(name), _) => sites.iter().find(|site| &*site.site.id == name),
         (None, [only]) => Some(only),
         (None, _) => {
-            return Err(format!("there are several sites: name one of {} with --site", names.join(", ")));
+            return Err(Trouble::Usage(format!(
+                "there are several sites: name one of {} with --site",
+                names.join(", ")
+            )));
         }
     };
-    let found = found.ok_or_else(|| format!("there is no such site; there is {}", names.join(", ")))?;
+    let found = found
+        .ok_or_else(|| Trouble::Usage(format!("there is no such site; there is {}", names.join(", "))))?;
     Ok(Arc::clone(&found.site.policy))
 }
