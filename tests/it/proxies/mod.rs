@@ -55,4 +55,5 @@ on_every_proxy![
     an_upload_arrives_whole,
     the_panels_own_refusals_pass_unchanged,
     the_gates_pages_are_served,
+    plain_http_redirects_to_https,
 ];

@@ -18,8 +18,8 @@ use crate::support::{
 async fn haproxy_stays_closed_when_its_script_breaks() {
     let directory = workspace::directory("broken-script");
     let tls = certificates::issue(&directory, HOST);
-    let (_running, port) = recipe::start_haproxy_with_broken_script(&nobody(&directory), &directory, &tls);
-    assert_closed(Proxy::Haproxy, &Client::new(port, HOST, tls)).await;
+    let started = recipe::start_haproxy_with_broken_script(&nobody(&directory), &directory, &tls);
+    assert_closed(Proxy::Haproxy, &Client::new(started.port, HOST, tls)).await;
 }
 
 #[tokio::test]
@@ -30,8 +30,8 @@ async fn without_a_sidecar_nothing_reaches_the_panel() {
     join_all(Proxy::ALL.map(|proxy| {
         let (addresses, directory, tls) = (&addresses, &directory, &tls);
         async move {
-            let (_running, port) = recipe::start(proxy, addresses, directory, tls);
-            assert_closed(proxy, &Client::new(port, HOST, tls.clone())).await;
+            let started = recipe::start(proxy, addresses, directory, tls);
+            assert_closed(proxy, &Client::new(started.port, HOST, tls.clone())).await;
         }
     }))
     .await;

@@ -55,13 +55,22 @@ pub(super) struct Addresses {
     pub(super) panel: u16,
 }
 
-/// Starts a proxy with its recipe; gives it and the port of its TLS listener.
+/// A proxy that runs until the test run ends.
+pub(super) struct Started {
+    /// The port of its TLS listener.
+    pub(super) port: u16,
+    /// The port of its plain listener, which only redirects.
+    pub(super) plain: u16,
+    _running: Running,
+}
+
+/// Starts a proxy with its recipe.
 pub(super) fn start(
     proxy: Proxy,
     addresses: &Addresses,
     directory: &Path,
     tls: &Arc<ClientConfig>,
-) -> (Running, u16) {
+) -> Started {
     let rendering = Rendering::new(proxy, addresses, directory);
     let running = match proxy {
         Proxy::Nginx => rendering.nginx(),
@@ -78,7 +87,7 @@ pub(super) fn start_haproxy_with_broken_script(
     addresses: &Addresses,
     directory: &Path,
     tls: &Arc<ClientConfig>,
-) -> (Running, u16) {
+) -> Started {
     let rendering = Rendering::new(Proxy::Haproxy, addresses, directory);
     let broken = render(SCRIPT, &[("core.httpclient()", "core.no_such_client()".to_owned())]);
     let script = rendering.write("panelgate.lua", &broken);
@@ -102,10 +111,10 @@ impl<'a> Rendering<'a> {
         Self { addresses, directory, port: ports::free(), plain: ports::free() }
     }
 
-    fn wait(&self, running: Running, tls: &Arc<ClientConfig>) -> (Running, u16) {
+    fn wait(&self, running: Running, tls: &Arc<ClientConfig>) -> Started {
         let client = Client::new(self.port, HOST, Arc::clone(tls));
         running.wait_until("serve its site", || client.is_served());
-        (running, self.port)
+        Started { port: self.port, plain: self.plain, _running: running }
     }
 
     /// The recipe is a part of `nginx.conf`; what stands around it is what Debian's has, with paths of our own.
@@ -201,6 +210,7 @@ impl<'a> Rendering<'a> {
             &[
                 ("address: 0.0.0.0,", "address: 127.0.0.1,".to_owned()),
                 ("port_value: 443 ", port(self.port)),
+                ("port_value: 80 ", port(self.plain)),
                 ("port_value: 8080 ", port(self.addresses.panel)),
                 ("/run/panelgate/sidecar.sock", self.socket()),
                 ("/etc/ssl/panel.example.com/fullchain.pem", self.certificate("chain.pem")),

@@ -1,6 +1,7 @@
 //! A gate and a panel with the proxies in front; started by the first test that needs them, used by all.
 
 use std::{
+    net::Ipv4Addr,
     panic::{self, AssertUnwindSafe},
     path::PathBuf,
     sync::{Arc, LazyLock, OnceLock},
@@ -12,16 +13,19 @@ use http_body_util::{BodyExt as _, Empty};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::ClientConfig;
 use serde_json::Value;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    time::timeout,
+};
 
-use super::recipe::{self, Addresses, Proxy};
+use super::recipe::{self, Addresses, Proxy, Started};
 use crate::support::{
     browser::Browser,
     certificates,
     client::Client,
     gate::{self, Gate, HOST, Operator},
-    panel,
-    process::Running,
-    workspace,
+    panel, workspace,
 };
 
 /// A gate, a panel, and what is needed to put proxies in front of them.
@@ -31,7 +35,7 @@ pub(super) struct Stack {
     tls: Arc<ClientConfig>,
     directory: PathBuf,
     /// `None` when the proxy did not start: the first test that needs it says why, and the others do not try again.
-    fronts: [OnceLock<Option<(Running, u16)>>; 5],
+    fronts: [OnceLock<Option<Started>>; 5],
 }
 
 /// One proxy, in front of one gate and one panel.
@@ -39,7 +43,7 @@ pub(super) struct Front {
     /// Which.
     pub(super) proxy: Proxy,
     stack: &'static Stack,
-    port: u16,
+    started: &'static Started,
 }
 
 /// A proxy in front of a gate with ordinary lifetimes.
@@ -77,15 +81,27 @@ impl Stack {
         let start = || recipe::start(proxy, &self.addresses, &self.directory, &self.tls);
         let started =
             self.fronts[proxy as usize].get_or_init(|| panic::catch_unwind(AssertUnwindSafe(start)).ok());
-        let (_, port) = started.as_ref().unwrap_or_else(|| panic!("{} did not start", proxy.name()));
-        Front { proxy, stack: self, port: *port }
+        let started = started.as_ref().unwrap_or_else(|| panic!("{} did not start", proxy.name()));
+        Front { proxy, stack: self, started }
     }
 }
 
 impl Front {
     /// A client from an address of its own.
     pub(super) fn client(&self) -> Client {
-        Client::new(self.port, HOST, Arc::clone(&self.stack.tls))
+        Client::new(self.started.port, HOST, Arc::clone(&self.stack.tls))
+    }
+
+    /// The answer of the plain listener, as text.
+    pub(super) async fn plain(&self, target: &str) -> String {
+        let connected = TcpStream::connect((Ipv4Addr::LOCALHOST, self.started.plain)).await;
+        let mut stream = connected.expect("the plain listener accepts");
+        let request = format!("GET {target} HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.expect("the request can be sent");
+        let mut answer = Vec::new();
+        let read = timeout(Duration::from_secs(10), stream.read_to_end(&mut answer)).await;
+        read.expect("it closes when it has answered").expect("the answer can be read");
+        String::from_utf8_lossy(&answer).into_owned()
     }
 
     /// A browser that nobody is signed in with.
@@ -110,7 +126,7 @@ impl Front {
 pub(super) async fn over_http2(front: &Front, target: &str, cookies: &[&str]) -> Value {
     let mut tls = (*front.stack.tls).clone();
     tls.alpn_protocols = vec![b"h2".to_vec()];
-    let client = Client::new(front.port, HOST, Arc::new(tls));
+    let client = Client::new(front.started.port, HOST, Arc::new(tls));
     let stream = client.connect().await;
     assert_eq!(stream.get_ref().1.alpn_protocol(), Some(b"h2".as_slice()), "the proxy offers no HTTP/2");
     let handshake = hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await;

@@ -423,6 +423,16 @@ pub(super) async fn the_gates_pages_are_served(front: &Front) {
     }
 }
 
+pub(super) async fn plain_http_redirects_to_https(front: &Front) {
+    let answer = front.plain("/echo/a?b=c").await.to_lowercase();
+    let status = answer.split(' ').nth(1);
+    assert!(matches!(status, Some("301" | "302" | "308")), "{answer}");
+    let location = answer.lines().find_map(|line| line.strip_prefix("location: ")).unwrap_or_default();
+    // Traefik and Caddy name the port of their other listener, which is not 443 here.
+    assert!(location.starts_with("https://panel.example.com"), "{answer}");
+    assert!(location.ends_with("/echo/a?b=c"), "{answer}");
+}
+
 /// Asks until it is too much.
 async fn throttled(browser: &Browser, ask: impl Fn() -> Ask) -> Answer {
     for _ in 0..300 {
