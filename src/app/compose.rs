@@ -20,7 +20,7 @@ use crate::{
     config::{Environment, Settings},
     doors::{
         PortalService,
-        edge::{Edge, EdgeHandle},
+        edge::{self, Edge, EdgeHandle},
         sidecar::Sidecar,
     },
     entropy::{Entropy, SystemEntropy},
@@ -148,7 +148,13 @@ async fn start_edge(settings: &Settings, ground: &Ground) -> Result<Option<EdgeH
     ground.tasks.spawn(Arc::clone(&certificates).follow(CERTIFICATES, ground.stop.clone()));
     let translated = translate::edge(settings, written, certificates);
     let started = Edge::start(translated, Arc::clone(&ground.gate), ground.portal.clone()).await;
-    Ok(Some(started.map_err(|error| StartError::Other(error.to_string()))?))
+    let not_started = |error| match error {
+        edge::StartError::Listen { address, source } => listening("edge", &address)(source),
+        error @ (edge::StartError::Tls(_) | edge::StartError::Upstream { .. }) => {
+            StartError::Other(error.to_string())
+        }
+    };
+    Ok(Some(started.map_err(not_started)?))
 }
 
 /// Follows what changes from outside: issuers' keys, and the files of the configuration.

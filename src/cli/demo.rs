@@ -14,7 +14,7 @@ pub(super) struct DemoArgs {
     #[arg(long)]
     dir: Option<PathBuf>,
     /// Edge, sidecar, panel and metrics listen on this port and the next three; 0 takes free ones.
-    #[arg(long, value_name = "PORT")]
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(0..=65532))]
     port_base: Option<u16>,
     /// Print one line of JSON first.
     #[arg(long)]

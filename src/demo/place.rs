@@ -102,8 +102,11 @@ impl Ports {
             Some(base) => Self::from_base(base),
             None => USUAL,
         };
-        let listener = bind(ports.panel).await?;
-        Ok((ports, listener))
+        // A port that is taken is found here, where the mend is known.
+        for port in [ports.edge, ports.sidecar, ports.metrics] {
+            bind(port).await?;
+        }
+        Ok((ports, bind(ports.panel).await?))
     }
 
     /// Four in a row, the edge first.

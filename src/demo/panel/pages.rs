@@ -40,6 +40,7 @@ struct DashboardPage {
     visitor: Visitor,
     cards: Vec<Card>,
     requests: LineChart,
+    peak: u32,
     domains: Vec<Bar>,
     journal: Vec<Line>,
     now: String,
@@ -122,9 +123,11 @@ pub(crate) async fn dashboard(State(harbor): Panel, visitor: Visitor) -> Respons
     let cards = cards(book.accounts.len(), book.domains.len());
     let journal = book.journal.iter().map(line).collect();
     drop(book);
-    let requests = LineChart::new(&series(1480, 24), 720, 180);
+    let hours = series(1480, 24);
+    let peak = hours.iter().copied().max().unwrap_or(0);
+    let requests = LineChart::new(&hours, 720, 180);
     let now = live::time_text(harbor.clock.wall());
-    page(visitor, |visitor| DashboardPage { visitor, cards, requests, domains, journal, now })
+    page(visitor, |visitor| DashboardPage { visitor, cards, requests, peak, domains, journal, now })
 }
 
 /// `GET /identity`: what the gate told the panel.
