@@ -47,7 +47,7 @@ impl Reloader {
     }
 
     /// Loads configuration, policies and keys again. A mistake anywhere keeps everything as it was and shows in the
-    /// log, in the metrics and at `/readyz`. Listeners, upstreams and the store stay as they were at the start.
+    /// log, in the metrics and at `/readyz`. Listeners, upstreams, issuers and the store stay as they were at the start.
     ///
     /// # Errors
     /// With everything that is wrong.

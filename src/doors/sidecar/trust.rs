@@ -51,3 +51,52 @@ impl Channel {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderMap, HeaderValue};
+
+    use super::{Channel, ProxySecret, SECRET};
+    use crate::secret::SecretBytes;
+
+    fn secrets() -> Vec<ProxySecret> {
+        let secret = |name: &str, secret: &str| ProxySecret {
+            name: name.into(),
+            secret: SecretBytes::new(secret.as_bytes()),
+        };
+        vec![secret("nginx", "0123456789abcdef0123456789abcdef"), secret("traefik", "f".repeat(32).as_str())]
+    }
+
+    fn presenting(values: &[&str]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(SECRET, HeaderValue::from_str(value).unwrap());
+        }
+        headers
+    }
+
+    #[test]
+    fn only_a_whole_right_secret_vouches_for_a_peer_on_a_port() {
+        let stranger = Channel::Tcp([127, 0, 0, 1].into());
+        let right = "0123456789abcdef0123456789abcdef";
+        assert!(!stranger.vouched(&presenting(&[]), &secrets()), "R1: a loopback port proves nothing");
+        assert!(stranger.vouched(&presenting(&[right]), &secrets()));
+        assert!(stranger.vouched(&presenting(&[&"f".repeat(32)]), &secrets()));
+        for wrong in ["", "0123", &right[1..], &format!("{right} "), &right.to_uppercase()] {
+            assert!(!stranger.vouched(&presenting(&[wrong]), &secrets()), "{wrong:?}");
+        }
+        assert!(!stranger.vouched(&presenting(&[right, right]), &secrets()), "one that came twice is none");
+        assert!(
+            !stranger.vouched(&presenting(&[right]), &[]),
+            "nothing vouches where no secret is configured"
+        );
+    }
+
+    #[test]
+    fn a_wrong_secret_counts_against_a_peer_that_would_be_trusted_without() {
+        for channel in [Channel::Unix, Channel::Certificate([10, 0, 0, 1].into())] {
+            assert!(channel.vouched(&presenting(&[]), &secrets()));
+            assert!(!channel.vouched(&presenting(&["wrong"]), &secrets()));
+        }
+    }
+}
