@@ -53,12 +53,16 @@ impl PasswordArgs {
                 "no terminal to ask for the password at: use --password-stdin or --password-file".into(),
             ));
         }
-        let password = ask("New password: ").map_err(|error| unreadable("the terminal", &error))?;
-        let again = ask("Again: ").map_err(|error| unreadable("the terminal", &error))?;
+        let (password, again) = ask_twice().map_err(|error| unreadable("the terminal", &error))?;
         if password.expose() == again.expose() {
             return Ok(password);
         }
         Err(Trouble::No("the two are not the same; nothing is changed".into()))
+    }
+
+    /// Whether somebody will have to type it.
+    pub(super) fn is_typed(&self) -> bool {
+        !self.password_stdin && self.password_file.is_none()
     }
 }
 
@@ -79,14 +83,19 @@ fn first_line(from: impl Read) -> io::Result<SecretText> {
     Ok(SecretText::from(text.strip_suffix('\r').unwrap_or(text).to_owned()))
 }
 
-fn ask(prompt: &str) -> io::Result<SecretText> {
-    let mut terminal = OpenOptions::new().read(true).write(true).open("/dev/tty")?;
-    terminal.write_all(prompt.as_bytes())?;
+fn ask_twice() -> io::Result<(SecretText, SecretText)> {
+    let terminal = OpenOptions::new().read(true).write(true).open("/dev/tty")?;
+    // Before the first prompt: what is typed earlier is thrown away.
     let quiet = Quiet::start(&terminal)?;
-    let answer = first_line(&terminal);
+    let ask = |prompt: &str| {
+        (&terminal).write_all(prompt.as_bytes())?;
+        let answer = first_line(&terminal);
+        (&terminal).write_all(b"\n")?;
+        answer
+    };
+    let answers = (ask("New password: ")?, ask("Again: ")?);
     drop(quiet);
-    terminal.write_all(b"\n")?;
-    answer
+    Ok(answers)
 }
 
 /// A terminal that does not show what is typed, until dropped.

@@ -106,3 +106,29 @@ fn a_password_for_nobody_is_not_asked_for() {
     let outcome = say(&desk.place, &["user", "passwd", "nobody"]);
     assert!(matches!(outcome, Err(Trouble::No(why)) if why.contains("user list")));
 }
+
+/// The owner of the data often cannot read what root can.
+#[test]
+fn the_password_file_is_read_before_root_gives_up_its_rights() {
+    use std::os::unix::fs::{PermissionsExt, chown};
+    let desk = desk();
+    desk.add("carol", "user").unwrap();
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let secret = tempfile::tempdir().unwrap();
+    let file = secret.path().join("password");
+    std::fs::write(&file, "another good one").unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+    for path in [desk.folder.path().to_owned(), desk.folder.path().join("panelgate.redb")] {
+        chown(path, Some(65_534), Some(65_534)).unwrap();
+    }
+    let words = ["user".to_owned(), "passwd".into(), "carol".into(), "--password-file".into()];
+    let asking = std::thread::spawn(move || {
+        let mut words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let file = file.display().to_string();
+        words.push(&file);
+        say(&desk.place, &words)
+    });
+    asking.join().unwrap().unwrap();
+}

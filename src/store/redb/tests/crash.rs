@@ -80,15 +80,17 @@ async fn r33_kill_9_at_any_point_loses_nothing_that_was_acknowledged() {
     let folder = tempfile::tempdir().unwrap();
     let mut dice = Dice(std::process::id().into());
     let mut found = 0;
-    for _ in 0..KILLS {
-        run_child_and_kill_it(folder.path(), dice.roll(400)).await;
+    for round in 0..KILLS {
+        let wait_for = if round % 2 == 0 { found + 1 } else { 0 };
+        run_child_and_kill_it(folder.path(), wait_for, dice.roll(200)).await;
         found = check(folder.path()).await;
     }
-    assert!(found > KILLS * 20, "only {found} acknowledgements: the children hardly got to write");
+    assert!(found > KILLS, "only {found} acknowledgements: the children hardly got to write");
 }
 
-/// Kills the child some milliseconds after its start: while it opens, repairs or writes.
-async fn run_child_and_kill_it(folder: &Path, millis: usize) {
+/// Kills the child some milliseconds after its start, or after there are `wait_for` acknowledgements: while it opens,
+/// repairs or writes.
+async fn run_child_and_kill_it(folder: &Path, wait_for: usize, millis: usize) {
     let mut child = tokio::process::Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "store::redb::tests::crash::child_that_is_killed", "--nocapture"])
         .env(FOLDER, folder)
@@ -96,6 +98,12 @@ async fn run_child_and_kill_it(folder: &Path, millis: usize) {
         .kill_on_drop(true)
         .spawn()
         .unwrap();
+    let patience = tokio::time::timeout(Duration::from_secs(60), async {
+        while acknowledgements(folder).len() < wait_for {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    });
+    patience.await.expect("the child acknowledged nothing");
     let lifetime = Duration::from_millis(millis.try_into().unwrap());
     let ended = tokio::time::timeout(lifetime, child.wait()).await;
     assert!(ended.is_err(), "the child ended by itself: {ended:?}");
