@@ -97,15 +97,26 @@ impl RuleSet {
 }
 
 /// A method override is a write whatever the policy says: what the panel will see is not what we see (R36).
+///
+/// A field of an upgrade is as easily sent as any other, and what reaches the panel may be a plain request: a line for
+/// `WEBSOCKET` speaks of a GET only, and never gives more than that GET would have without the upgrade.
 fn needs(target: &Target, manner: Manner<'_>, amendments: &[Amendment]) -> Access {
-    if manner.method_override {
-        return Access::Full;
-    }
-    let method = if manner.upgrade { WEBSOCKET } else { manner.method };
-    let amended = amendments.iter().find(|line| &*line.method == method && line.pattern.covers(target));
-    match (amended, method) {
-        (Some(line), _) => line.needs,
-        (None, "GET" | "HEAD" | "OPTIONS") => Access::Read,
-        (None, _) => Access::Full,
+    let amended = |method: &str| {
+        amendments
+            .iter()
+            .find(|line| &*line.method == method && line.pattern.covers(target))
+            .map(|line| line.needs)
+    };
+    let plain = match manner.method {
+        // Nobody's method: the name stands for a handshake in the policy, not on the wire.
+        WEBSOCKET => Access::Full,
+        safe @ ("GET" | "HEAD" | "OPTIONS") => amended(safe).unwrap_or(Access::Read),
+        other => amended(other).unwrap_or(Access::Full),
+    };
+    match manner {
+        Manner { method_override: true, .. } => Access::Full,
+        Manner { upgrade: false, .. } => plain,
+        Manner { method: "GET", .. } => amended(WEBSOCKET).unwrap_or(Access::Full).max(plain),
+        Manner { .. } => Access::Full,
     }
 }

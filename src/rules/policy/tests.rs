@@ -284,6 +284,31 @@ fn upgrades_and_overrides_are_writes_unless_a_page_says_that_a_web_socket_only_r
     assert_eq!(asked(&opened, true, true), Access::Full, "whatever the page says");
 }
 
+/// A read-only role must not write by adding a field of a handshake to an ordinary request (R36).
+#[test]
+fn a_web_socket_that_only_reads_opens_no_other_method_and_no_get_that_writes() {
+    let page = PlainPage {
+        paths: vec!["/live/**".into()],
+        reads: vec![("WEBSOCKET".into(), "/live/**".into()), ("POST".into(), "/live/search".into())],
+        writes: vec![("GET".into(), "/live/login-as".into())],
+        anonymous: false,
+        access: vec![],
+    };
+    let rules = compiled(&[page], Access::None).unwrap();
+    let asked = |method, path: &str, upgrade| {
+        let target = Target::parse(path.as_bytes()).unwrap();
+        rules.rule_for(&target, Manner { method, upgrade, method_override: false }).needs
+    };
+    assert_eq!(asked("GET", "/live/ws", true), Access::Read);
+    for method in ["POST", "DELETE", "HEAD", "OPTIONS", "WEBSOCKET"] {
+        assert_eq!(asked(method, "/live/ws", true), Access::Full, "{method}");
+    }
+    assert_eq!(asked("WEBSOCKET", "/live/ws", false), Access::Full, "the word is no method");
+    assert_eq!(asked("GET", "/live/login-as", true), Access::Full);
+    assert_eq!(asked("POST", "/live/search", false), Access::Read);
+    assert_eq!(asked("POST", "/live/search", true), Access::Full);
+}
+
 #[test]
 fn a_role_that_the_policy_does_not_know_gets_nothing_even_by_default() {
     let rules = compiled(&[], Access::Full).unwrap();
