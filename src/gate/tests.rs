@@ -19,7 +19,10 @@ use crate::{
         limit::Quota,
         session::{Elevation, EndReason, ExternalKey, Factor},
         site::Sites,
-        token::{AccessClaims, AccessKey, KeyMaterial, KeySet, RefreshKey},
+        token::{
+            AccessClaims, AccessKey, Alg, ClaimNames, Issuer, IssuerKeys, Issuers, KeyMaterial, KeySet,
+            RefreshKey,
+        },
     },
     store::{MemoryStore, UserChange, Which},
 };
@@ -94,6 +97,30 @@ impl World {
         let written = self.gate.store().add_user(user).await.unwrap();
         assert!(self.gate.settled(written).await);
         UserId(id)
+    }
+
+    /// The panel's own tokens count from now on.
+    fn trust_the_panel(&self) {
+        let issuers = Issuers::new(vec![Issuer {
+            name: "panel-jwt".into(),
+            iss: "https://panel.example".into(),
+            aud: "panel".into(),
+            algorithms: vec![Alg::Hs256],
+            claims: ClaimNames { user: "sub".into(), session: "sid".into(), role: None, email: None },
+            roles: Vec::new(),
+            max_lifetime: Duration::from_secs(3600),
+            keys: IssuerKeys::Shared(SecretBytes::new(PANEL_SECRET)),
+        }]);
+        let issuers = issuers.unwrap();
+        let mut site = Site::sample("panel", &["https://panel.example.com"]);
+        site.policy = policy(POLICY);
+        let (cookies, headers) = (vec!["panel_jwt".to_owned()], vec!["authorization".to_owned()]);
+        site.credentials.issuers = vec![("panel-jwt".to_owned(), cookies, headers)];
+        let sites = Sites::new(vec![site]).unwrap();
+        self.gate.live().swap(|snapshot| {
+            snapshot.issuers = issuers.clone();
+            snapshot.sites = sites.clone();
+        });
     }
 
     /// A session of an account, and its access token.
@@ -379,6 +406,68 @@ async fn a_sealed_refusal_comes_back_whole_within_a_minute_and_never_altered() {
     let sealed = world.gate.seal(&refusal);
     world.clock.advance(Duration::from_secs(61));
     assert_eq!(world.gate.unseal(&sealed), None, "too old");
+}
+
+/// The panel reads its own token itself: whoever is root there must not be let in as somebody else here.
+#[tokio::test]
+async fn our_session_and_a_panel_token_that_name_different_accounts_are_refused() {
+    let world = World::new().await;
+    world.trust_the_panel();
+    let (root, user) = (world.account("root", true).await, world.account("user", false).await);
+    let ((_, roots), (_, users)) = (world.session(root, 1).await, world.session(user, 2).await);
+    let (of_root, forged) =
+        (panel_token("root", "s1", 600), format!("{}AAAA", panel_token("root", "s1", 600)));
+    for (own, field, token, reason) in [
+        (&users, "cookie", &of_root, Reason::ConflictingCredentials),
+        (&users, "authorization", &of_root, Reason::ConflictingCredentials),
+        (&roots, "cookie", &of_root, Reason::RoleAllows),
+        // One that nobody vouches for may be anything of the panel's.
+        (&users, "authorization", &forged, Reason::RoleAllows),
+    ] {
+        let (own, theirs) = (format!("{COOKIE}={own}"), theirs(field, token));
+        let visit = world.visit("GET", "/", &[("cookie", &own), (field, &theirs)]);
+        assert_eq!(world.gate.decide(&visit).await.reason, reason, "{field}");
+    }
+}
+
+/// R19: nobody knows which of two cookies of one name the panel reads.
+#[tokio::test]
+async fn a_panel_token_beside_a_forged_one_of_the_same_cookie_is_refused() {
+    let world = World::new().await;
+    world.trust_the_panel();
+    world.account("user", false).await;
+    let good = panel_token("user", "s2", 600);
+    let (stale, forged) = (panel_token("user", "s0", 0), format!("{}AAAA", panel_token("root", "s1", 600)));
+    for (first, second, reason) in [
+        (&good, &forged, Reason::ConflictingCredentials),
+        (&forged, &good, Reason::ConflictingCredentials),
+        (&stale, &good, Reason::RoleAllows),
+        (&good, &good, Reason::RoleAllows),
+        (&forged, &forged, Reason::BadCredential),
+    ] {
+        let both = format!("{}; {}", theirs("cookie", first), theirs("cookie", second));
+        let visit = world.visit("GET", "/", &[("cookie", &both)]);
+        assert_eq!(world.gate.decide(&visit).await.reason, reason);
+    }
+}
+
+/// `Cookie` or `Authorization` with a token of the panel's.
+fn theirs(field: &str, token: &str) -> String {
+    if field == "cookie" { format!("panel_jwt={token}") } else { format!("Bearer {token}") }
+}
+
+const PANEL_SECRET: [u8; 32] = [5; 32];
+
+/// What the panel signs for its own users; dead a minute ago with a `life` of 0.
+fn panel_token(user: &str, session: &str, life: u64) -> String {
+    let (now, encode) = (START.secs(), |text: String| data_encoding::BASE64URL_NOPAD.encode(text.as_bytes()));
+    let claims = serde_json::json!({
+        "iss": "https://panel.example", "aud": "panel", "sub": user, "sid": session, "iat": now - 60, "exp": now - 60 + life,
+    });
+    let message = format!("{}.{}", encode(r#"{"alg":"HS256"}"#.to_owned()), encode(claims.to_string()));
+    let key = jsonwebtoken::EncodingKey::from_secret(&PANEL_SECRET);
+    let algorithm = jsonwebtoken::Algorithm::HS256;
+    format!("{message}.{}", jsonwebtoken::crypto::sign(message.as_bytes(), &key, algorithm).unwrap())
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use super::{
     reason::Reason,
     session::{EndReason, ExternalIdentity, ExternalKey, Session, Sid, Status, status},
     site::Site,
-    token::{AccessClaims, Issuers, KeySet},
+    token::{AccessClaims, BadToken, Issuers, KeySet},
 };
 use crate::clock::Wall;
 
@@ -159,6 +159,7 @@ fn own_claims(facts: &Facts, bench: Bench<'_>) -> Result<Option<AccessClaims>, R
     }
 }
 
+/// Our own session, unless a trusted issuer's token beside it names another account: the panel reads that one itself.
 fn own_session(facts: &Facts, claims: &AccessClaims, bench: Bench<'_>) -> Step<Result<Signed, Reason>> {
     let Some(session) = bench.view.session(&claims.sid) else { return Step::NeedSession(claims.sid) };
     let (session, user) = match living(session, bench) {
@@ -168,6 +169,13 @@ fn own_session(facts: &Facts, claims: &AccessClaims, bench: Bench<'_>) -> Step<R
     if bench.at >= claims.exp {
         return external_session(facts, Reason::AccessExpired, bench);
     }
+    let contradicted = match external_identity(facts, bench) {
+        Ok(found) => found.is_some_and(|identity| identity.name != user.name),
+        Err(reason) => reason == Reason::ConflictingCredentials,
+    };
+    if contradicted {
+        return Step::Done(Err(Reason::ConflictingCredentials));
+    }
     let role = Role::clone(&user.role);
     let generation = Some(claims.generation);
     Step::Done(Ok(Signed { session, user, role, generation }))
@@ -175,20 +183,11 @@ fn own_session(facts: &Facts, claims: &AccessClaims, bench: Bench<'_>) -> Step<R
 
 /// The session of a trusted issuer's token; `otherwise` is the answer when none was presented.
 fn external_session(facts: &Facts, otherwise: Reason, bench: Bench<'_>) -> Step<Result<Signed, Reason>> {
-    let mut found: Option<ExternalIdentity> = None;
-    let mut bad = false;
-    for (issuer, text) in &facts.presented.external {
-        match bench.issuers.verify(issuer, text.expose(), bench.at) {
-            Ok(identity) if found.as_ref().is_some_and(|first| first.key != identity.key) => {
-                return Step::Done(Err(Reason::ConflictingCredentials));
-            }
-            Ok(identity) => found = Some(identity),
-            Err(_) => bad = true,
-        }
-    }
-    let Some(identity) = found else {
-        let reason = if bad && otherwise == Reason::NoCredential { Reason::BadCredential } else { otherwise };
-        return Step::Done(Err(reason));
+    let identity = match external_identity(facts, bench) {
+        Ok(Some(identity)) => identity,
+        Ok(None) => return Step::Done(Err(otherwise)),
+        Err(Reason::BadCredential) if otherwise != Reason::NoCredential => return Step::Done(Err(otherwise)),
+        Err(reason) => return Step::Done(Err(reason)),
     };
     let Some(session) = bench.view.external(&identity.key) else {
         return Step::NeedExternal(Box::new(identity));
@@ -200,6 +199,31 @@ fn external_session(facts: &Facts, otherwise: Reason, bench: Bench<'_>) -> Step<
         let role = identity.role.unwrap_or_else(|| Role::clone(&user.role));
         Ok(Signed { session, user, role, generation: None })
     }))
+}
+
+/// Whom the presented tokens of trusted issuers name. Two of one cookie's values that name different sessions, or of
+/// which one is forged, are a conflict: nobody knows which of them the panel reads (R19). A stale one is no matter.
+fn external_identity(facts: &Facts, bench: Bench<'_>) -> Result<Option<ExternalIdentity>, Reason> {
+    let presented = &facts.presented;
+    let mut found: Option<ExternalIdentity> = None;
+    let mut bad = None;
+    for (issuer, text) in &presented.external {
+        match bench.issuers.verify(issuer, text.expose(), bench.at) {
+            Ok(identity) if found.as_ref().is_some_and(|first| first.key != identity.key) => {
+                return Err(Reason::ConflictingCredentials);
+            }
+            Ok(identity) => found = Some(identity),
+            Err(BadToken::Invalid) => bad = Some(BadToken::Invalid),
+            Err(BadToken::Expired) => bad = bad.or(Some(BadToken::Expired)),
+        }
+    }
+    match (found, bad) {
+        (Some(_), Some(BadToken::Invalid)) if presented.external_doubled => {
+            Err(Reason::ConflictingCredentials)
+        }
+        (None, Some(_)) => Err(Reason::BadCredential),
+        (found, _) => Ok(found),
+    }
 }
 
 /// The session with its account, if both can be used now (R12).

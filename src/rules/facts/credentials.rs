@@ -18,11 +18,13 @@ pub(super) fn presented(headers: &HeaderMap, names: &CredentialNames) -> Result<
         return Err(BadAsk::malformed("the cookies are larger than 16 KiB together"));
     }
     let bearer = bearer(headers)?;
+    let (external, external_doubled) = external(headers, names, bearer.as_ref())?;
     Ok(Presented {
         access: cookie_values(headers, &names.access)?,
         refresh: cookie_values(headers, &names.refresh)?,
         pending: cookie_values(headers, &names.pending)?,
-        external: external(headers, names, bearer.as_ref())?,
+        external,
+        external_doubled,
         bearer,
     })
 }
@@ -88,17 +90,21 @@ fn bearer(headers: &HeaderMap) -> Result<Option<SecretText>, BadAsk> {
         .ok_or(BadAsk::malformed("Authorization is not `Bearer`, one space, and a token"))
 }
 
-/// Candidate tokens of trusted issuers, from the cookies and headers that the configuration names.
+/// Candidate tokens of trusted issuers, from the cookies and headers that the configuration names, and whether one of
+/// the cookies came with different values.
 fn external(
     headers: &HeaderMap,
     names: &CredentialNames,
     bearer: Option<&SecretText>,
-) -> Result<Vec<(String, SecretText)>, BadAsk> {
+) -> Result<(Vec<(String, SecretText)>, bool), BadAsk> {
+    let mut doubled = false;
     let mut found: Vec<(String, SecretText)> = Vec::new();
     for (issuer, cookies, fields) in &names.issuers {
         let mut tokens = Vec::new();
         for cookie in cookies {
-            tokens.extend(cookie_values(headers, cookie)?);
+            let values = cookie_values(headers, cookie)?;
+            doubled |= values.len() > 1;
+            tokens.extend(values);
         }
         for field in fields {
             tokens.extend(header_token(headers, field, bearer)?);
@@ -110,7 +116,7 @@ fn external(
             }
         }
     }
-    Ok(found)
+    Ok((found, doubled))
 }
 
 fn header_token(

@@ -153,6 +153,8 @@ pub struct Presented {
     pub bearer: Option<SecretText>,
     /// Candidate tokens of trusted issuers, with the issuer's configured name.
     pub external: Vec<(String, SecretText)>,
+    /// One cookie of a trusted issuer came with different values.
+    pub external_doubled: bool,
 }
 
 /// The request being judged.
