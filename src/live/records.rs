@@ -1,13 +1,20 @@
 //! Sessions and accounts in memory.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+};
 
-use dashmap::DashMap;
+use dashmap::{DashMap, mapref::entry::Entry};
 use tokio::sync::watch;
 
 use crate::{
     clock::Wall,
     rules::{
+        factor::password,
         identity::{User, UserId, UserName},
         judge::View,
         session::{ExternalKey, Origin, PublicId, Session, Sid},
@@ -24,6 +31,8 @@ pub struct Records {
     names: DashMap<UserName, UserId>,
     /// Uses not yet written down.
     touched: DashMap<Sid, Wall>,
+    /// The highest bcrypt cost of any account since the start; 0 while there is none.
+    password_cost: AtomicU32,
     applied: watch::Sender<Cursor>,
 }
 
@@ -36,6 +45,7 @@ impl Default for Records {
             users: DashMap::new(),
             names: DashMap::new(),
             touched: DashMap::new(),
+            password_cost: AtomicU32::new(0),
             applied: watch::Sender::new(Cursor::default()),
         }
     }
@@ -70,9 +80,11 @@ impl Records {
 
     /// Puts a record in that was read from the store because it was missing here.
     pub fn put_missing(&self, session: Session) {
-        if !self.sessions.contains_key(&session.sid) {
-            self.put_session(Arc::new(session));
-        }
+        let session = Arc::new(session);
+        // The change stream may bring a newer record at this very moment; an entry is looked at and filled as one.
+        let Entry::Vacant(place) = self.sessions.entry(session.sid) else { return };
+        self.index(&session);
+        place.insert(session);
     }
 
     /// Where the change stream has been applied to; wait on it to read one's own writes.
@@ -84,6 +96,14 @@ impl Records {
     pub fn user_by_name(&self, name: &UserName) -> Option<Arc<User>> {
         let id = *self.names.get(name)?;
         self.user(&id)
+    }
+
+    /// What every password check has to cost, so that none is told from another by its time (R31).
+    pub fn password_cost(&self) -> u32 {
+        match self.password_cost.load(Ordering::Relaxed) {
+            0 => password::USUAL_COST,
+            cost => cost,
+        }
     }
 
     /// All accounts, by name.
@@ -147,11 +167,15 @@ impl Records {
     }
 
     fn put_session(&self, session: Arc<Session>) {
+        self.index(&session);
+        self.sessions.insert(session.sid, session);
+    }
+
+    fn index(&self, session: &Session) {
         if let Origin::External(key) = &session.origin {
             self.external.insert(key.clone(), session.sid);
         }
         self.public.insert(session.sid.public(), session.sid);
-        self.sessions.insert(session.sid, session);
     }
 
     fn drop_session(&self, sid: &Sid) {
@@ -165,6 +189,8 @@ impl Records {
     }
 
     fn put_user(&self, user: Arc<User>) {
+        let cost = user.password.as_deref().and_then(password::cost_of).unwrap_or(0);
+        self.password_cost.fetch_max(cost, Ordering::Relaxed);
         self.names.insert(user.name.clone(), user.id);
         self.users.insert(user.id, user);
     }

@@ -34,17 +34,22 @@ impl Hasher {
         }
     }
 
-    /// Whether the password has this hash. Without a hash it does the same work and says no (R31).
-    pub(crate) async fn verify(&self, password: SecretText, hash: Option<String>) -> Result<bool, Busy> {
+    /// Whether the password has this hash. Without a hash, or with one cheaper than `cost`, it does the same work (R31).
+    pub(crate) async fn verify(
+        &self,
+        password: SecretText,
+        hash: Option<String>,
+        cost: u32,
+    ) -> Result<bool, Busy> {
         let _admitted = self.admitted.try_acquire().map_err(|_| Busy)?;
         let running = Arc::clone(&self.running).acquire_owned().await.map_err(|_| Busy)?;
         #[cfg(test)]
         self.checks.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let work = spawn_blocking(move || {
-            let matches = password::verify(&password, hash.as_deref().unwrap_or(password::DUMMY_HASH));
+            let matches = password::verify_evenly(&password, hash.as_deref(), cost);
             // A client that went away has not stopped the work, so the slot stays taken until it is done.
             drop(running);
-            matches && hash.is_some()
+            matches
         });
         Ok(work.await.unwrap_or(false))
     }

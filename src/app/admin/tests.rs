@@ -25,7 +25,7 @@ use crate::{
     store::{MemoryStore, Store, UserChange},
 };
 
-const HASH: &str = crate::rules::factor::password::DUMMY_HASH;
+const HASH: &str = "$2b$12$V.JWiJ/GLFQAZJh0hqoAhupos/9URJby0mbd6hTrg0pNWqbfu5vKm";
 const NOW: Wall = Wall::from_secs(1_800_000_000);
 
 struct Desk {

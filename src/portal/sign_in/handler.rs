@@ -140,8 +140,8 @@ async fn check(cx: &Cx, name: &str, password: SecretText) -> Result<Arc<User>, R
     charged.map_err(Fault::Throttled)?;
     let name = UserName::parse(name).ok();
     let user = name.as_ref().and_then(|name| cx.gate().live().records.user_by_name(name));
-    let matches =
-        cx.portal.hasher.verify(password, flow::hash_of(user.as_deref())).await.map_err(Fault::from)?;
+    let (hash, cost) = (flow::hash_of(user.as_deref()), cx.gate().live().records.password_cost());
+    let matches = cx.portal.hasher.verify(password, hash, cost).await.map_err(Fault::from)?;
     if !matches {
         let user = name.as_ref().map(UserName::as_str);
         tracing::info!(target: "panelgate::audit", event = "sign-in-failed", %client, user);

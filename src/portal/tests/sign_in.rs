@@ -221,7 +221,8 @@ async fn somebody_who_is_signed_in_is_told_so_and_not_sent_in_circles() {
 #[tokio::test]
 async fn a_flood_of_passwords_is_turned_away_at_the_door() {
     let hasher = crate::portal::Hasher::new(1);
-    let answers = futures_util::future::join_all((0..40).map(|_| hasher.verify("x".to_owned().into(), None)));
+    let answers =
+        futures_util::future::join_all((0..40).map(|_| hasher.verify("x".to_owned().into(), None, 12)));
     let answers = tokio::time::timeout(Duration::from_secs(60), answers).await.unwrap();
     assert_eq!(answers.iter().filter(|answer| answer.is_err()).count(), 40 - 17);
     assert!(answers.iter().all(|answer| *answer != Ok(true)), "no hash, no match");

@@ -1,4 +1,4 @@
-use super::super::password::{DUMMY_HASH, Refused, hash, verify, well_formed};
+use super::super::password::{Refused, cost_of, hash, missing, nobodys, verify, verify_evenly, well_formed};
 use crate::secret::SecretText;
 
 fn text(text: &str) -> SecretText {
@@ -87,7 +87,27 @@ fn rubbish_is_no_hash() {
 
 /// R31: checking an unknown account does the work of cost 12, and never succeeds.
 #[test]
-fn the_dummy_hash_is_real_work_for_nobody() {
-    assert!(well_formed(DUMMY_HASH) && DUMMY_HASH.starts_with("$2b$12$"));
-    assert!(bcrypt::verify("guess", DUMMY_HASH).is_ok_and(|matches| !matches));
+fn nobodys_hash_is_real_work_at_every_cost() {
+    for cost in 4..=8 {
+        let hash = nobodys(cost);
+        assert!(well_formed(&hash) && cost_of(&hash) == Some(cost), "{hash}");
+        assert!(bcrypt::verify("guess", &hash).is_ok_and(|matches| !matches));
+    }
+}
+
+/// R31: an account whose hash came from elsewhere must not be told from an unknown one by its time.
+#[test]
+fn a_check_costs_the_same_whether_there_is_no_hash_a_cheaper_one_or_a_costly_one() {
+    for wanted in 4..=16 {
+        for done in [None].into_iter().chain((4..=wanted).map(Some)) {
+            let work: u64 = done.into_iter().chain(missing(done, wanted)).map(|cost| 1_u64 << cost).sum();
+            assert_eq!(work, 1 << wanted, "{done:?} {wanted}");
+        }
+    }
+    assert!(missing(Some(14), 12).is_empty());
+    let cheap = quick("right").unwrap();
+    assert!(
+        verify_evenly(&text("right"), Some(&cheap), 6) && !verify_evenly(&text("wrong"), Some(&cheap), 6)
+    );
+    assert!(!verify_evenly(&text("right"), None, 6) && !verify_evenly(&text("right"), Some("rubbish"), 6));
 }
