@@ -8,8 +8,23 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use crate::rules::address::{ClientAddr, TrustedProxies, walk};
 
 /// Names that some panel or framework may take for the client's address, the host, the scheme or the target.
-const FORWARDING: [&str; 10] = [
+const FORWARDING: [&str; 24] = [
     "forwarded",
+    "forwarded-for",
+    "x-forwarded",
+    "client-ip",
+    "x-remote-addr",
+    "x-remote-ip",
+    "x-originating-ip",
+    "x-proxyuser-ip",
+    "fastly-client-ip",
+    "x-azure-clientip",
+    "x-azure-socketip",
+    "cf-connecting-ipv6",
+    "x-envoy-external-address",
+    "x-envoy-original-path",
+    // A CGI program reads it as HTTP_PROXY (CVE-2016-5385).
+    "proxy",
     "x-real-ip",
     "x-client-ip",
     "x-cluster-client-ip",

@@ -12,7 +12,7 @@ use super::{
 use crate::{doors::identity_headers, rules::address::TrustedProxies};
 
 /// Every spelling that some panel could take for an identity header, and other things that are not the client's to say.
-const FORGED: [&str; 22] = [
+const FORGED: [&str; 28] = [
     "Remote-User",
     "REMOTE-USER",
     "Remote_User",
@@ -33,6 +33,12 @@ const FORGED: [&str; 22] = [
     "X-Forwarded-Host",
     "X-Forwarded-Prefix",
     "X-Real-IP",
+    "Client-IP",
+    "X-Forwarded",
+    "Forwarded-For",
+    "X-Remote-Addr",
+    "X-Originating-IP",
+    "Proxy",
     "Forwarded",
     "X-Original-URL",
 ];
