@@ -25,7 +25,7 @@ pub struct Refusal {
     pub reason: Reason,
     /// The page of the policy.
     pub page: Option<Arc<str>>,
-    /// What was asked for: the URL to come back to. Empty if the request could not be described.
+    /// The URL to come back to. Empty if the request could not be described.
     pub url: String,
     /// The method that was used.
     pub method: String,
@@ -97,7 +97,7 @@ impl Refusal {
             kind,
             reason: judgement.reason,
             page: judgement.page.clone(),
-            url: facts.url(),
+            url: facts.return_url(),
             method: facts.method.to_string(),
             audience: facts.audience.into(),
             decision: judgement.decision,

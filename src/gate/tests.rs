@@ -490,3 +490,30 @@ async fn an_external_session_that_was_revoked_stays_dead() {
     let again = judge::View::external(&world.gate.live().records, &identity.key).unwrap();
     assert_eq!((again.sid, again.ended.is_some()), (session.sid, true));
 }
+
+#[tokio::test]
+async fn after_verifying_a_refused_form_leads_back_to_its_page_and_never_elsewhere() {
+    let world = World::new().await;
+    let (_, token) = world.session(world.account("root", true).await, 1).await;
+    let cookie = format!("{COOKIE}={token}");
+    let asked = "https://panel.example.com/users/1/suspend";
+    for (method, referer, back) in [
+        ("POST", "https://panel.example.com/users?page=2", "https://panel.example.com/users?page=2"),
+        ("POST", "https://panel.example.com.evil.example/users", asked),
+        ("POST", "https://evil.example/", asked),
+        ("POST", "http://panel.example.com/users", asked),
+        ("POST", "https://panel.example.com", asked),
+        ("POST", "https://panel.example.com/\\evil.example", asked),
+    ] {
+        let visit = world.visit(method, "/users/1/suspend", &[("cookie", &cookie), ("referer", referer)]);
+        let refusal = world.gate.refusal(&visit, &world.gate.decide(&visit).await).unwrap();
+        assert_eq!(refusal.url, back, "{referer}");
+    }
+    let visit =
+        world.visit("GET", "/system", &[("cookie", &cookie), ("referer", "https://panel.example.com/")]);
+    let refusal = world.gate.refusal(&visit, &world.gate.decide(&visit).await).unwrap();
+    assert_eq!(
+        refusal.url, "https://panel.example.com/system",
+        "a page that was asked for is what to come back to"
+    );
+}

@@ -72,6 +72,6 @@ fn onward(refusal: &Refusal, site: &Site) -> Option<String> {
     Some(portal_page(site, page, &refusal.url))
 }
 
-fn is_safe(refusal: &Refusal) -> bool {
+pub(super) fn is_safe(refusal: &Refusal) -> bool {
     matches!(refusal.method.as_str(), "GET" | "HEAD")
 }

@@ -3,7 +3,7 @@
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 
-use super::flow::{Plan, plan};
+use super::flow::{Plan, is_safe, plan};
 use crate::{
     gate::{Refusal, RefusalKind},
     portal::{
@@ -145,8 +145,13 @@ fn say(refusal: &Refusal, site: Option<&Site>, words: &'static Words) -> (&'stat
 }
 
 fn say_sign_in(refusal: &Refusal, words: &'static Words) -> (&'static str, String) {
+    let expired = if is_safe(refusal) {
+        (words.renew_title, words.renew_text)
+    } else {
+        (words.unsaved_title, words.unsaved_text)
+    };
     let table = [
-        (Reason::AccessExpired, (words.unsaved_title, words.unsaved_text)),
+        (Reason::AccessExpired, expired),
         (Reason::NoCredential, (words.stranger_title, words.stranger_text)),
         (Reason::ConflictingCredentials, (words.ended_title, words.conflicting)),
         (Reason::AccountDisabled, (words.ended_title, words.account_disabled)),

@@ -69,6 +69,8 @@ pub(super) const WORDS: Words = Words {
     stranger_title: "Bitte zuerst anmelden",
     stranger_text: "Hier ist noch niemand angemeldet. Melden Sie sich an, dann kommen Sie auf diese Seite zurück.",
     ended_text: "Ihre Sitzung ist zu Ende. Melden Sie sich an, um dort weiterzumachen, wo Sie waren.",
+    renew_title: "Ihre Anmeldung muss erneuert werden",
+    renew_text: "Ihre Sitzung läuft noch, ihr Zugangstoken ist abgelaufen. Erneuern Sie es, und fragen Sie noch einmal.",
     unsaved_title: "Es wurde nichts gespeichert",
     unsaved_text: "Ihre Sitzung musste vor dieser Änderung erneuert werden, deshalb wurde sie nicht vorgenommen. Gehen Sie weiter und wiederholen Sie sie.",
     read_only_title: "Nur lesen, bis Sie bestätigen",

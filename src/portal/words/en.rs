@@ -69,6 +69,8 @@ pub(super) const WORDS: Words = Words {
     stranger_title: "Sign in first",
     stranger_text: "Nobody is signed in here yet. Sign in, and you will come back to this page.",
     ended_text: "Your session has ended. Sign in to go on where you were.",
+    renew_title: "Your sign-in needs to be renewed",
+    renew_text: "Your session is alive, its access token has expired. Renew it, and ask again.",
     unsaved_title: "Nothing was saved",
     unsaved_text: "Your session needed to be renewed before this change, so it was not made. Go on, and make it again.",
     read_only_title: "Read-only until you verify",

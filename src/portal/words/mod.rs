@@ -38,7 +38,7 @@ catalogue! {
     renewing renewing_text not_renewed not_renewed_text
     stale_form cross_site too_large bad_form busy
     not_found not_found_text wrong_method wrong_method_text
-    ended_title ended_text stranger_title stranger_text unsaved_title unsaved_text
+    ended_title ended_text stranger_title stranger_text unsaved_title unsaved_text renew_title renew_text
     read_only_title blocked_title
     denied_title role_lacks no_page condition_unmet account_disabled foreign_origin
     throttled_title throttled

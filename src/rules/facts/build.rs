@@ -69,16 +69,17 @@ impl Facts {
         let facts = Self {
             door: ask.door,
             scheme,
-            host,
             method,
             client: ask.client,
             upgrade,
             method_override: nature::overrides_method(ask.headers, target.query.as_deref()),
             origin: nature::origin(ask.headers)?,
+            referrer: nature::referrer(ask.headers, scheme, &host),
             audience: nature::audience(ask.headers, upgrade)?,
             user_agent: nature::user_agent(ask.headers),
             presented: credentials::presented(ask.headers, &site.credentials)?,
             target,
+            host,
         };
         Ok((facts, site.clone()))
     }

@@ -178,6 +178,8 @@ pub struct Facts {
     pub method_override: bool,
     /// `Origin`, if exactly one was sent.
     pub origin: Option<Arc<str>>,
+    /// The page of this same origin that the request came from, if the client said so.
+    pub referrer: Option<Arc<str>>,
     /// Page or document.
     pub audience: Audience,
     /// What the client called itself, at most 256 printable characters.
@@ -190,6 +192,15 @@ impl Facts {
     /// GET, HEAD or OPTIONS, without upgrade and without any method override (R36).
     pub fn is_safe(&self) -> bool {
         matches!(&*self.method, "GET" | "HEAD" | "OPTIONS") && !self.upgrade && !self.method_override
+    }
+
+    /// Where to come back to after signing in or stepping up: what was asked for, or, since a form's target is rarely a
+    /// page of its own, the page that an unsafe request came from.
+    pub fn return_url(&self) -> String {
+        match &self.referrer {
+            Some(page) if !self.is_safe() => page.to_string(),
+            Some(_) | None => self.url(),
+        }
     }
 
     /// `https://panel.example.com/users/7?tab=2`: what the client asked for, for returning there.

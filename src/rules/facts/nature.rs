@@ -4,15 +4,16 @@ use std::{borrow::Cow, sync::Arc};
 
 use http::{
     HeaderMap, HeaderName,
-    header::{ACCEPT, ORIGIN, UPGRADE, USER_AGENT},
+    header::{ACCEPT, ORIGIN, REFERER, UPGRADE, USER_AGENT},
 };
 
-use super::{Audience, BadAsk};
+use super::{Audience, BadAsk, Host, Scheme};
 
 const FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 const REQUESTED_WITH: HeaderName = HeaderName::from_static("x-requested-with");
 const HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
 const USER_AGENT_CHARS: usize = 256;
+const REFERRER_BYTES: usize = 1024;
 
 /// Whether a header, in any spelling that a backend could fold into it, changes the method (R36).
 pub fn is_method_override(name: &str) -> bool {
@@ -55,6 +56,14 @@ pub(super) fn origin(headers: &HeaderMap) -> Result<Option<Arc<str>>, BadAsk> {
         .filter(|text| text.bytes().all(|byte| byte.is_ascii_graphic()))
         .ok_or(BadAsk::malformed("Origin is not printable ASCII"))?;
     Ok(Some(text.into()))
+}
+
+/// The page that the request came from, if it is one of the same origin; anything else is nobody's business.
+pub(super) fn referrer(headers: &HeaderMap, scheme: Scheme, host: &Host) -> Option<Arc<str>> {
+    let text = headers.get(REFERER)?.to_str().ok().filter(|text| text.len() <= REFERRER_BYTES)?;
+    let path = text.strip_prefix(scheme.as_str())?.strip_prefix("://")?.strip_prefix(host.as_str())?;
+    let printable = text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+    (path.starts_with('/') && printable).then(|| text.into())
 }
 
 /// Browsers say what they are doing in `Sec-Fetch-Mode`; of those that do not, whoever asks for HTML is a person.
