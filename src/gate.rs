@@ -133,8 +133,7 @@ impl Gate {
     pub async fn bearer(&self, visit: &Visit) -> Result<Bearer, Reason> {
         let signed = self.fetching(visit, self.decision(), judge::who).await.and_then(|who| who)?;
         self.notice(visit, &signed);
-        let lasts = visit.site.policy.lasts(None);
-        let until = signed.session.elevation.map(|proof| proof.until(lasts));
+        let until = visit.site.policy.elevated_until(None, signed.session.elevation);
         Ok(judge::bearer(&signed, until.filter(|until| *until > visit.moment.wall)))
     }
 

@@ -2,46 +2,67 @@
 
 use crate::{
     config::Environment,
-    rules::written::{At, Key, Node, Value},
+    rules::written::{At, Findings, Key, Node, Value},
 };
 
 const PREFIX: &str = "PANELGATE_";
 
-/// Names that the command line reads for itself.
-const OTHERS: [&str; 1] = ["PANELGATE_CONFIG"];
+/// What has no section. Other names without `__` are not ours: orchestrators set `PANELGATE_PORT` and the like.
+const WITHOUT_SECTION: [&str; 1] = ["data_dir"];
 
 /// Sections that a site may set for itself; what the environment says wins over the site, too.
 const PER_SITE: [&str; 2] = ["lifetimes", "second_factor"];
 
-/// Puts the environment's settings into the tree of the configuration.
-pub(super) fn over_config(root: &mut Node, environment: &Environment) {
-    for (at, path, value) in settings(environment) {
-        if path.first().is_some_and(|section| section == "elevation") {
-            continue;
-        }
-        if path.first().is_some_and(|section| PER_SITE.contains(&section.as_str())) {
+/// The section that stands in policies.
+const OF_POLICIES: &str = "elevation";
+
+/// Puts the environment's settings into the tree of the configuration. Entries of lists are counted from 0:
+/// `PANELGATE_SITES__0__UPSTREAM`. An empty value takes the key out.
+pub(super) fn over_config(root: &mut Node, environment: &Environment, found: &mut Findings) {
+    for setting in settings(environment).filter(|setting| !setting.is_of_policies()) {
+        if setting.path.first().is_some_and(|section| PER_SITE.contains(&section.as_str())) {
             for site in sites(root) {
-                remove(site, &path);
+                remove(site, &setting.path);
             }
         }
-        put(root, &path, &at, value);
+        setting.put(root, found);
     }
 }
 
 /// Puts the environment's `elevation` into the tree of a policy.
-pub(super) fn over_policy(root: &mut Node, environment: &Environment) {
-    for (at, path, value) in settings(environment) {
-        if path.first().is_some_and(|section| section == "elevation") {
-            put(root, &path, &at, value);
+pub(super) fn over_policy(root: &mut Node, environment: &Environment, found: &mut Findings) {
+    for setting in settings(environment).filter(Setting::is_of_policies) {
+        setting.put(root, found);
+    }
+}
+
+struct Setting<'e> {
+    at: At,
+    path: Vec<String>,
+    value: &'e str,
+}
+
+impl Setting<'_> {
+    fn is_of_policies(&self) -> bool {
+        self.path.first().is_some_and(|section| section == OF_POLICIES)
+    }
+
+    fn put(&self, root: &mut Node, found: &mut Findings) {
+        if !put(root, &self.path, &self.at, self.value) {
+            let what = format!("there is no place for `{}`", self.path.join("."));
+            let help =
+                "sections are mappings; an entry of a list that the file has is named by its number, from 0";
+            found.error("C007", &self.at, what, help);
         }
     }
 }
 
-fn settings(environment: &Environment) -> impl Iterator<Item = (At, Vec<String>, &String)> {
-    let ours = environment.iter().filter(|(name, _)| !OTHERS.contains(&name.as_str()));
-    ours.filter_map(|(name, value)| {
-        let path = name.strip_prefix(PREFIX)?.to_ascii_lowercase().split("__").map(str::to_owned).collect();
-        Some((At::source(&format!("environment {name}")), path, value))
+fn settings(environment: &Environment) -> impl Iterator<Item = Setting<'_>> {
+    environment.iter().filter_map(|(name, value)| {
+        let path: Vec<String> =
+            name.strip_prefix(PREFIX)?.to_ascii_lowercase().split("__").map(str::to_owned).collect();
+        let ours = path.len() > 1 || path.first().is_some_and(|key| WITHOUT_SECTION.contains(&key.as_str()));
+        ours.then(|| Setting { at: At::source(&format!("environment {name}")), path, value })
     })
 }
 
@@ -74,21 +95,29 @@ fn remove(node: &mut Node, path: &[String]) {
     }
 }
 
-fn put(node: &mut Node, path: &[String], at: &At, value: &str) {
+/// Whether there was a place for it.
+fn put(node: &mut Node, path: &[String], at: &At, value: &str) -> bool {
     let Some((first, rest)) = path.split_first() else {
-        *node = Node { at: at.clone(), value: Value::Scalar(value.to_owned()) };
-        return;
+        let value = if value.is_empty() { Value::Null } else { Value::Scalar(value.to_owned()) };
+        *node = Node { at: at.clone(), value };
+        return true;
     };
     if node.value == Value::Null {
-        node.value = Value::Map(Vec::new());
+        *node = Node { at: at.clone(), value: Value::Map(Vec::new()) };
     }
-    let Value::Map(entries) = &mut node.value else { return };
-    let place = entries.iter().position(|(key, _)| key.text == *first).unwrap_or(entries.len());
-    if place == entries.len() {
-        let fresh = Node { at: at.clone(), value: Value::Null };
-        entries.push((Key { at: at.clone(), text: first.clone() }, fresh));
-    }
-    if let Some((_, below)) = entries.get_mut(place) {
-        put(below, rest, at, value);
+    match &mut node.value {
+        Value::Map(entries) => {
+            let place = entries.iter().position(|(key, _)| key.text == *first).unwrap_or(entries.len());
+            if place == entries.len() {
+                let fresh = Node { at: at.clone(), value: Value::Null };
+                entries.push((Key { at: at.clone(), text: first.clone() }, fresh));
+            }
+            entries.get_mut(place).is_some_and(|(_, below)| put(below, rest, at, value))
+        }
+        Value::List(items) => {
+            let item = first.parse::<usize>().ok().and_then(|index| items.get_mut(index));
+            item.is_some_and(|below| put(below, rest, at, value))
+        }
+        Value::Null | Value::Scalar(_) => false,
     }
 }

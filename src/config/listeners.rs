@@ -1,6 +1,9 @@
 //! The `sidecar` and `edge` sections.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
 use ipnet::IpNet;
 
@@ -23,9 +26,7 @@ pub(super) fn sidecar(
     let socket = section.text("socket", &mut sources.found).map(|text| base.path(&text));
     let socket_peers = section.texts("socket_peers", &mut sources.found);
     let socket_peers = socket_peers.iter().filter_map(|text| user(text, &mut sources.found)).collect();
-    let trusted = section.texts("trusted_proxies", &mut sources.found);
-    let trusted_proxies = networks(&trusted, &mut sources.found);
-    any_network(&trusted, &trusted_proxies, &mut sources.found);
+    let trusted_proxies = networks(&mut section, "trusted_proxies", &mut sources.found);
     let nodes = section.nodes("secrets", &mut sources.found);
     let secrets: Vec<ProxySecret> = nodes.iter().filter_map(|node| secret(node, base, sources)).collect();
     let tls = tls(&mut section, base, sources);
@@ -40,6 +41,15 @@ pub(super) fn sidecar(
         let help = "list the proxy in `trusted_proxies` (for example [\"127.0.0.1/32\"]), or give it a secret under \
                     `secrets`, or a certificate under `tls`, or use `socket:` alone";
         sources.found.error("C051", &at, what, help);
+    }
+    if listen.is_none() && (!secrets.is_empty() || tls.is_some()) {
+        let what = "`secrets` and `tls` belong to `listen:`, and the sidecar has none";
+        sources.found.error(
+            "C055",
+            &at,
+            what,
+            "add `listen:`, or take them out; on the socket the peer's user counts",
+        );
     }
     Some(SidecarSettings { listen, socket, socket_peers, trusted_proxies, secrets, tls })
 }
@@ -57,12 +67,8 @@ pub(super) fn edge(
     let redirect_from = addresses(&mut section, "redirect_from", sources);
     section.require("certificates", "name the folder of NAME.crt and NAME.key files", &mut sources.found);
     let certificates = section.text("certificates", &mut sources.found);
-    let trusted = section.texts("trusted_proxies", &mut sources.found);
-    let trusted_proxies = networks(&trusted, &mut sources.found);
-    any_network(&trusted, &trusted_proxies, &mut sources.found);
-    let senders = section.texts("proxy_protocol_from", &mut sources.found);
-    let proxy_protocol_from = networks(&senders, &mut sources.found);
-    any_network(&senders, &proxy_protocol_from, &mut sources.found);
+    let trusted_proxies = networks(&mut section, "trusted_proxies", &mut sources.found);
+    let proxy_protocol_from = networks(&mut section, "proxy_protocol_from", &mut sources.found);
     let limits = limits(&mut section, &mut sources.found);
     let at = section.at.clone();
     section.finish(&mut sources.found);
@@ -79,32 +85,33 @@ fn addresses(section: &mut Fields<'_>, key: &'static str, sources: &mut Sources<
     texts.iter().filter_map(|text| address(text, key, sources)).collect()
 }
 
-fn networks(texts: &[Written<&str>], found: &mut Findings) -> Vec<IpNet> {
-    let mut networks = Vec::new();
-    for text in texts {
-        let network = text.value.parse::<IpNet>();
-        let network = network.or_else(|_| text.value.parse::<std::net::IpAddr>().map(IpNet::from));
-        match network {
-            Ok(network) => networks.push(network),
-            Err(_) => {
-                let what = format!("`{}` is not a network", text.value);
-                found.error(
-                    "C006",
-                    &text.at,
-                    what,
-                    "write `10.0.0.0/8`, `127.0.0.1/32` or `\"2001:db8::/32\"`",
-                );
-            }
-        }
-    }
-    networks
+fn networks(section: &mut Fields<'_>, key: &'static str, found: &mut Findings) -> Vec<IpNet> {
+    section.texts(key, found).iter().filter_map(|text| network(text, found)).collect()
 }
 
-/// Believing everybody is believing nobody's proxy (R1).
-fn any_network(texts: &[Written<&str>], networks: &[IpNet], found: &mut Findings) {
-    for (text, _) in texts.iter().zip(networks).filter(|(_, network)| network.prefix_len() == 0) {
-        let what = format!("`{}` is everybody: any client could then say who it is", text.value);
+fn network(text: &Written<&str>, found: &mut Findings) -> Option<IpNet> {
+    let network = text.value.parse::<IpNet>();
+    let network = network.or_else(|_| text.value.parse::<IpAddr>().map(IpNet::from)).ok();
+    let Some(network) = network else {
+        let what = format!("`{}` is not a network", text.value);
+        found.error("C006", &text.at, what, "write `10.0.0.0/8`, `127.0.0.1/32` or `\"2001:db8::/32\"`");
+        return None;
+    };
+    if is_nearly_everybody(network) {
+        let what = format!("`{}` is everybody, or nearly: any client could then say who it is", text.value);
         found.error("C053", &text.at, what, "list the proxies' own addresses");
+        return None;
+    }
+    Some(network)
+}
+
+/// Believing everybody is believing nobody's proxy (R1). The largest networks that are anybody's own are 10.0.0.0/8
+/// and fc00::/7; IPv4 in the clothes of IPv6 counts as IPv4.
+fn is_nearly_everybody(network: IpNet) -> bool {
+    match network {
+        IpNet::V4(network) => network.prefix_len() < 8,
+        IpNet::V6(network) if network.network().to_ipv4_mapped().is_some() => network.prefix_len() < 96 + 8,
+        IpNet::V6(network) => network.prefix_len() < 7,
     }
 }
 
@@ -140,7 +147,8 @@ fn tls(section: &mut Fields<'_>, base: Base<'_>, sources: &mut Sources<'_>) -> O
     let mut file = |key| {
         fields.require(key, "name a PEM file", &mut sources.found);
         let text = fields.text(key, &mut sources.found)?;
-        Some(sources.file(base.path(&text), &text.at))
+        let path = base.path(&text);
+        Some(if key == "key" { sources.key(path, &text.at) } else { sources.certificates(path, &text.at) })
     };
     let (certificate, key, client_ca) = (file("certificate"), file("key"), file("client_ca"));
     fields.finish(&mut sources.found);

@@ -1,5 +1,6 @@
 //! Configuration: YAML → what was written → every problem at once, or [`Settings`].
 
+mod cookies;
 mod environment;
 mod listeners;
 mod problems;
@@ -44,7 +45,7 @@ pub struct Loaded {
 pub fn load(path: &Path, environment: &Environment) -> Result<Loaded, Problems> {
     let mut sources = Sources::new(environment);
     let settings = sources.open(path).and_then(|mut root| {
-        environment::over_config(&mut root, environment);
+        environment::over_config(&mut root, environment, &mut sources.found);
         read::settings(&root, path, &mut sources)
     });
     let usable = !sources.found.any_errors();
@@ -61,16 +62,22 @@ pub fn load(path: &Path, environment: &Environment) -> Result<Loaded, Problems> 
 /// With everything that is wrong with it.
 pub fn load_policy(path: &Path, environment: &Environment) -> Result<(Arc<RuleSet>, Problems), Problems> {
     let mut sources = Sources::new(environment);
-    let rules = sources.policy(path);
+    let rules = sources.policy(path).filter(|_| !sources.found.any_errors());
     let problems = Problems::new(sources.found, sources.texts);
     rules.map(|rules| (rules, problems.clone())).ok_or(problems)
 }
 
 impl Sources<'_> {
-    /// Reads and compiles a policy.
+    /// Reads and compiles a policy; one that several sites name is read once.
     fn policy(&mut self, path: &Path) -> Option<Arc<RuleSet>> {
-        let mut root = self.open(path)?;
-        environment::over_policy(&mut root, self.environment);
-        compile(&root, &mut self.found).map(Arc::new)
+        if let Some(rules) = self.policies.get(path) {
+            return rules.clone();
+        }
+        let rules = self.open(path).and_then(|mut root| {
+            environment::over_policy(&mut root, self.environment, &mut self.found);
+            compile(&root, &mut self.found).map(Arc::new)
+        });
+        self.policies.insert(path.to_owned(), rules.clone());
+        rules
     }
 }

@@ -15,7 +15,7 @@ use crate::{
     live::Quotas,
     rules::{
         limit::Quota,
-        written::{Codes, Fields, Node, Written, hint},
+        written::{Codes, Fields, Key, Node, Written, hint, scalar},
     },
 };
 
@@ -140,7 +140,7 @@ fn log(fields: &mut Fields<'_>, sources: &mut Sources<'_>) -> LogSettings {
             settings.format = format.value;
         }
         if let Some(level) = section.one_of("level", &LEVELS, &mut sources.found) {
-            settings.level = level.value.to_owned();
+            settings.level = level.value.into();
         }
         section.finish(&mut sources.found);
     }
@@ -149,7 +149,16 @@ fn log(fields: &mut Fields<'_>, sources: &mut Sources<'_>) -> LogSettings {
 
 fn issuers(fields: &mut Fields<'_>, base: Base<'_>, sources: &mut Sources<'_>) -> Vec<IssuerSettings> {
     let nodes = fields.nodes("issuers", &mut sources.found);
-    nodes.iter().filter_map(|node| issuer(node, base, sources)).collect()
+    let mut issuers: Vec<IssuerSettings> = Vec::new();
+    for node in nodes {
+        let Some(issuer) = issuer(node, base, sources) else { continue };
+        if issuers.iter().any(|other| other.name == issuer.name) {
+            let what = format!("two issuers are called `{}`", issuer.name);
+            sources.found.error("C033", &node.at, what, "sites refer to the name: choose another");
+        }
+        issuers.push(issuer);
+    }
+    issuers
 }
 
 fn issuer(node: &Node, base: Base<'_>, sources: &mut Sources<'_>) -> Option<IssuerSettings> {
@@ -184,7 +193,8 @@ fn issuer(node: &Node, base: Base<'_>, sources: &mut Sources<'_>) -> Option<Issu
         cookies,
         headers: headers.into_iter().map(|name| name.to_ascii_lowercase()).collect(),
         claims,
-        roles,
+        roles: roles.iter().map(|(theirs, ours)| (theirs.clone(), ours.value.clone())).collect(),
+        role_places: roles.into_iter().map(|(_, ours)| ours).collect(),
     })
 }
 
@@ -237,10 +247,10 @@ fn claims(fields: &mut Fields<'_>, sources: &mut Sources<'_>) -> ClaimNames {
     let mut names = ClaimNames { user: "sub".into(), session: "sid".into(), role: None, email: None };
     let Some(mut section) = fields.sub("claims", &mut sources.found) else { return names };
     if let Some(user) = section.text("user", &mut sources.found) {
-        names.user = user.value.to_owned();
+        names.user = user.value.into();
     }
     if let Some(session) = section.text("session", &mut sources.found) {
-        names.session = session.value.to_owned();
+        names.session = session.value.into();
     }
     names.role = section.text("role", &mut sources.found).map(|text| text.value.to_owned());
     names.email = section.text("email", &mut sources.found).map(|text| text.value.to_owned());
@@ -248,14 +258,12 @@ fn claims(fields: &mut Fields<'_>, sources: &mut Sources<'_>) -> ClaimNames {
     names
 }
 
-fn roles(fields: &mut Fields<'_>, sources: &mut Sources<'_>) -> Vec<(String, String)> {
+/// The issuer's role and ours, as written.
+fn roles(fields: &mut Fields<'_>, sources: &mut Sources<'_>) -> Vec<(String, Written<String>)> {
     let Some(section) = fields.sub("roles", &mut sources.found) else { return Vec::new() };
-    let entries: Vec<(String, Option<Written<&str>>)> = section
-        .entries()
-        .iter()
-        .map(|(key, node)| {
-            (key.text.clone(), crate::rules::written::scalar(node, "roles", CODES, &mut sources.found))
-        })
-        .collect();
-    entries.into_iter().filter_map(|(theirs, ours)| Some((theirs, ours?.value.to_owned()))).collect()
+    let ours = |(key, node): &(&Key, &Node)| {
+        let ours = scalar(node, "roles", CODES, &mut sources.found)?;
+        Some((key.text.clone(), Written { at: ours.at, value: ours.value.to_owned() }))
+    };
+    section.entries().iter().filter_map(ours).collect()
 }

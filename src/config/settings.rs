@@ -4,7 +4,11 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use ipnet::IpNet;
 
-use crate::{live::Quotas, rules::site::Site, secret::SecretText};
+use crate::{
+    live::Quotas,
+    rules::{site::Site, written::Written},
+    secret::SecretText,
+};
 
 /// Everything that the configuration says, checked, with defaults filled in and paths made absolute.
 #[derive(Clone, Debug)]
@@ -158,6 +162,8 @@ pub struct IssuerSettings {
     pub claims: ClaimNames,
     /// The issuer's role → ours; empty: taken as it is.
     pub roles: Vec<(String, String)>,
+    /// Our roles of [`Self::roles`] with their places, for problems.
+    pub role_places: Vec<Written<String>>,
 }
 
 /// Where an issuer's keys come from.

@@ -1,16 +1,17 @@
 //! The `sites` section, with the sections that sites share.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, net::IpAddr, time::Duration};
 
 use super::{
-    IssuerSettings, SiteSettings, Upstream,
+    IssuerSettings, SiteSettings, Upstream, cookies,
     read::{Base, CODES},
     sources::Sources,
 };
 use crate::rules::{
-    facts::CredentialNames,
-    site::{Assertion, AtSignIn, Cookies, Lifetimes, Origin, SameSite, SecondFactor, Site},
-    written::{Fields, Findings, Node, Written, hint},
+    facts::{CredentialNames, Host},
+    policy::RuleSet,
+    site::{Assertion, AtSignIn, Cookies, Lifetimes, Origin, SecondFactor, Site},
+    written::{At, Fields, Findings, Node, Written, hint},
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -26,25 +27,30 @@ pub(super) fn read(
     let second_factor = second_factor(fields, STANDARD_SECOND_FACTOR, &mut sources.found);
     fields.require("sites", "list what the gate protects; one entry is the normal case", &mut sources.found);
     let shared = Shared { lifetimes, second_factor, base, issuers };
-    let nodes = fields.nodes("sites", &mut sources.found);
-    let mut names = BTreeSet::new();
-    let mut origins = BTreeSet::new();
-    let mut sites = Vec::new();
-    for node in nodes {
+    let mut sites: Vec<(At, SiteSettings)> = Vec::new();
+    for node in fields.nodes("sites", &mut sources.found) {
         let Some(site) = site(node, &shared, sources) else { continue };
-        if !names.insert(site.site.id.to_string()) {
-            let what = format!("two sites are called `{}`", site.site.id);
-            sources.found.error("C040", &node.at, what, "tokens are bound to the name; choose another");
+        for (other, before) in &sites {
+            apart(&node.at, &site.site, other, &before.site, &mut sources.found);
         }
-        for origin in &site.site.origins {
-            if !origins.insert(origin.host.clone()) {
-                let what = format!("{} belongs to two sites", origin.text);
-                sources.found.error("C041", &node.at, what, "an origin can belong to one site only");
-            }
-        }
-        sites.push(site);
+        sites.push((node.at.clone(), site));
     }
-    sites
+    sites.into_iter().map(|(_, site)| site).collect()
+}
+
+/// Two sites have nothing in common that tokens or requests are told apart by.
+fn apart(at: &At, site: &Site, other: &At, before: &Site, found: &mut Findings) {
+    let help = |what: &str| format!("{what}; the other site is on line {}", other.line);
+    if site.id == before.id {
+        let what = format!("two sites are called `{}`", site.id);
+        found.error("C040", at, what, help("tokens are bound to the name: choose another"));
+    }
+    let theirs: BTreeSet<&Host> = before.hosts().collect();
+    let shared: BTreeSet<&Host> = site.hosts().filter(|host| theirs.contains(host)).collect();
+    for host in shared {
+        let what = format!("`{host}` belongs to two sites");
+        found.error("C041", at, what, help("a host and port can belong to one site only"));
+    }
 }
 
 struct Shared<'s> {
@@ -69,13 +75,12 @@ fn site(node: &Node, shared: &Shared<'_>, sources: &mut Sources<'_>) -> Option<S
     let mut fields = Fields::of(node, "a site", CODES, &mut sources.found)?;
     fields.require("name", "tokens are bound to it; a short word", &mut sources.found);
     let name = fields.text("name", &mut sources.found);
+    check_name(name.as_ref(), &mut sources.found);
     let title = fields.text("title", &mut sources.found);
-    let origins = origins(&mut fields, &mut sources.found);
-    let portal = fields.text("portal", &mut sources.found);
-    let portal = portal.map_or_else(|| origins.first().cloned(), |text| origin(&text, &mut sources.found));
+    let (origins, portal) = origins(&mut fields, &mut sources.found);
     let upstream = fields.text("upstream", &mut sources.found);
     let upstream = upstream.and_then(|text| self::upstream(&text, shared.base, &mut sources.found));
-    let cookies = cookies(&mut fields, &mut sources.found);
+    let cookies = cookies::read(&mut fields, &origins, portal.as_ref(), &mut sources.found);
     let credentials = credentials(&mut fields, &cookies, shared.issuers, &mut sources.found);
     let assertions =
         [("session", Assertion::Session), ("request", Assertion::Request), ("off", Assertion::Off)];
@@ -88,6 +93,9 @@ fn site(node: &Node, shared: &Shared<'_>, sources: &mut Sources<'_>) -> Option<S
     fields.finish(&mut sources.found);
     let policy_file = shared.base.path(&policy_file?);
     let policy = sources.policy(&policy_file);
+    if let Some(rules) = &policy {
+        issuers_roles(&credentials, shared.issuers, rules, &mut sources.found);
+    }
     let id = name?.value;
     Some(SiteSettings {
         site: Site {
@@ -108,22 +116,38 @@ fn site(node: &Node, shared: &Shared<'_>, sources: &mut Sources<'_>) -> Option<S
     })
 }
 
-fn origins(fields: &mut Fields<'_>, found: &mut Findings) -> Vec<Origin> {
+fn check_name(name: Option<&Written<&str>>, found: &mut Findings) {
+    let Some(name) = name else { return };
+    let plain = name.value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+    if !plain || !(1..=64).contains(&name.value.len()) {
+        let what = format!("`{}` is not a name that a site can have", name.value);
+        found.error("C006", &name.at, what, "use 1 to 64 of a-z, 0-9, - _ and .");
+    }
+}
+
+/// The public origins, and the one where the portal is.
+fn origins(fields: &mut Fields<'_>, found: &mut Findings) -> (Vec<Origin>, Option<Origin>) {
     let help = "list the public addresses: `origins: [\"https://panel.example.com\"]`";
     fields.require("origins", help, found);
-    fields.texts("origins", found).iter().filter_map(|text| origin(text, found)).collect()
+    let origins: Vec<Origin> =
+        fields.texts("origins", found).iter().filter_map(|text| origin(text, found)).collect();
+    let portal = fields.text("portal", found);
+    let portal = portal.map_or_else(|| origins.first().cloned(), |text| origin(&text, found));
+    (origins, portal)
 }
 
 fn origin(text: &Written<&str>, found: &mut Findings) -> Option<Origin> {
     match Origin::parse(text.value) {
-        Ok(origin) => {
-            let host = origin.host.as_str();
-            let local = ["localhost", "127.", "[::1]"].iter().any(|start| host.starts_with(start));
-            if !origin.secure && !local {
-                let what = format!("`{}` is not https", text.value);
-                found.error("C042", &text.at, what, "cookies of a gate need TLS: write the https address");
-            }
+        Ok(origin) if origin.secure => Some(origin),
+        Ok(origin) if is_loopback(host_name(&origin.host)) => {
+            let help = "good for trying things out on this machine; everybody else needs https";
+            found.warning("C048", &text.at, format!("`{}` is not https", text.value), help);
             Some(origin)
+        }
+        Ok(_) => {
+            let what = format!("`{}` is not https", text.value);
+            found.error("C042", &text.at, what, "the gate's cookies need TLS: write the https address");
+            None
         }
         Err(error) => {
             let what = format!("`{}` is not an origin: {error}", text.value);
@@ -131,6 +155,21 @@ fn origin(text: &Written<&str>, found: &mut Findings) -> Option<Origin> {
             None
         }
     }
+}
+
+/// A host without its port and without brackets.
+pub(super) fn host_name(host: &Host) -> &str {
+    let text = host.as_str();
+    match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((address, _)) => address,
+        None => text.split(':').next().unwrap_or(text),
+    }
+}
+
+pub(super) fn is_loopback(name: &str) -> bool {
+    name == "localhost"
+        || name.ends_with(".localhost")
+        || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 fn upstream(text: &Written<&str>, base: Base<'_>, found: &mut Findings) -> Option<Upstream> {
@@ -148,49 +187,6 @@ fn upstream(text: &Written<&str>, base: Base<'_>, found: &mut Findings) -> Optio
     };
     let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
     Some(Upstream::Tcp { host, port: url.port_or_known_default()?, secure: url.scheme() == "https" })
-}
-
-/// The prefix rules of RFC 6265bis §4.1.3 (R19).
-fn cookies(fields: &mut Fields<'_>, found: &mut Findings) -> Cookies {
-    let mut section = fields.sub("cookies", found);
-    let mut text = |key| section.as_mut().and_then(|section| section.text(key, found));
-    let (domain, access, refresh) = (text("domain"), text("access"), text("refresh"));
-    let same_site = section.as_mut().and_then(|section| {
-        section.one_of("same_site", &[("lax", SameSite::Lax), ("strict", SameSite::Strict)], found)
-    });
-    let prefix = if domain.is_some() { "__Secure-" } else { "__Host-" };
-    let own = |text: &Option<Written<&str>>, standard: String| {
-        text.as_ref().map_or(standard, |text| text.value.to_owned())
-    };
-    let cookies = Cookies {
-        access: own(&access, format!("{prefix}gate_access")),
-        refresh: own(&refresh, "__Secure-gate_refresh".into()),
-        pending: format!("{prefix}gate_pending"),
-        domain: domain.as_ref().map(|domain| domain.value.to_owned()),
-        same_site: same_site.map_or(SameSite::Lax, |same_site| same_site.value),
-    };
-    for (written, with_path) in [(&access, false), (&refresh, true)] {
-        let Some(name) = written else { continue };
-        let token = name.value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
-        let secure = name.value.starts_with("__Host-") || name.value.starts_with("__Secure-");
-        if !token || !secure {
-            let help = "start it with `__Host-` or `__Secure-`, so that no other site can set it";
-            found.error("C043", &name.at, format!("`{}` is not a safe cookie name", name.value), help);
-        }
-        if name.value.starts_with("__Host-") && (domain.is_some() || with_path) {
-            let help = "browsers refuse `__Host-` with a domain or a path: use `__Secure-`";
-            found.error("C044", &name.at, format!("`{}` cannot work here", name.value), help);
-        }
-    }
-    if cookies.access == cookies.refresh {
-        let at =
-            refresh.as_ref().or(access.as_ref()).map_or_else(|| fields.at.clone(), |name| name.at.clone());
-        found.error("C045", &at, "two cookies have one name", "give each its own");
-    }
-    if let Some(section) = section {
-        section.finish(found);
-    }
-    cookies
 }
 
 fn credentials(
@@ -215,6 +211,18 @@ fn credentials(
         }
     }
     names
+}
+
+/// The roles that issuers' roles are mapped to must be the policy's.
+fn issuers_roles(names: &CredentialNames, issuers: &[IssuerSettings], rules: &RuleSet, found: &mut Findings) {
+    let known: Vec<&str> = rules.roles().iter().map(|role| &**role).collect();
+    let used = |issuer: &&IssuerSettings| names.issuers.iter().any(|(name, _, _)| *name == issuer.name);
+    for role in issuers.iter().filter(used).flat_map(|issuer| &issuer.role_places) {
+        if !known.contains(&role.value.as_str()) {
+            let what = format!("the policy has no role `{}`", role.value);
+            found.error("C049", &role.at, what, hint(&role.value, &known));
+        }
+    }
 }
 
 fn accent(fields: &mut Fields<'_>, found: &mut Findings) -> String {
@@ -244,6 +252,11 @@ fn lifetimes(fields: &mut Fields<'_>, standard: Lifetimes, found: &mut Findings)
         grace: read("grace", Duration::ZERO, standard.grace),
         pending: read("pending", SECOND, standard.pending),
     };
+    let (access, idle, absolute) = (lifetimes.access, lifetimes.idle, lifetimes.absolute);
+    if access > idle || idle > absolute {
+        let help = "a session ends at the shortest of them";
+        found.warning("C060", &section.at, "`access`, `idle` and `absolute` should grow in this order", help);
+    }
     section.finish(found);
     lifetimes
 }

@@ -2,15 +2,21 @@
 
 use std::{
     collections::BTreeMap,
-    fs, io,
+    fs,
+    io::{self, Read},
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+
 use super::{Environment, yaml};
 use crate::{
-    rules::written::{At, Findings, Node},
+    rules::{
+        policy::RuleSet,
+        written::{At, Findings, Node},
+    },
     secret::SecretText,
 };
 
@@ -24,18 +30,21 @@ pub(super) struct Sources<'e> {
     pub(super) texts: BTreeMap<Arc<str>, Arc<str>>,
     /// Every file that was looked at.
     pub(super) files: Vec<PathBuf>,
+    /// Policies that were read; `None` where they cannot be used.
+    pub(super) policies: BTreeMap<PathBuf, Option<Arc<RuleSet>>>,
 }
 
 impl<'e> Sources<'e> {
     pub(super) fn new(environment: &'e Environment) -> Self {
-        Self { environment, found: Findings::default(), texts: BTreeMap::new(), files: Vec::new() }
+        let (found, texts, files, policies) = Default::default();
+        Self { environment, found, texts, files, policies }
     }
 
     /// Reads a YAML file into a tree.
     pub(super) fn open(&mut self, path: &Path) -> Option<Node> {
         self.files.push(path.to_owned());
         let source: Arc<str> = path.display().to_string().into();
-        let text: Arc<str> = match fs::read_to_string(path) {
+        let text: Arc<str> = match read(path) {
             Ok(text) => text.into(),
             Err(error) => {
                 let help =
@@ -52,7 +61,7 @@ impl<'e> Sources<'e> {
     pub(super) fn secret(&mut self, path: &Path, at: &At) -> Option<SecretText> {
         self.files.push(path.to_owned());
         let shown = path.display();
-        let text = match fs::read_to_string(path) {
+        let text = match read(path).map(SecretText::from) {
             Ok(text) => text,
             Err(error) => {
                 let help = "make it with `openssl rand -hex 32`, readable by panelgate alone (chmod 600)";
@@ -65,22 +74,64 @@ impl<'e> Sources<'e> {
             let help = format!("chmod o= {shown}");
             self.found.error("C021", at, format!("the secret in {shown} can be read by every user"), help);
         }
-        let secret = text.trim();
+        let secret = text.expose().trim();
         if secret.len() < SECRET_BYTES {
-            let what = format!("the secret in {shown} has {} characters", secret.len());
+            let what = format!("the secret in {shown} has {} bytes", secret.len());
             self.found.error("C022", at, what, "use at least 32: `openssl rand -hex 32`");
             return None;
         }
         Some(SecretText::from(secret.to_owned()))
     }
 
+    /// Notes a file of certificates that must be there and hold at least one.
+    pub(super) fn certificates(&mut self, path: PathBuf, at: &At) -> PathBuf {
+        let holds = |text: &str| {
+            let mut found = CertificateDer::pem_slice_iter(text.as_bytes()).peekable();
+            found.peek().is_some() && found.all(|found| found.is_ok())
+        };
+        self.pem(path, at, "a certificate", holds)
+    }
+
+    /// Notes a file that must be there and hold a private key.
+    pub(super) fn key(&mut self, path: PathBuf, at: &At) -> PathBuf {
+        self.pem(path, at, "a private key", |text| PrivateKeyDer::from_pem_slice(text.as_bytes()).is_ok())
+    }
+
+    fn pem(&mut self, path: PathBuf, at: &At, kind: &str, holds: impl Fn(&str) -> bool) -> PathBuf {
+        self.files.push(path.clone());
+        match read(&path).map(SecretText::from) {
+            Ok(text) if holds(text.expose()) => {}
+            Ok(_) => {
+                let what = format!("{} does not hold {kind}", path.display());
+                self.found.error("C024", at, what, "name a PEM file (`-----BEGIN …`)");
+            }
+            Err(error) => self.unreadable(&path, at, &error),
+        }
+        path
+    }
+
+    fn unreadable(&mut self, path: &Path, at: &At, error: &io::Error) {
+        let what = format!("{} cannot be read: {error}", path.display());
+        self.found.error("C023", at, what, "name a file that panelgate can read");
+    }
+
     /// Notes a file that must be there and readable.
     pub(super) fn file(&mut self, path: PathBuf, at: &At) -> PathBuf {
         if let Err(error) = fs::File::open(&path) {
-            let what = format!("{} cannot be read: {error}", path.display());
-            self.found.error("C023", at, what, "name a file that panelgate can read");
+            self.unreadable(&path, at, &error);
         }
         self.files.push(path.clone());
         path
     }
+}
+
+/// A file's text, if it is one of at most [`yaml::MAX_BYTES`] and a bit: whoever parses it says that it is too large.
+fn read(path: &Path) -> io::Result<String> {
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("it is not a file"));
+    }
+    let mut text = String::new();
+    let most = u64::try_from(yaml::MAX_BYTES).unwrap_or(u64::MAX).saturating_add(1);
+    fs::File::open(path)?.take(most).read_to_string(&mut text)?;
+    Ok(text)
 }

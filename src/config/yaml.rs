@@ -21,7 +21,7 @@ pub(super) fn parse(source: &Arc<str>, text: &str, found: &mut Findings) -> Opti
         return None;
     }
     match serde_saphyr::from_str_with_options::<Spanned<Raw>>(text, options()) {
-        Ok(raw) => Some(node(source, raw)),
+        Ok(raw) => Some(Tree { source, text }.node(raw)),
         Err(error) => {
             let at = error.location().map_or_else(|| At::source(source), |location| at(source, &location));
             let message = error.without_snippet().to_string();
@@ -49,19 +49,35 @@ fn options() -> Options {
     options
 }
 
-fn node(source: &Arc<str>, raw: Spanned<Raw>) -> Node {
-    let value = match raw.value {
-        Raw::Null => Value::Null,
-        Raw::Scalar(text) => Value::Scalar(text),
-        Raw::List(items) => Value::List(items.into_iter().map(|item| node(source, item)).collect()),
-        Raw::Map(entries) => {
-            let entry = |(key, value): (Spanned<String>, _)| {
-                (Key { at: at(source, &key.referenced), text: key.value }, node(source, value))
-            };
-            Value::Map(entries.into_iter().map(entry).collect())
-        }
-    };
-    Node { at: at(source, &raw.referenced), value }
+/// What positions refer to.
+#[derive(Clone, Copy)]
+struct Tree<'t> {
+    source: &'t Arc<str>,
+    text: &'t str,
+}
+
+impl<'t> Tree<'t> {
+    fn node(self, raw: Spanned<Raw>) -> Node {
+        let value = match raw.value {
+            Raw::Null => Value::Null,
+            Raw::Text(text) => Value::Scalar(text),
+            Raw::Plain => Value::Scalar(self.written(&raw.defined).unwrap_or_default().to_owned()),
+            Raw::List(items) => Value::List(items.into_iter().map(|item| self.node(item)).collect()),
+            Raw::Map(entries) => Value::Map(entries.into_iter().map(|entry| self.entry(entry)).collect()),
+        };
+        Node { at: at(self.source, &raw.referenced), value }
+    }
+
+    fn entry(self, (key, value): (Spanned<String>, Spanned<Raw>)) -> (Key, Node) {
+        (Key { at: at(self.source, &key.referenced), text: key.value }, self.node(value))
+    }
+
+    /// A number or a truth as its author wrote it: `1e3` may well be a name.
+    fn written(self, place: &Location) -> Option<&'t str> {
+        let start = usize::try_from(place.span().byte_offset()?).ok()?;
+        let len = usize::try_from(place.span().byte_len()?).ok()?;
+        self.text.get(start..start.checked_add(len)?)
+    }
 }
 
 fn at(source: &Arc<str>, location: &Location) -> At {
@@ -72,7 +88,9 @@ fn at(source: &Arc<str>, location: &Location) -> At {
 /// What the parser gives, before it gets its place.
 enum Raw {
     Null,
-    Scalar(String),
+    Text(String),
+    /// A number or a truth, which the parser would rather have read.
+    Plain,
     List(Vec<Spanned<Raw>>),
     Map(Vec<(Spanned<String>, Spanned<Raw>)>),
 }
@@ -100,24 +118,24 @@ impl<'de> Visitor<'de> for RawVisitor {
         Ok(Raw::Null)
     }
 
-    fn visit_bool<E>(self, value: bool) -> Result<Raw, E> {
-        Ok(Raw::Scalar(value.to_string()))
+    fn visit_bool<E>(self, _: bool) -> Result<Raw, E> {
+        Ok(Raw::Plain)
     }
 
-    fn visit_i64<E>(self, value: i64) -> Result<Raw, E> {
-        Ok(Raw::Scalar(value.to_string()))
+    fn visit_i64<E>(self, _: i64) -> Result<Raw, E> {
+        Ok(Raw::Plain)
     }
 
-    fn visit_u64<E>(self, value: u64) -> Result<Raw, E> {
-        Ok(Raw::Scalar(value.to_string()))
+    fn visit_u64<E>(self, _: u64) -> Result<Raw, E> {
+        Ok(Raw::Plain)
     }
 
-    fn visit_f64<E>(self, value: f64) -> Result<Raw, E> {
-        Ok(Raw::Scalar(value.to_string()))
+    fn visit_f64<E>(self, _: f64) -> Result<Raw, E> {
+        Ok(Raw::Plain)
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Raw, E> {
-        Ok(Raw::Scalar(value.to_owned()))
+        Ok(Raw::Text(value.to_owned()))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Raw, A::Error> {

@@ -252,8 +252,7 @@ fn weigh(signed: &Signed, ruling: &Ruling<'_>, bench: Bench<'_>) -> Judgement {
     if policy.requires_second_factor(&signed.role) && signed.user.totp.is_none() {
         return deny(Reason::NeedsEnrolment);
     }
-    let lasts = policy.lasts(page);
-    let until = signed.session.elevation.map(|proof| proof.until(lasts)).filter(|until| *until > bench.at);
+    let until = policy.elevated_until(page, signed.session.elevation).filter(|until| *until > bench.at);
     let levels = policy.levels(page, &signed.role);
     let have = if until.is_some() { levels.elevated } else { levels.unelevated };
     if have >= ruling.needs {

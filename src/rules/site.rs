@@ -185,6 +185,11 @@ impl Sites {
 }
 
 impl Site {
+    /// The hosts it is reached at: those of its origins and of its portal, the main one first.
+    pub fn hosts(&self) -> impl Iterator<Item = &Host> {
+        self.origins.iter().chain([&self.portal]).map(|origin| &origin.host)
+    }
+
     /// The rank of a role: smaller is mightier; `None` for a role the policy does not know.
     pub fn rank(&self, role: &Role) -> Option<usize> {
         self.policy.roles().iter().position(|known| known == role)

@@ -15,6 +15,7 @@ use super::{
     step_up::step_up,
 };
 use crate::{
+    clock::Wall,
     portal::{
         body,
         context::Cx,
@@ -68,7 +69,7 @@ async fn read(cx: &Cx, body: Body) -> Result<Proof, Fault> {
 
 fn done(cx: &Cx, issued: Option<&Issued>, elevation: Option<Elevation>) -> Response {
     let mut members = issued.map_or_else(|| json!({}), Issued::json);
-    let until = elevation.map(|proof| proof.until(cx.site().policy.lasts(None)).secs());
+    let until = cx.site().policy.elevated_until(None, elevation).map(Wall::secs);
     if let Some(members) = members.as_object_mut() {
         members.insert("elevated_until".into(), until.map_or(Value::Null, Value::from));
     }
@@ -84,6 +85,7 @@ fn refuse(cx: &Cx, why: &Unproved) -> Response {
         Unproved::Fault(fault) => return fault.document(cx.words, cx.now()).into_response(),
         Unproved::Wrong { .. } => (StatusCode::UNAUTHORIZED, "wrong-code"),
         Unproved::Used(_) => (StatusCode::UNAUTHORIZED, "used-code"),
+        Unproved::NotHere => (StatusCode::FORBIDDEN, "wrong-factor"),
         Unproved::NotEnrolled => (StatusCode::FORBIDDEN, Reason::NeedsEnrolment.code()),
     };
     let mut problem = Problem::new(status, code, cx.words.verify_title, &why.text(cx));
@@ -93,7 +95,10 @@ fn refuse(cx: &Cx, why: &Unproved) -> Response {
     match why {
         Unproved::Used(wait) => problem.retry_after(*wait),
         Unproved::Wrong { left: Some(left), .. } => problem.with("tries_left", *left),
-        Unproved::Wrong { left: None, .. } | Unproved::NotEnrolled | Unproved::Fault(_) => problem,
+        Unproved::Wrong { left: None, .. }
+        | Unproved::NotHere
+        | Unproved::NotEnrolled
+        | Unproved::Fault(_) => problem,
     }
     .into_response()
 }

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use crate::{clock::Wall, rules::factor::totp, secret::SecretText};
+use crate::{
+    clock::Wall,
+    rules::{factor::totp, session::Factor},
+    secret::SecretText,
+};
 
 /// Below this, people are told how many tries are left.
 const FEW: u32 = 3;
@@ -24,6 +28,14 @@ impl Proof {
             (Some(code), None) => Some(Self::Code(code)),
             (None, Some(backup)) => Some(Self::Backup(backup)),
             (Some(_), Some(_)) | (None, None) => None,
+        }
+    }
+
+    /// What kind of factor it proves.
+    pub(crate) fn factor(&self) -> Factor {
+        match self {
+            Self::Code(_) => Factor::Totp,
+            Self::Backup(_) => Factor::BackupCode,
         }
     }
 }

@@ -57,6 +57,7 @@ impl Prompt<'_> {
         let text = why.text(cx);
         match why {
             Unproved::NotEnrolled => not_enrolled(cx),
+            Unproved::NotHere => self.show(cx, StatusCode::FORBIDDEN, Some(text)),
             Unproved::Wrong { .. } | Unproved::Used(_) => self.show(cx, StatusCode::UNAUTHORIZED, Some(text)),
             Unproved::Fault(fault) => {
                 let mut response = self.show(cx, fault.status(), Some(text));

@@ -29,6 +29,8 @@ pub(super) enum Unproved {
     },
     /// It is right and has been used.
     Used(Duration),
+    /// The policy does not let this kind of proof elevate; nothing was checked and nothing is used up.
+    NotHere,
     /// The account has no second factor.
     NotEnrolled,
     /// Nothing was checked.
@@ -49,6 +51,7 @@ impl Unproved {
                 }
             }
             Self::Used(wait) => fill(words.code_used, &[("seconds", &seconds_up(*wait).to_string())]),
+            Self::NotHere => words.factor_not_here.to_owned(),
             Self::NotEnrolled => words.not_enrolled_title.to_owned(),
             Self::Fault(fault) => fault.text(words, cx.now()),
         }

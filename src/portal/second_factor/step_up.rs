@@ -87,6 +87,9 @@ pub(super) async fn step_up(
     bearer: &Bearer,
     proof: Proof,
 ) -> Result<(Option<Issued>, Elevation), Unproved> {
+    if !cx.site().policy.elevates_by(proof.factor()) {
+        return Err(Unproved::NotHere);
+    }
     let by = prove(cx, &bearer.user, proof).await?;
     let elevation = Elevation { at: cx.now(), by };
     let written = cx.gate().store().elevate(bearer.sid, elevation).await?;
@@ -102,7 +105,7 @@ pub(super) async fn step_up(
 /// The end of an elevation that counts on the page that asked.
 fn verified_until(cx: &Cx, bearer: &Bearer, back: &Return) -> Option<Wall> {
     let session = cx.gate().live().records.session(&bearer.sid)?;
-    let until = session.elevation?.until(cx.site().policy.lasts(page_of(cx, back)));
+    let until = cx.site().policy.elevated_until(page_of(cx, back), session.elevation)?;
     (until > cx.now()).then_some(until)
 }
 

@@ -42,7 +42,7 @@ pub(crate) async fn here(cx: Cx) -> Response {
 }
 
 fn elevated_until(cx: &Cx, session: &Session, page: Option<&Page>) -> Option<Wall> {
-    let until = session.elevation?.until(cx.site().policy.lasts(page));
+    let until = cx.site().policy.elevated_until(page, session.elevation)?;
     (until > cx.now()).then_some(until)
 }
 

@@ -33,6 +33,7 @@ pub(super) const WORDS: Words = Words {
     not_now: "Jetzt nicht",
     start_over: "Von vorn beginnen",
     code_wrong: "Der Code passt nicht. Nehmen Sie den, den Ihre App jetzt zeigt.",
+    factor_not_here: "Geschützte Seiten öffnen sich hier nicht mit dieser Art von Code.",
     backup_wrong: "Der Ersatzcode passt nicht oder wurde schon verwendet.",
     tries_left: "Noch {n} Versuche.",
     try_left: "Noch ein Versuch.",

@@ -33,6 +33,7 @@ pub(super) const WORDS: Words = Words {
     not_now: "Not now",
     start_over: "Start again",
     code_wrong: "That code does not match. Take the one your app shows now.",
+    factor_not_here: "Protected pages of this panel do not open with this kind of code.",
     backup_wrong: "That backup code does not match, or it has been used.",
     tries_left: "{n} tries left.",
     try_left: "One try left.",

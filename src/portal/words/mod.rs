@@ -31,7 +31,7 @@ catalogue! {
     sign_in no_match enter_user_name enter_password signed_in_as go_on
     verify_title verify page_protected stays change_needs_verify open_needs_verify
     code code_hint backup_code backup_hint use_backup use_app not_now start_over
-    code_wrong backup_wrong tries_left try_left code_used enter_code enter_backup
+    code_wrong backup_wrong factor_not_here tries_left try_left code_used enter_code enter_backup
     verified_until not_enrolled_title not_enrolled enrolment_required
     locked seconds minutes hours
     sign_out sign_out_text signed_out signed_out_text sign_in_again

@@ -1,12 +1,16 @@
 //! Document → rule set, or every problem at once.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use super::{
     Levels, Page, RuleSet,
+    amendment::Amendment,
     document::{self, Document, WrittenPage},
     pattern::Pattern,
-    ruleset::{Amendment, WEBSOCKET},
+    reach::{both, meets},
     trie::Trie,
 };
 use crate::rules::{
@@ -26,76 +30,70 @@ pub fn compile(node: &Node, found: &mut Findings) -> Option<RuleSet> {
     rules.filter(|_| usable)
 }
 
-struct Compiler {
+struct Compiler<'d> {
     roles: Vec<Role>,
     trie: Trie,
     pages: Vec<Page>,
-    amendments: Vec<Vec<Amendment>>,
+    names: BTreeMap<&'d str, u32>,
+    lines: Vec<Lines<'d>>,
 }
 
-impl Compiler {
+/// The lines of a page that turn out to be good only when all pages are known.
+#[derive(Default)]
+struct Lines<'d> {
+    paths: Vec<(&'d Written<&'d str>, Pattern)>,
+    amendments: Vec<(&'d Written<&'d str>, Amendment)>,
+}
+
+impl<'d> Compiler<'d> {
     fn new(document: &Document<'_>) -> Self {
         let roles = document.roles.iter().map(|role| Role::from(role.value)).collect();
-        Self { roles, trie: Trie::default(), pages: Vec::new(), amendments: Vec::new() }
+        let (trie, pages, names, lines) = Default::default();
+        Self { roles, trie, pages, names, lines }
     }
 
-    fn run(mut self, document: &Document<'_>, found: &mut Findings) -> RuleSet {
-        Self::check_roles(document, found);
+    fn run(mut self, document: &'d Document<'d>, found: &mut Findings) -> RuleSet {
+        check_roles(&document.roles, found);
         for page in &document.pages {
             self.page(page, document, found);
         }
         let require_2fa = document.require_2fa.iter().filter_map(|role| self.role(role, found)).collect();
-        let Self { roles, trie, pages, amendments } = self;
-        let (default, lasts) = (Some(document.default), document.lasts);
-        RuleSet { roles, pages, trie, amendments, default, lasts, require_2fa }
+        // What is wrong already would only be said again in other words.
+        if !found.any_errors() {
+            self.check_reach(found);
+        }
+        let Self { roles, trie, pages, lines, .. } = self;
+        let amendments = lines
+            .into_iter()
+            .map(|lines| lines.amendments.into_iter().map(|(_, amendment)| amendment).collect())
+            .collect();
+        let (default, lasts, methods) =
+            (Some(document.default), document.lasts.value, document.methods.clone());
+        RuleSet { roles, pages, trie, amendments, default, lasts, methods, require_2fa }
     }
 
-    fn check_roles(document: &Document<'_>, found: &mut Findings) {
-        let mut seen = BTreeSet::new();
-        for role in &document.roles {
-            if role.value.is_empty()
-                || !role.value.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
-            {
-                found.error(
-                    "P005",
-                    &role.at,
-                    format!("`{}` is not a role name", role.value),
-                    "use a-z, 0-9, - and _",
-                );
-            }
-            if !seen.insert(role.value) {
-                found.error(
-                    "P011",
-                    &role.at,
-                    format!("the role `{}` stands twice", role.value),
-                    "remove one",
-                );
-            }
-        }
-    }
-
-    fn page(&mut self, page: &WrittenPage<'_>, document: &Document<'_>, found: &mut Findings) {
-        let index = self.pages.len();
-        if let Some(other) = self.pages.iter().find(|other| *other.name == *page.name.value) {
-            let what = format!("two pages are called `{}`", page.name.value);
-            found.error("P012", &page.name.at, what, format!("the other is on line {}", other.line));
-        }
+    fn page(&mut self, page: &'d WrittenPage<'d>, document: &Document<'_>, found: &mut Findings) {
+        self.name(page, found);
         let allow_in_path = opened(page, found);
+        let mut lines = Lines::default();
         for path in &page.paths {
-            self.path(path, index, &allow_in_path, found);
+            let pattern = self.path(path, &allow_in_path, found);
+            lines.paths.extend(pattern.map(|pattern| (path, pattern)));
         }
-        let mut amendments = Vec::new();
-        for (lines, needs) in [(&page.writes, Access::Full), (&page.reads, Access::Read)] {
-            amendments.extend(lines.iter().filter_map(|line| amendment(line, needs, found)));
+        for (written, needs) in [(&page.writes, Access::Full), (&page.reads, Access::Read)] {
+            for line in written {
+                let amendment = Amendment::parse(line, needs, found);
+                lines.amendments.extend(amendment.map(|amendment| (line, amendment)));
+            }
         }
-        self.amendments.push(amendments);
+        self.lines.push(lines);
         let levels = self.levels(page, found);
         self.pages.push(Page {
             name: page.name.value.into(),
             file: Arc::clone(&page.at.source),
             line: page.at.line,
             anonymous: page.anonymous.as_ref().map_or(Access::None, |access| access.value),
-            lasts: page.lasts.unwrap_or(document.lasts),
+            lasts: lasts(page, document, found),
             allow_in_path,
             levels,
             scope_read: page.scope_read.as_ref().map(|scope| scope.value.into()),
@@ -103,37 +101,49 @@ impl Compiler {
         });
     }
 
+    fn name(&mut self, page: &WrittenPage<'d>, found: &mut Findings) {
+        let name = &page.name;
+        if !is_word(name.value) {
+            let what = format!("`{}` is not a page name", name.value);
+            found.error("P005", &name.at, what, "use up to 64 of a-z, 0-9, - and _");
+        }
+        if let Some(line) = self.names.insert(name.value, name.at.line) {
+            let what = format!("two pages are called `{}`", name.value);
+            found.error("P012", &name.at, what, format!("the other is on line {line}"));
+        }
+    }
+
     fn path(
         &mut self,
         path: &Written<&str>,
-        index: usize,
         opened: &BTreeSet<Ambiguity>,
         found: &mut Findings,
-    ) {
+    ) -> Option<Pattern> {
         let pattern = match Pattern::parse(path.value) {
             Ok(pattern) => pattern,
             Err((what, help)) => {
-                return found.error("P013", &path.at, format!("`{}`: {what}", path.value), help);
+                found.error("P013", &path.at, format!("`{}`: {what}", path.value), help);
+                return None;
             }
         };
-        if let Some((what, help)) = unreachable(&pattern, opened) {
+        if let Some((what, help)) = pattern.unreachable(opened) {
             found.error("P014", &path.at, format!("no request can reach `{}`: {what}", path.value), help);
+            return None;
         }
-        if pattern.segments.first().is_some_and(|first| first.as_deref() == Some("_gate")) {
-            let help = "the gate serves `/_gate/` itself; remove the path";
-            found.error("P014", &path.at, format!("no request can reach `{}`", path.value), help);
-        }
-        if let Some(other) = self.trie.insert(&pattern, index) {
-            let name = self.pages.get(other).map_or("this page itself", |page| &*page.name);
-            let line = self.pages.get(other).map_or(0, |page| page.line);
-            let what = format!("`{}` is as specific here as in `{name}`", path.value);
+        let Some(other) = self.trie.insert(&pattern, self.pages.len()) else { return Some(pattern) };
+        if let Some(other) = self.pages.get(other) {
+            let what = format!("`{}` is just as specific in the page `{}`", path.value, other.name);
+            let help = format!("that page is on line {}; keep the path in one of them", other.line);
+            found.error("P015", &path.at, what, help);
+        } else {
             found.error(
                 "P015",
                 &path.at,
-                what,
-                format!("the other stands in the page on line {line}; remove one"),
+                format!("`{}` stands twice in this page", path.value),
+                "remove one",
             );
         }
+        None
     }
 
     fn levels(&self, page: &WrittenPage<'_>, found: &mut Findings) -> Vec<Levels> {
@@ -163,62 +173,78 @@ impl Compiler {
         }
         known.cloned()
     }
-}
 
-/// `METHOD /path`.
-fn amendment(line: &Written<&str>, needs: Access, found: &mut Findings) -> Option<Amendment> {
-    let help = "write a method and a path: `POST /api/users/search`, or `WEBSOCKET /live/ws`";
-    let Some((method, path)) = line.value.split_once(' ') else {
-        found.error("P018", &line.at, format!("`{}` is not a method and a path", line.value), help);
-        return None;
-    };
-    let known = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", WEBSOCKET];
-    if !method.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'-') || method.is_empty() {
-        found.error(
-            "P018",
-            &line.at,
-            format!("`{method}` is not a method"),
-            hint(&method.to_ascii_uppercase(), &known),
-        );
-        return None;
-    }
-    match Pattern::parse(path.trim()) {
-        Ok(pattern) => Some(Amendment { method: method.into(), pattern, needs }),
-        Err((what, help)) => {
-            found.error("P013", &line.at, format!("`{path}`: {what}"), help);
-            None
+    /// Whether a request can meet every path and every amendment.
+    fn check_reach(&self, found: &mut Findings) {
+        let all = || self.lines.iter().flat_map(|lines| &lines.paths);
+        let longest = all().map(|(_, pattern)| pattern.segments.len()).max().unwrap_or(0);
+        let mut singly = Trie::default();
+        for (number, (_, pattern)) in all().enumerate() {
+            singly.insert(pattern, number);
+        }
+        for (number, (path, pattern)) in all().enumerate() {
+            if !meets(&singly, pattern, number, longest) {
+                let what = format!(
+                    "no request can reach `{}`: other paths are more specific everywhere",
+                    path.value
+                );
+                found.error("P014", &path.at, what, "remove it, or what was not meant to take its place");
+            }
+        }
+        for (page, lines) in self.lines.iter().enumerate() {
+            for (line, amendment) in &lines.amendments {
+                let mut shared =
+                    lines.paths.iter().filter_map(|(_, pattern)| both(pattern, &amendment.pattern));
+                if !shared.any(|pattern| meets(&self.trie, &pattern, page, longest)) {
+                    let what = format!("`{}` is never a request to this page", line.value);
+                    found.error("P021", &line.at, what, "write it where its path is covered");
+                }
+            }
         }
     }
+}
+
+fn check_roles(roles: &[Written<&str>], found: &mut Findings) {
+    let mut seen = BTreeSet::new();
+    for role in roles {
+        if !is_word(role.value) {
+            let what = format!("`{}` is not a role name", role.value);
+            found.error("P005", &role.at, what, "use up to 64 of a-z, 0-9, - and _");
+        }
+        if !seen.insert(role.value) {
+            found.error("P011", &role.at, format!("the role `{}` stands twice", role.value), "remove one");
+        }
+    }
+}
+
+/// Names travel in headers, logs and metrics.
+fn is_word(text: &str) -> bool {
+    (1..=64).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+}
+
+/// A page can only shorten what the policy says. A policy's own value from the environment shortens all pages.
+fn lasts(page: &WrittenPage<'_>, document: &Document<'_>, found: &mut Findings) -> std::time::Duration {
+    let Some(own) = &page.lasts else { return document.lasts.value };
+    if own.value > document.lasts.value && document.lasts.at.line > 0 {
+        let what = "a second factor would count longer here than anywhere else";
+        found.error("P022", &own.at, what, "a page can only shorten `elevation.lasts`: make that longer");
+    }
+    own.value.min(document.lasts.value)
 }
 
 fn opened(page: &WrittenPage<'_>, found: &mut Findings) -> BTreeSet<Ambiguity> {
     let mut opened = BTreeSet::new();
     for class in &page.allow_in_path {
-        if let Some(known) = Ambiguity::ALL.into_iter().find(|known| known.as_str() == class.value) {
-            let help = "make sure that the panel reads such paths as it is written in this policy";
-            found.warning("P019", &class.at, format!("this page opens `{}` in paths", class.value), help);
-            opened.insert(known);
-        } else {
+        let Some(known) = Ambiguity::ALL.into_iter().find(|known| known.as_str() == class.value) else {
             let known: Vec<&str> = Ambiguity::ALL.into_iter().map(Ambiguity::as_str).collect();
             let what = format!("`{}` is nothing that can be opened", class.value);
             found.error("P005", &class.at, what, hint(class.value, &known));
-        }
+            continue;
+        };
+        let help = "make sure that the panel reads such paths as it is written in this policy";
+        found.warning("P019", &class.at, format!("this page opens `{}` in paths", class.value), help);
+        opened.insert(known);
     }
     opened
-}
-
-/// Parts that no canonical path has.
-fn unreachable(pattern: &Pattern, opened: &BTreeSet<Ambiguity>) -> Option<(&'static str, &'static str)> {
-    for part in pattern.segments.iter().flatten() {
-        if part.is_empty() && !opened.contains(&Ambiguity::EmptySegment) {
-            return Some(("`//` is refused before the policy is asked", "remove one slash"));
-        }
-        if part.contains('%') && !Ambiguity::ALL.iter().any(|class| opened.contains(class)) {
-            return Some(("paths are decoded before they are matched", "write the character itself"));
-        }
-        if part.bytes().any(|byte| byte < 0x20 || byte == 0x7f || byte == b'\\') {
-            return Some(("it has a character that is always refused", "remove it"));
-        }
-    }
-    None
 }

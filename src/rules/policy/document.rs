@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
-use crate::rules::outcome::Access;
-use crate::rules::written::{At, Codes, Fields, Findings, Node, Value, Written, choose, scalar};
+use crate::rules::{
+    outcome::Access,
+    session::Factor,
+    written::{At, Codes, Fields, Findings, Node, Value, Written, choose, scalar},
+};
 
 /// Codes of mistakes in the shape of a policy.
 pub(super) const CODES: Codes =
@@ -13,7 +16,8 @@ const WORDS: [(&str, Access); 3] = [("none", Access::None), ("read", Access::Rea
 
 pub(super) struct Document<'n> {
     pub(super) roles: Vec<Written<&'n str>>,
-    pub(super) lasts: Duration,
+    pub(super) lasts: Written<Duration>,
+    pub(super) methods: Vec<Factor>,
     pub(super) default: Access,
     pub(super) require_2fa: Vec<Written<&'n str>>,
     pub(super) pages: Vec<WrittenPage<'n>>,
@@ -28,7 +32,7 @@ pub(super) struct WrittenPage<'n> {
     pub(super) scope_read: Option<Written<&'n str>>,
     pub(super) scope_write: Option<Written<&'n str>>,
     pub(super) anonymous: Option<Written<Access>>,
-    pub(super) lasts: Option<Duration>,
+    pub(super) lasts: Option<Written<Duration>>,
     pub(super) allow_in_path: Vec<Written<&'n str>>,
     pub(super) access: Vec<WrittenAccess<'n>>,
 }
@@ -47,24 +51,31 @@ pub(super) fn read<'n>(node: &'n Node, found: &mut Findings) -> Option<Document<
     fields.one_of("version", &[("1", 1)], found);
     fields.require("roles", "list them, mightiest first: `roles: [root, admin, user]`", found);
     let roles = fields.texts("roles", found);
-    let lasts = elevation(&mut fields, found);
+    let (lasts, methods) = elevation(&mut fields, found);
     let default = fields.one_of("default", &WORDS, found).map_or(Access::None, |access| access.value);
     let require_2fa = fields.texts("require_2fa", found);
     let pages = fields.nodes("pages", found).iter().filter_map(|node| page(node, found)).collect();
     fields.finish(found);
-    Some(Document { roles, lasts, default, require_2fa, pages })
+    Some(Document { roles, lasts, methods, default, require_2fa, pages })
 }
 
-fn elevation(fields: &mut Fields<'_>, found: &mut Findings) -> Duration {
-    let standard = Duration::from_secs(15 * 60);
-    let Some(mut elevation) = fields.sub("elevation", found) else { return standard };
-    let lasts =
-        elevation.duration("lasts", Duration::from_secs(1), found).map_or(standard, |lasts| lasts.value);
-    for method in elevation.texts("methods", found) {
-        choose(&method, "methods", &[("totp", ()), ("backup-code", ())], CODES, found);
-    }
+/// How long a second factor counts, and which ones do.
+fn elevation(fields: &mut Fields<'_>, found: &mut Findings) -> (Written<Duration>, Vec<Factor>) {
+    const METHODS: [(&str, Factor); 2] = [("totp", Factor::Totp), ("backup-code", Factor::BackupCode)];
+    let all = METHODS.map(|(_, factor)| factor).into();
+    let lasts = Written { at: fields.at.clone(), value: Duration::from_secs(15 * 60) };
+    let Some(mut elevation) = fields.sub("elevation", found) else { return (lasts, all) };
+    let lasts = elevation.duration("lasts", Duration::from_secs(1), found).unwrap_or(lasts);
+    let methods = if elevation.get("methods").is_some() {
+        elevation.require("methods", "name at least one: `methods: [totp]`", found);
+        let words = elevation.texts("methods", found);
+        let chosen = words.iter().filter_map(|word| choose(word, "methods", &METHODS, CODES, found));
+        chosen.map(|chosen| chosen.value).collect()
+    } else {
+        all
+    };
     elevation.finish(found);
-    lasts
+    (lasts, methods)
 }
 
 fn page<'n>(node: &'n Node, found: &mut Findings) -> Option<WrittenPage<'n>> {
@@ -82,9 +93,13 @@ fn page<'n>(node: &'n Node, found: &mut Findings) -> Option<WrittenPage<'n>> {
     let (reads, writes) = (fields.texts("reads", found), fields.texts("writes", found));
     let (scope_read, scope_write) = scopes(&mut fields, found);
     let anonymous = fields.one_of("anonymous", &WORDS[..2], found);
-    let lasts = fields.duration("lasts", Duration::from_secs(1), found).map(|lasts| lasts.value);
+    let lasts = fields.duration("lasts", Duration::from_secs(1), found);
     let allow_in_path = fields.texts("allow_in_path", found);
     let access = access(&mut fields, found);
+    if anonymous.is_none() {
+        let help = "say what each role may do: `access: { root: full, user: read }`";
+        fields.require("access", help, found);
+    }
     let at = fields.at.clone();
     fields.finish(found);
     let name = name?;

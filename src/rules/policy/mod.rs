@@ -1,9 +1,11 @@
 //! The policy: document → compiled rule set → what a role may do with a page.
 
+mod amendment;
 mod compile;
 mod document;
 mod explain;
 mod pattern;
+mod reach;
 mod ruleset;
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,14 @@
 //! Path patterns: `/users/*/keys`, `/users/**`.
 
-use crate::rules::facts::Target;
+use std::collections::BTreeSet;
+
+use crate::rules::facts::{Ambiguity, Target};
+
+/// Longer patterns are refused; no panel has them.
+const MAX_SEGMENTS: usize = 64;
+
+/// What is wrong, and how to mend it.
+type Fault = (&'static str, &'static str);
 
 /// A parsed pattern.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -16,7 +24,7 @@ impl Pattern {
     ///
     /// # Errors
     /// With what is wrong, and how to mend it.
-    pub(super) fn parse(text: &str) -> Result<Self, (&'static str, &'static str)> {
+    pub(super) fn parse(text: &str) -> Result<Self, Fault> {
         let rest = text.strip_prefix('/').ok_or(("a path must start with `/`", "write `/users/**`"))?;
         if text.contains('?') || text.contains('#') {
             return Err((
@@ -32,8 +40,19 @@ impl Pattern {
         if deep {
             parts.pop();
         }
+        if parts.len() > MAX_SEGMENTS {
+            return Err(("it has more than 64 parts", "name a place above it, with `**`"));
+        }
         let segments = parts.into_iter().map(segment).collect::<Result<_, _>>()?;
         Ok(Self { segments, deep })
+    }
+
+    /// Why no request can have such a path, though it is well-formed: R4 refuses it, or the gate serves it itself.
+    pub(super) fn unreachable(&self, opened: &BTreeSet<Ambiguity>) -> Option<Fault> {
+        if self.segments.first().is_some_and(|first| first.as_deref() == Some("_gate")) {
+            return Some(("the gate serves `/_gate/` itself", "remove the path"));
+        }
+        self.segments.iter().flatten().find_map(|part| undecoded(part, opened))
     }
 
     /// Whether the pattern covers a path.
@@ -44,7 +63,7 @@ impl Pattern {
     }
 }
 
-fn segment(text: &str) -> Result<Option<String>, (&'static str, &'static str)> {
+fn segment(text: &str) -> Result<Option<String>, Fault> {
     match text {
         "*" => Ok(None),
         "**" => Err(("`**` can only be the last part of a path", "use `*` for one part in the middle")),
@@ -54,4 +73,31 @@ fn segment(text: &str) -> Result<Option<String>, (&'static str, &'static str)> {
         }
         _ => Ok(Some(text.to_owned())),
     }
+}
+
+/// Requests are matched decoded; only what R4 calls ambiguous stays encoded, in upper case, and must be opened.
+fn undecoded(part: &str, opened: &BTreeSet<Ambiguity>) -> Option<Fault> {
+    const CLOSED: Fault =
+        ("such paths are refused", "open it for this page with `allow_in_path`, if the panel needs it");
+    if part.is_empty() {
+        return (!opened.contains(&Ambiguity::EmptySegment))
+            .then_some(("`//` is refused", "remove one slash"));
+    }
+    if part.contains('\\') {
+        return Some(("a backslash is always refused", "remove it"));
+    }
+    if part.contains(';') && !opened.contains(&Ambiguity::Semicolon) {
+        return Some(CLOSED);
+    }
+    let mut codes = part.split('%').skip(1);
+    codes.find_map(|code| {
+        let class = Ambiguity::ALL
+            .into_iter()
+            .find(|class| class.as_str().strip_prefix('%').is_some_and(|own| code.starts_with(own)));
+        match class {
+            Some(class) if opened.contains(&class) => None,
+            Some(_) => Some(CLOSED),
+            None => Some(("paths are decoded before they are matched", "write the character itself")),
+        }
+    })
 }

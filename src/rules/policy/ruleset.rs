@@ -1,16 +1,22 @@
 //! Answering questions about requests. No allocation on this path.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, time::Duration};
 
-use super::{Levels, Page, Ruling, pattern::Pattern, trie::Trie};
+use super::{
+    Levels, Page, Ruling,
+    amendment::{Amendment, needs},
+    trie::Trie,
+};
+use crate::clock::Wall;
 use crate::rules::{
     facts::{Facts, Target},
     identity::Role,
     outcome::Access,
+    session::{Elevation, Factor},
 };
 
 /// A compiled policy. Immutable; replaced as a whole.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct RuleSet {
     pub(super) roles: Vec<Role>,
     pub(super) pages: Vec<Page>,
@@ -18,6 +24,7 @@ pub struct RuleSet {
     pub(super) amendments: Vec<Vec<Amendment>>,
     pub(super) default: Option<Access>,
     pub(super) lasts: Duration,
+    pub(super) methods: Vec<Factor>,
     pub(super) require_2fa: BTreeSet<Role>,
 }
 
@@ -32,16 +39,14 @@ pub struct Manner<'m> {
     pub method_override: bool,
 }
 
-/// One line of a page's `reads` or `writes`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Amendment {
-    pub(super) method: Arc<str>,
-    pub(super) pattern: Pattern,
-    pub(super) needs: Access,
+/// No pages, no roles: nobody has access to anything.
+impl Default for RuleSet {
+    fn default() -> Self {
+        let (roles, pages, trie, amendments, default, require_2fa) = Default::default();
+        let (lasts, methods) = (Duration::ZERO, vec![Factor::Totp, Factor::BackupCode]);
+        Self { roles, pages, trie, amendments, default, lasts, methods, require_2fa }
+    }
 }
-
-/// The method that stands for a WebSocket handshake in `reads` and `writes`.
-pub(super) const WEBSOCKET: &str = "WEBSOCKET";
 
 impl RuleSet {
     /// The roles, mightiest first.
@@ -90,33 +95,19 @@ impl RuleSet {
         page.map_or(self.lasts, |page| page.lasts)
     }
 
+    /// Whether a proof by this factor elevates (`elevation.methods`).
+    pub fn elevates_by(&self, factor: Factor) -> bool {
+        self.methods.contains(&factor)
+    }
+
+    /// The end of a proof on a page; `None` if there is none, or none that elevates. May lie in the past.
+    pub fn elevated_until(&self, page: Option<&Page>, proof: Option<Elevation>) -> Option<Wall> {
+        let proof = proof.filter(|proof| self.elevates_by(proof.by))?;
+        Some(proof.until(self.lasts(page)))
+    }
+
     /// Whether this role reaches nothing but enrolment until a second factor is enrolled (`require_2fa`).
     pub fn requires_second_factor(&self, role: &Role) -> bool {
         self.require_2fa.contains(role)
-    }
-}
-
-/// A method override is a write whatever the policy says: what the panel will see is not what we see (R36).
-///
-/// A field of an upgrade is as easily sent as any other, and what reaches the panel may be a plain request: a line for
-/// `WEBSOCKET` speaks of a GET only, and never gives more than that GET would have without the upgrade.
-fn needs(target: &Target, manner: Manner<'_>, amendments: &[Amendment]) -> Access {
-    let amended = |method: &str| {
-        amendments
-            .iter()
-            .find(|line| &*line.method == method && line.pattern.covers(target))
-            .map(|line| line.needs)
-    };
-    let plain = match manner.method {
-        // Nobody's method: the name stands for a handshake in the policy, not on the wire.
-        WEBSOCKET => Access::Full,
-        safe @ ("GET" | "HEAD" | "OPTIONS") => amended(safe).unwrap_or(Access::Read),
-        other => amended(other).unwrap_or(Access::Full),
-    };
-    match manner {
-        Manner { method_override: true, .. } => Access::Full,
-        Manner { upgrade: false, .. } => plain,
-        Manner { method: "GET", .. } => amended(WEBSOCKET).unwrap_or(Access::Full).max(plain),
-        Manner { .. } => Access::Full,
     }
 }

@@ -39,28 +39,29 @@ fn naive_levels(
 }
 
 fn naive_page(pages: &[PlainPage], path: &str) -> Option<usize> {
-    let mut best: Option<(Vec<u8>, usize)> = None;
+    naive_winner(pages, path).map(|(index, _)| index)
+}
+
+fn naive_winner<'p>(pages: &'p [PlainPage], path: &str) -> Option<(usize, &'p str)> {
+    let mut best: Option<(Vec<u8>, usize, &str)> = None;
     for (index, page) in pages.iter().enumerate() {
-        for pattern in &page.paths {
-            if !naive_covers(pattern, path) {
-                continue;
-            }
+        for pattern in page.paths.iter().filter(|pattern| naive_covers(pattern, path)) {
             // Literal 2, `*` 1, `**` 0; a path that ends before `**` is more specific than one that goes on.
-            let rank: Vec<u8> = split(pattern)
-                .iter()
-                .map(|part| match *part {
-                    "**" => 0,
-                    "*" => 1,
-                    _ => 2,
-                })
-                .collect();
-            let rank = if rank.last() == Some(&0) { rank } else { [rank, vec![3]].concat() };
-            if best.as_ref().is_none_or(|(found, _)| rank > *found) {
-                best = Some((rank, index));
+            let rank = |part: &&str| match *part {
+                "**" => 0,
+                "*" => 1,
+                _ => 2,
+            };
+            let mut rank: Vec<u8> = split(pattern).iter().map(rank).collect();
+            if rank.last() != Some(&0) {
+                rank.push(3);
+            }
+            if best.as_ref().is_none_or(|(found, _, _)| rank > *found) {
+                best = Some((rank, index, pattern));
             }
         }
     }
-    best.map(|(_, index)| index)
+    best.map(|(_, index, pattern)| (index, pattern))
 }
 
 fn naive_covers(pattern: &str, path: &str) -> bool {
@@ -68,7 +69,6 @@ fn naive_covers(pattern: &str, path: &str) -> bool {
     for (index, part) in pattern.iter().enumerate() {
         match (*part, path.get(index)) {
             ("**", _) => return true,
-            (_, None) => return false,
             (part, Some(found)) if part == "*" || part == *found => {}
             _ => return false,
         }
@@ -77,15 +77,34 @@ fn naive_covers(pattern: &str, path: &str) -> bool {
 }
 
 fn naive_needs(page: Option<&PlainPage>, method: &str, path: &str) -> Access {
-    if let Some(page) = page {
-        if page.writes.iter().any(|(m, p)| m == method && naive_covers(p, path)) {
-            return Access::Full;
+    let named = |lines: &[(String, String)], method: &str| {
+        lines.iter().any(|(m, p)| m == method && naive_covers(p, path))
+    };
+    if page.is_some_and(|page| named(&page.writes, method) || method == "HEAD" && named(&page.writes, "GET"))
+    {
+        return Access::Full;
+    }
+    if page.is_some_and(|page| named(&page.reads, method)) || ["GET", "HEAD", "OPTIONS"].contains(&method) {
+        return Access::Read;
+    }
+    Access::Full
+}
+
+/// Whether any of all short paths is covered by the pattern and won by what `won` looks for. `c` stands for whatever
+/// no pattern names, and no pattern has more than four parts.
+fn naive_meets(pages: &[PlainPage], pattern: &str, won: impl Fn((usize, &str)) -> bool) -> bool {
+    let mut paths = vec![String::new()];
+    for depth in 0..5 {
+        if depth > 0 {
+            paths =
+                paths.iter().flat_map(|path| ["a", "b", "c"].map(|part| format!("{path}/{part}"))).collect();
         }
-        if page.reads.iter().any(|(m, p)| m == method && naive_covers(p, path)) {
-            return Access::Read;
+        let met = |path: &String| naive_covers(pattern, path) && naive_winner(pages, path).is_some_and(&won);
+        if paths.iter().any(met) {
+            return true;
         }
     }
-    if ["GET", "HEAD", "OPTIONS"].contains(&method) { Access::Read } else { Access::Full }
+    false
 }
 
 fn split(path: &str) -> Vec<&str> {
@@ -162,8 +181,8 @@ fn method() -> impl Strategy<Value = String> {
     prop_oneof!["GET", "HEAD", "OPTIONS", "POST", "DELETE", "get", "PURGE"]
 }
 
-fn amendments() -> impl Strategy<Value = Vec<(String, String)>> {
-    prop::collection::vec((prop_oneof!["GET", "POST", "DELETE"], pattern()), 0..3)
+fn amendments(methods: &'static [&'static str]) -> impl Strategy<Value = Vec<(String, String)>> {
+    prop::collection::vec((prop::sample::select(methods).prop_map(str::to_owned), pattern()), 0..3)
 }
 
 fn page() -> impl Strategy<Value = PlainPage> {
@@ -174,13 +193,13 @@ fn page() -> impl Strategy<Value = PlainPage> {
         list
     });
     let paths = prop::collection::vec(pattern(), 1..4);
-    (paths, amendments(), amendments(), any::<bool>(), access).prop_map(
+    (paths, amendments(&["POST", "DELETE"]), amendments(&["GET", "OPTIONS"]), any::<bool>(), access).prop_map(
         |(paths, reads, writes, anonymous, access)| PlainPage { paths, reads, writes, anonymous, access },
     )
 }
 
 /// Pages without two equally specific paths, which the compiler refuses.
-fn pages() -> impl Strategy<Value = Vec<PlainPage>> {
+fn rough_pages() -> impl Strategy<Value = Vec<PlainPage>> {
     prop::collection::vec(page(), 0..6).prop_map(|mut pages| {
         let mut seen = BTreeSet::new();
         for page in &mut pages {
@@ -189,6 +208,23 @@ fn pages() -> impl Strategy<Value = Vec<PlainPage>> {
         pages.retain(|page| !page.paths.is_empty());
         pages
     })
+}
+
+/// The same without what no request can meet, which the compiler refuses, too.
+fn pages() -> impl Strategy<Value = Vec<PlainPage>> {
+    rough_pages().prop_map(|pages| met(&pages))
+}
+
+fn met(pages: &[PlainPage]) -> Vec<PlainPage> {
+    let mut kept = pages.to_vec();
+    for (index, page) in kept.iter_mut().enumerate() {
+        page.paths.retain(|path| naive_meets(pages, path, |(_, pattern)| pattern == path));
+        let counts = |line: &(String, String)| naive_meets(pages, &line.1, |(page, _)| page == index);
+        page.reads.retain(counts);
+        page.writes.retain(counts);
+    }
+    kept.retain(|page| !page.paths.is_empty());
+    kept
 }
 
 fn manner(method: &str) -> Manner<'_> {
@@ -213,6 +249,15 @@ proptest! {
         prop_assert_eq!((levels.unelevated, levels.elevated), (before, after));
         let open = index.is_some_and(|index| pages[index].anonymous);
         prop_assert_eq!(ruling.page.is_some_and(|page| page.anonymous == Access::Read), open);
+    }
+
+    #[test]
+    fn what_no_request_can_meet_is_refused_and_nothing_else(pages in rough_pages()) {
+        let lines = |pages: &[PlainPage]| -> usize {
+            pages.iter().map(|page| page.paths.len() + page.reads.len() + page.writes.len()).sum()
+        };
+        let all_met = lines(&met(&pages)) == lines(&pages);
+        prop_assert_eq!(compiled(&pages, Access::None).is_some(), all_met);
     }
 
     #[test]
@@ -276,12 +321,14 @@ fn upgrades_and_overrides_are_writes_unless_a_page_says_that_a_web_socket_only_r
     let asked = |rules: &RuleSet, upgrade, method_override| {
         rules.rule_for(&target, Manner { method: "GET", upgrade, method_override }).needs
     };
-    let closed = compiled(&[page(&[("GET", "/live/ws")])], Access::None).unwrap();
+    let closed = compiled(&[page(&[])], Access::None).unwrap();
     assert_eq!(asked(&closed, true, false), Access::Full, "an upgrade is a write (R36)");
     assert_eq!(asked(&closed, false, true), Access::Full, "an override is a write (R36)");
     let opened = compiled(&[page(&[("WEBSOCKET", "/live/ws")])], Access::None).unwrap();
     assert_eq!(asked(&opened, true, false), Access::Read);
     assert_eq!(asked(&opened, true, true), Access::Full, "whatever the page says");
+    let posted = Manner { method: "POST", upgrade: true, method_override: false };
+    assert_eq!(opened.rule_for(&target, posted).needs, Access::Full, "only a GET is a handshake (R23)");
 }
 
 /// A read-only role must not write by adding a field of a handshake to an ordinary request (R36).

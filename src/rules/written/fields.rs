@@ -70,9 +70,9 @@ impl<'n> Fields<'n> {
         (node.value != Value::Null).then_some(*node)
     }
 
-    /// The value of a key that must be there.
+    /// The value of a key that must be there; an empty list is as good as none.
     pub fn require(&mut self, key: &'static str, help: &str, found: &mut Findings) -> Option<&'n Node> {
-        let node = self.get(key);
+        let node = self.get(key).filter(|node| node.value != Value::List(Vec::new()));
         if node.is_none() {
             let written = self.entries.iter().find(|(other, _)| other.text == key);
             let at = written.map_or(&self.at, |(key, _)| &key.at);
@@ -173,7 +173,12 @@ pub fn hint(word: &str, known: &[&str]) -> String {
 /// A node that must be a single value.
 pub fn scalar<'n>(node: &'n Node, key: &str, codes: Codes, found: &mut Findings) -> Option<Written<&'n str>> {
     if let Value::Scalar(text) = &node.value {
-        return Some(Written { at: node.at.clone(), value: text });
+        if !text.chars().any(char::is_control) {
+            return Some(Written { at: node.at.clone(), value: text });
+        }
+        let what = format!("`{key}` has a line break or another control character");
+        found.error(codes.value, &node.at, what, "write it on one line");
+        return None;
     }
     found.error(codes.kind, &node.at, format!("`{key}` must be a single value, not {}", node.kind()), "");
     None

@@ -1,0 +1,39 @@
+//! Whether any request can meet a path or an amendment: asked with paths made for the purpose.
+
+use super::{pattern::Pattern, trie::Trie};
+
+/// A part that no policy can name: control characters are refused in patterns.
+const FRESH: &str = "\u{1}";
+
+/// Whether some path that `pattern` covers leads to `place`. `longest` is the length of the longest pattern there is:
+/// beyond it, more parts make no difference.
+pub(super) fn meets(trie: &Trie, pattern: &Pattern, place: usize, longest: usize) -> bool {
+    let mut path: Vec<String> =
+        pattern.segments.iter().map(|part| part.clone().unwrap_or_else(|| FRESH.to_owned())).collect();
+    let more = if pattern.deep { longest.saturating_sub(path.len()) + 1 } else { 0 };
+    for _ in 0..more {
+        if trie.find(&path) == Some(place) {
+            return true;
+        }
+        path.push(FRESH.to_owned());
+    }
+    trie.find(&path) == Some(place)
+}
+
+/// The pattern of what both patterns cover, if there is anything.
+pub(super) fn both(one: &Pattern, other: &Pattern) -> Option<Pattern> {
+    let (short, long) = if one.segments.len() <= other.segments.len() { (one, other) } else { (other, one) };
+    if short.segments.len() < long.segments.len() && !short.deep {
+        return None;
+    }
+    let mut segments = long.segments.clone();
+    for (part, own) in segments.iter_mut().zip(&short.segments) {
+        match (&*part, own) {
+            (Some(one), Some(other)) if one != other => return None,
+            (None, Some(_)) => part.clone_from(own),
+            (Some(_) | None, Some(_) | None) => {}
+        }
+    }
+    let deep = long.deep && short.deep;
+    Some(Pattern { segments, deep })
+}
