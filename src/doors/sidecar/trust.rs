@@ -82,7 +82,9 @@ mod tests {
         assert!(!stranger.vouched(&presenting(&[]), &secrets()), "R1: a loopback port proves nothing");
         assert!(stranger.vouched(&presenting(&[right]), &secrets()));
         assert!(stranger.vouched(&presenting(&[&"f".repeat(32)]), &secrets()));
-        for wrong in ["", "0123", &right[1..], &format!("{right} "), &right.to_uppercase()] {
+        for wrong in
+            ["", "0123", right.strip_prefix("0").unwrap(), &format!("{right} "), &right.to_uppercase()]
+        {
             assert!(!stranger.vouched(&presenting(&[wrong]), &secrets()), "{wrong:?}");
         }
         assert!(!stranger.vouched(&presenting(&[right, right]), &secrets()), "one that came twice is none");
