@@ -69,11 +69,13 @@ contract! {
         an_external_identity_joins_the_account_of_its_name
         an_external_account_follows_its_issuers_role
         a_tombstone_of_an_external_session_stays_until_its_tokens_are_dead
+        a_tombstone_outlives_its_session_as_long_as_the_first_token_could
         purge_takes_only_what_nothing_can_name
         purge_is_bounded_and_oldest_first
         closed_means_closed;
     changes:
         every_write_shows_in_order_and_before_its_answer
+        one_write_of_many_changes_has_a_position_for_each
         everything_and_the_stream_fit_together
         a_follower_that_fell_behind_is_told_everything_again
         a_position_from_the_future_starts_over

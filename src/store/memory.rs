@@ -78,8 +78,9 @@ impl Engine for MemoryStore {
     }
 }
 
+/// Tables in memory.
 #[derive(Default)]
-struct Maps(BTreeMap<Table, BTreeMap<Vec<u8>, Vec<u8>>>);
+pub(super) struct Maps(BTreeMap<Table, BTreeMap<Vec<u8>, Vec<u8>>>);
 
 impl Read for Maps {
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {

@@ -3,6 +3,9 @@
 //! Everything with a meaning stands above, in `records` and `operations`, and is written once. A backend is whatever
 //! can get, put, remove and walk in key order.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     ops::Bound,

@@ -49,6 +49,20 @@ pub(super) async fn every_write_shows_in_order_and_before_its_answer(store: Arc<
     assert_eq!(seen[2].0, rotated, "a write's cursor is that of its change");
 }
 
+pub(super) async fn one_write_of_many_changes_has_a_position_for_each(store: Arc<dyn Store>) {
+    populate(&store, 1, &[1, 2, 3]).await;
+    let before = store.everything().await.unwrap().cursor;
+    let mut stream = store.changes(before).await.unwrap();
+    let ended = store.end(Which::AllOf(UserId([1; 16])), EndReason::Revoked, later(1)).await.unwrap();
+    let last = store.add_user(user(2)).await.unwrap();
+    let mut positions = vec![];
+    for _ in 0..4 {
+        positions.push(next(&mut stream).await.unwrap().0.0);
+    }
+    assert_eq!(positions, (before.0 + 1..=before.0 + 4).collect::<Vec<_>>());
+    assert_eq!((ended.cursor.0, last.cursor.0), (before.0 + 3, before.0 + 4));
+}
+
 /// Writers, a late follower and a reload at the same time: base plus stream is the final state.
 pub(super) async fn everything_and_the_stream_fit_together(store: Arc<dyn Store>) {
     populate(&store, 1, &[1, 2, 3, 4]).await;
@@ -102,6 +116,7 @@ pub(super) async fn a_follower_that_fell_behind_is_told_everything_again(store: 
         if cursor == end {
             break;
         }
+        assert!(cursor <= Cursor(3), "whoever stops half-way through would skip the rest");
     }
     assert_eq!(latest.into_values().collect::<Vec<_>>(), store.everything().await.unwrap().sessions);
     assert!(count < 4000, "everything again is shorter than {count} changes");

@@ -145,6 +145,16 @@ pub(super) async fn a_tombstone_of_an_external_session_stays_until_its_tokens_ar
     assert_eq!(store.external(&identity.key).await.unwrap(), None);
 }
 
+pub(super) async fn a_tombstone_outlives_its_session_as_long_as_the_first_token_could(store: Arc<dyn Store>) {
+    let mut identity = identity("claim-1", "carol");
+    identity.expires = START.plus(LIFE * 3);
+    store.open_external(identity.clone(), UserId([1; 16]), session(1, 1)).await.unwrap();
+    store.end(Which::One(Sid([1; 32])), EndReason::Revoked, later(1)).await.unwrap();
+    assert_eq!(store.purge(identity.expires, 10).await.unwrap().value, 0);
+    let again = store.open_external(identity, UserId([2; 16]), session(2, 2)).await.unwrap();
+    assert!(matches!(again.value, ExternalOpened::Known(ended) if ended.ended.is_some()));
+}
+
 pub(super) async fn purge_takes_only_what_nothing_can_name(store: Arc<dyn Store>) {
     populate(&store, 1, &[1, 2, 3]).await;
     store.touch(vec![(Sid([2; 32]), later(500))]).await.unwrap();
