@@ -1,9 +1,12 @@
 //! Bodies: small, of the right type, and with no field that is not asked for (R28, rows 58 and 84).
 
+use std::time::Duration;
+
 use axum::body::Body;
 use http::{HeaderMap, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
+use tokio::time::timeout;
 use url::form_urlencoded;
 
 use super::fault::Fault;
@@ -11,6 +14,8 @@ use crate::secret::SecretText;
 
 /// More than any of our forms can fill.
 const LARGEST: usize = 8 * 1024;
+/// For a whole body: proxies pass slow ones on to the sidecar as they come (R25).
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// The fields of a form, each at most once.
 pub(crate) struct Form(Vec<(String, SecretText)>);
@@ -74,9 +79,10 @@ fn media_type(headers: &HeaderMap) -> String {
 }
 
 async fn read(body: Body) -> Result<Vec<u8>, Fault> {
-    match Limited::new(body, LARGEST).collect().await {
-        Ok(whole) => Ok(whole.to_bytes().to_vec()),
-        Err(error) if error.is::<LengthLimitError>() => Err(Fault::TooLarge),
-        Err(_) => Err(Fault::BadBody("the body ended before it was complete")),
+    match timeout(PATIENCE, Limited::new(body, LARGEST).collect()).await {
+        Err(_) => Err(Fault::BadBody("the body took too long")),
+        Ok(Ok(whole)) => Ok(whole.to_bytes().to_vec()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Fault::TooLarge),
+        Ok(Err(_)) => Err(Fault::BadBody("the body ended before it was complete")),
     }
 }

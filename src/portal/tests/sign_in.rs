@@ -157,6 +157,22 @@ async fn bodies_that_are_not_exactly_right_advance_nothing() {
     assert_eq!(world.checks(), 0, "R28: nothing of this is worth a hash");
 }
 
+/// R25: behind a proxy that passes bodies on as they come, a slow one would hold its connection for ever.
+#[tokio::test(start_paused = true)]
+async fn a_body_that_does_not_end_is_not_waited_for() {
+    let world = World::new().await;
+    let endless = futures_util::stream::pending::<Result<bytes::Bytes, std::io::Error>>();
+    let request = http::Request::post(CALL)
+        .header("host", super::support::HOST)
+        .header("origin", "https://panel.example.com")
+        .header("content-type", "application/json")
+        .body(axum::body::Body::from_stream(endless))
+        .unwrap();
+    let answer =
+        tokio::time::timeout(Duration::from_secs(20), world.send(request)).await.expect("still waiting");
+    assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+}
+
 #[tokio::test]
 async fn whether_a_code_is_asked_for_is_the_sites_choice() {
     for (asks, expected) in [
