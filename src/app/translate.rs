@@ -114,21 +114,28 @@ pub(super) fn issuers(settings: &Settings) -> Result<Issuers, String> {
             .map(|(theirs, ours)| (theirs.clone(), Role::from(ours.as_str())))
             .collect(),
         max_lifetime: LONGEST_TOKEN,
-        keys: IssuerKeys::Public(PublicKeys::default()),
+        keys: match &written.keys {
+            config::KeySource::Secret(secret) => IssuerKeys::Shared(secret.clone()),
+            config::KeySource::File(_) | config::KeySource::Url(_) => {
+                IssuerKeys::Public(PublicKeys::default())
+            }
+        },
     };
     Issuers::new(settings.issuers.iter().map(issuer).collect()).map_err(|error| error.to_string())
 }
 
-/// Where the issuers' keys come from.
+/// Where the issuers' public keys come from.
 pub(super) fn key_sources(settings: &Settings) -> Result<Vec<(String, Source)>, String> {
-    let source = |written: &config::IssuerSettings| {
+    let mut sources = Vec::new();
+    for written in &settings.issuers {
         let source = match &written.keys {
             config::KeySource::File(path) => Source::File(path.clone()),
             config::KeySource::Url(url) => Source::url(url).map_err(|error| error.to_string())?,
+            config::KeySource::Secret(_) => continue,
         };
-        Ok((written.name.clone(), source))
-    };
-    settings.issuers.iter().map(source).collect()
+        sources.push((written.name.clone(), source));
+    }
+    Ok(sources)
 }
 
 fn client_certificates(tls: &config::SidecarTls) -> Result<Arc<ServerConfig>, String> {

@@ -1,5 +1,7 @@
 //! Configuration: YAML → what was written → every problem at once, or [`Settings`].
 
+#[cfg(test)]
+mod broken;
 mod cookies;
 mod environment;
 mod listeners;

@@ -17,6 +17,7 @@ use crate::{
         limit::Quota,
         written::{Codes, Fields, Key, Node, Written, hint, scalar},
     },
+    secret::SecretBytes,
 };
 
 /// Codes of mistakes in the shape of the configuration.
@@ -174,7 +175,8 @@ fn issuer(node: &Node, base: Base<'_>, sources: &mut Sources<'_>) -> Option<Issu
     let issuer = fields.text("issuer", &mut sources.found);
     let audience = fields.text("audience", &mut sources.found);
     let keys = key_source(&mut fields, base, sources);
-    let algorithms = algorithms(&mut fields, sources);
+    let shared = matches!(keys, Some(KeySource::Secret(_)));
+    let algorithms = algorithms(&mut fields, shared, sources);
     let cookies = owned(fields.texts("cookies", &mut sources.found));
     let headers: Vec<String> = owned(fields.texts("headers", &mut sources.found));
     if cookies.is_empty() && headers.is_empty() {
@@ -203,41 +205,54 @@ fn owned(texts: Vec<Written<&str>>) -> Vec<String> {
 }
 
 fn key_source(fields: &mut Fields<'_>, base: Base<'_>, sources: &mut Sources<'_>) -> Option<KeySource> {
-    let file = fields.text("jwks_file", &mut sources.found);
-    let url = fields.text("jwks_url", &mut sources.found);
-    match (file, url) {
-        (Some(file), None) => Some(KeySource::File(sources.file(base.path(&file), &file.at))),
-        (None, Some(url)) => match Source::url(url.value) {
-            Ok(_) => Some(KeySource::Url(url.value.to_owned())),
-            Err(error) => {
-                sources.found.error("C006", &url.at, error.to_string(), "write an https address");
-                None
-            }
-        },
-        (Some(_), Some(url)) => {
-            let what = "`jwks_file` and `jwks_url` are both there";
-            sources.found.error("C032", &url.at, what, "keep one of them");
-            None
-        }
-        (None, None) => {
-            let what = "nothing says where this issuer's keys come from";
-            sources.found.error("C005", &fields.at, what, "write `jwks_file: …` or `jwks_url: …`");
-            None
-        }
+    const WAYS: [&str; 3] = ["jwks_file", "jwks_url", "secret_file"];
+    let written = WAYS.map(|key| fields.text(key, &mut sources.found));
+    let mut ways = written.iter().flatten();
+    if let (Some(_), Some(second)) = (ways.next(), ways.next()) {
+        let what = format!("only one of `{}` can be there", WAYS.join("`, `"));
+        sources.found.error("C032", &second.at, what, "keep one of them");
+        return None;
     }
+    let [file, url, secret] = written;
+    if let Some(file) = file {
+        return Some(KeySource::File(sources.file(base.path(&file), &file.at)));
+    }
+    if let Some(secret) = secret {
+        let text = sources.secret(&base.path(&secret), &secret.at)?;
+        return Some(KeySource::Secret(SecretBytes::new(text.expose().as_bytes())));
+    }
+    let Some(url) = url else {
+        let what = "nothing says where this issuer's keys come from";
+        let help = "write `jwks_file: …`, `jwks_url: …` or, for HS256, `secret_file: …`";
+        sources.found.error("C005", &fields.at, what, help);
+        return None;
+    };
+    if let Err(error) = Source::url(url.value) {
+        sources.found.error("C006", &url.at, error.to_string(), "write an https address");
+        return None;
+    }
+    Some(KeySource::Url(url.value.to_owned()))
 }
 
-fn algorithms(fields: &mut Fields<'_>, sources: &mut Sources<'_>) -> Vec<String> {
-    const KNOWN: [&str; 9] =
+/// HS256 goes with a shared secret and nothing else, every other algorithm with public keys (R10).
+fn algorithms(fields: &mut Fields<'_>, shared: bool, sources: &mut Sources<'_>) -> Vec<String> {
+    const PUBLIC: [&str; 9] =
         ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"];
+    const SHARED: [&str; 1] = ["HS256"];
+    let known: &[&str] = if shared { &SHARED } else { &PUBLIC };
     fields.require("algorithms", "list what it signs with: `algorithms: [RS256]`", &mut sources.found);
     let mut chosen = Vec::new();
     for text in fields.texts("algorithms", &mut sources.found) {
-        if KNOWN.contains(&text.value) {
+        if known.contains(&text.value) {
             chosen.push(text.value.to_owned());
         } else {
-            let what = format!("`{}` is not an algorithm that an issuer may sign with", text.value);
-            sources.found.error("C006", &text.at, what, hint(text.value, &KNOWN));
+            let what = format!("`{}` is not an algorithm that this issuer may sign with", text.value);
+            let help = if SHARED.contains(&text.value) {
+                "a shared secret is named by `secret_file:`, not by a key set".to_owned()
+            } else {
+                hint(text.value, known)
+            };
+            sources.found.error("C006", &text.at, what, help);
         }
     }
     chosen

@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use crate::{
     live::Quotas,
     rules::{site::Site, written::Written},
-    secret::SecretText,
+    secret::{SecretBytes, SecretText},
 };
 
 /// Everything that the configuration says, checked, with defaults filled in and paths made absolute.
@@ -173,6 +173,8 @@ pub enum KeySource {
     File(PathBuf),
     /// A JWKS address.
     Url(String),
+    /// A secret shared with the issuer; at least 32 bytes, for HS256 alone.
+    Secret(SecretBytes),
 }
 
 /// Which claim says what.
