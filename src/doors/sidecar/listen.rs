@@ -14,6 +14,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, UnixListener},
+    sync::Semaphore,
 };
 use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -27,6 +28,8 @@ const HANDSHAKE: Duration = Duration::from_secs(5);
 /// A head of more bytes is refused with 431; panels have large cookies.
 const HEAD_BYTES: usize = 64 << 10;
 const FIELDS: usize = 128;
+/// Connections to one listener at one time (R25): whoever can reach the port must not take the edge's descriptors.
+pub(super) const CONNECTIONS: usize = 4096;
 /// How long to wait when the process has no file descriptors left.
 const EXHAUSTED: Duration = Duration::from_millis(200);
 
@@ -50,6 +53,7 @@ pub(super) async fn serve_tcp(
     listener: TcpListener,
     tls: Option<Arc<rustls::ServerConfig>>,
     service: Service,
+    places: Arc<Semaphore>,
     stop: CancellationToken,
     tasks: TaskTracker,
 ) {
@@ -63,10 +67,15 @@ pub(super) async fn serve_tcp(
             tokio::time::sleep(EXHAUSTED).await;
             continue;
         };
+        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+            tracing::warn!(%peer, "a connection to the sidecar was refused: there are too many");
+            continue;
+        };
         let _ = stream.set_nodelay(true);
         let (service, stop, tls, peer) =
             (service.clone(), stop.clone(), tls.clone(), peer.ip().to_canonical());
         tasks.spawn(async move {
+            let _place = place;
             match tls {
                 None => serve(stream, Channel::Tcp(peer), service, stop).await,
                 Some(tls) => {
@@ -83,6 +92,7 @@ pub(super) async fn serve_unix(
     listener: UnixListener,
     peers: Vec<u32>,
     service: Service,
+    places: Arc<Semaphore>,
     stop: CancellationToken,
     tasks: TaskTracker,
 ) {
@@ -105,7 +115,15 @@ pub(super) async fn serve_unix(
             );
             continue;
         }
-        tasks.spawn(serve(stream, Channel::Unix, service.clone(), stop.clone()));
+        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+            tracing::warn!("a connection to the sidecar's socket was refused: there are too many");
+            continue;
+        };
+        let (service, stop) = (service.clone(), stop.clone());
+        tasks.spawn(async move {
+            let _place = place;
+            serve(stream, Channel::Unix, service, stop).await;
+        });
     }
 }
 

@@ -2,10 +2,13 @@
 
 mod listen;
 mod service;
+#[cfg(test)]
+mod tests;
 mod trust;
 
 use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
+use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::service::Service;
@@ -51,8 +54,9 @@ impl Sidecar {
             Some(listen) => {
                 let listener = listen::tcp(listen)?;
                 let bound = listener.local_addr()?;
+                let (service, places) = (service.clone(), places());
                 let run =
-                    listen::serve_tcp(listener, settings.tls, service.clone(), stop.clone(), tasks.clone());
+                    listen::serve_tcp(listener, settings.tls, service, places, stop.clone(), tasks.clone());
                 tasks.spawn(run);
                 Some(bound)
             }
@@ -61,7 +65,7 @@ impl Sidecar {
         if let Some(path) = &settings.socket {
             let listener = listen::unix(path)?;
             let peers = settings.socket_peers;
-            tasks.spawn(listen::serve_unix(listener, peers, service, stop.clone(), tasks.clone()));
+            tasks.spawn(listen::serve_unix(listener, peers, service, places(), stop.clone(), tasks.clone()));
         }
         Ok(Self { address, socket: settings.socket, stop, tasks })
     }
@@ -77,6 +81,10 @@ impl Sidecar {
             let _ = std::fs::remove_file(path);
         }
     }
+}
+
+fn places() -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(listen::CONNECTIONS))
 }
 
 impl SidecarSettings {

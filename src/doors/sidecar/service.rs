@@ -11,7 +11,7 @@ use tower::ServiceExt;
 
 use super::{
     PortalService,
-    trust::{Channel, ProxySecret, SECRET},
+    trust::{Channel, ProxySecret, SECRET, Standing},
 };
 use crate::{
     doors::{
@@ -19,7 +19,7 @@ use crate::{
         identity_headers,
     },
     gate::{Gate, Refusal, Visit},
-    rules::{facts::Ask, outcome::Outcome},
+    rules::{address::TrustedProxies, facts::Ask, outcome::Outcome},
 };
 
 /// A rendered refusal is a small page.
@@ -45,11 +45,11 @@ impl Service {
         request: Request<Incoming>,
     ) -> Result<Response<Body>, Infallible> {
         let (mut parts, body) = request.into_parts();
-        let channel_trusted = channel.vouched(&parts.headers, &self.secrets);
+        let standing = channel.standing(&parts.headers, &self.secrets);
         parts.headers.remove(SECRET);
         Ok(match Dialect::of(parts.uri.path()) {
-            Some(Dialect::Portal) => self.portal(channel, channel_trusted, parts, body).await,
-            Some(dialect) => self.authorize(dialect, channel, channel_trusted, &parts).await.map(Body::from),
+            Some(Dialect::Portal) => self.portal(channel, standing, parts, body).await,
+            Some(dialect) => self.authorize(dialect, channel, standing, &parts).await.map(Body::from),
             None => nothing_here().map(Body::from),
         })
     }
@@ -58,10 +58,10 @@ impl Service {
         &self,
         dialect: Dialect,
         channel: Channel,
-        channel_trusted: bool,
+        standing: Standing,
         parts: &Parts,
     ) -> Response<Bytes> {
-        let visit = match self.visit(channel, channel_trusted, |caller| dialect.ask(parts, caller)) {
+        let visit = match self.visit(channel, standing, |caller| dialect.ask(parts, caller)) {
             Ok(visit) => visit,
             Err(Unjudged::Misunderstood(error)) => return dialect.misunderstood(&error),
             Err(Unjudged::Refused(refusal)) => return self.refused(dialect, None, *refusal).await,
@@ -97,11 +97,11 @@ impl Service {
     async fn portal(
         &self,
         channel: Channel,
-        channel_trusted: bool,
+        standing: Standing,
         parts: Parts,
         body: Incoming,
     ) -> Response<Body> {
-        let visit = self.visit(channel, channel_trusted, |caller| Dialect::Portal.ask(&parts, caller));
+        let visit = self.visit(channel, standing, |caller| Dialect::Portal.ask(&parts, caller));
         match visit {
             Ok(visit) => {
                 let mut request = Request::from_parts(parts, Body::new(body));
@@ -116,11 +116,13 @@ impl Service {
     fn visit<'a>(
         &self,
         channel: Channel,
-        channel_trusted: bool,
+        standing: Standing,
         ask: impl FnOnce(&Caller<'_>) -> Result<Ask<'a>, DialectError>,
     ) -> Result<Visit, Unjudged> {
         let snapshot = self.gate.live().snapshot();
-        let caller = Caller { peer: channel.peer(), channel_trusted, trusted: &snapshot.trusted };
+        let (nobody, vouched) = (TrustedProxies::default(), standing == Standing::Vouched);
+        let trusted = if standing == Standing::Refused { &nobody } else { &snapshot.trusted };
+        let caller = Caller { peer: channel.peer(), channel_trusted: vouched, trusted };
         let ask = ask(&caller).map_err(|error| {
             tracing::warn!(peer = %caller.peer, %error, "a question that cannot be answered came to the sidecar");
             Unjudged::Misunderstood(error)

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 
 use crate::secret::{SecretBytes, same};
 
@@ -38,25 +38,36 @@ impl Channel {
         }
     }
 
-    /// Whether something beside its address vouches for the peer. A secret that is presented must be right, whoever
-    /// presents it.
-    pub(super) fn vouched(self, headers: &HeaderMap, secrets: &[ProxySecret]) -> bool {
+    /// What speaks for the peer beside its address. A secret that is presented must be right, whoever presents it.
+    pub(super) fn standing(self, headers: &HeaderMap, secrets: &[ProxySecret]) -> Standing {
         let mut presented = headers.get_all(SECRET).iter();
+        let known =
+            |secret: &HeaderValue| secrets.iter().any(|known| same(secret.as_bytes(), known.secret.expose()));
         match (presented.next(), presented.next()) {
-            (Some(secret), None) => {
-                secrets.iter().any(|known| same(secret.as_bytes(), known.secret.expose()))
-            }
-            (Some(_), Some(_)) => false,
-            (None, _) => matches!(self, Self::Unix | Self::Certificate(_)),
+            (Some(secret), None) if known(secret) => Standing::Vouched,
+            (Some(_), _) => Standing::Refused,
+            (None, _) if matches!(self, Self::Unix | Self::Certificate(_)) => Standing::Vouched,
+            (None, _) => Standing::Unknown,
         }
     }
+}
+
+/// What speaks for a peer beside its address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// A socket, a certificate, a secret.
+    Vouched,
+    /// Nothing; its address may.
+    Unknown,
+    /// It presented a wrong secret, and no address makes up for that.
+    Refused,
 }
 
 #[cfg(test)]
 mod tests {
     use http::{HeaderMap, HeaderValue};
 
-    use super::{Channel, ProxySecret, SECRET};
+    use super::{Channel, ProxySecret, SECRET, Standing};
     use crate::secret::SecretBytes;
 
     fn secrets() -> Vec<ProxySecret> {
@@ -79,26 +90,25 @@ mod tests {
     fn only_a_whole_right_secret_vouches_for_a_peer_on_a_port() {
         let stranger = Channel::Tcp([127, 0, 0, 1].into());
         let right = "0123456789abcdef0123456789abcdef";
-        assert!(!stranger.vouched(&presenting(&[]), &secrets()), "R1: a loopback port proves nothing");
-        assert!(stranger.vouched(&presenting(&[right]), &secrets()));
-        assert!(stranger.vouched(&presenting(&[&"f".repeat(32)]), &secrets()));
+        let standing = |values: &[&str]| stranger.standing(&presenting(values), &secrets());
+        assert_eq!(standing(&[]), Standing::Unknown, "R1: a loopback port proves nothing");
+        assert_eq!(standing(&[right]), Standing::Vouched);
+        assert_eq!(standing(&[&"f".repeat(32)]), Standing::Vouched);
         for wrong in
             ["", "0123", right.strip_prefix("0").unwrap(), &format!("{right} "), &right.to_uppercase()]
         {
-            assert!(!stranger.vouched(&presenting(&[wrong]), &secrets()), "{wrong:?}");
+            assert_eq!(standing(&[wrong]), Standing::Refused, "{wrong:?}");
         }
-        assert!(!stranger.vouched(&presenting(&[right, right]), &secrets()), "one that came twice is none");
-        assert!(
-            !stranger.vouched(&presenting(&[right]), &[]),
-            "nothing vouches where no secret is configured"
-        );
+        assert_eq!(standing(&[right, right]), Standing::Refused, "one that came twice is none");
+        let none = stranger.standing(&presenting(&[right]), &[]);
+        assert_eq!(none, Standing::Refused, "nothing vouches where no secret is configured");
     }
 
     #[test]
     fn a_wrong_secret_counts_against_a_peer_that_would_be_trusted_without() {
         for channel in [Channel::Unix, Channel::Certificate([10, 0, 0, 1].into())] {
-            assert!(channel.vouched(&presenting(&[]), &secrets()));
-            assert!(!channel.vouched(&presenting(&["wrong"]), &secrets()));
+            assert_eq!(channel.standing(&presenting(&[]), &secrets()), Standing::Vouched);
+            assert_eq!(channel.standing(&presenting(&["wrong"]), &secrets()), Standing::Refused);
         }
     }
 }
