@@ -23,6 +23,7 @@ use tokio::{
 };
 
 use super::{
+    chunks::Chunks,
     conn::Conn,
     head::{self, BadHead, Scan},
 };
@@ -49,6 +50,8 @@ pub(super) struct Guard<S> {
     conn: Arc<Conn>,
     http2: bool,
     phase: Phase,
+    /// Looks at the chunks of the body that is under way.
+    chunks: Option<Chunks>,
     deadline: Option<Pin<Box<Sleep>>>,
     head: Duration,
     /// Carries the [`Conn`] to where a request is handled, also over HTTP/2, whose requests run in tasks of their own.
@@ -83,7 +86,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
         let digest = Arc::new(ProxyDigest::new(Box::new(blank), Some(Box::new(Arc::clone(&conn)))));
         let io = BufWriter::with_capacity(16 * 1024, io);
         let deadline = Some(Box::pin(sleep(first)));
-        Ok(Self { io, conn, http2, phase, deadline, head: deadlines.head, digest })
+        Ok(Self { io, conn, http2, phase, chunks: None, deadline, head: deadlines.head, digest })
     }
 
     fn late(&mut self, cx: &mut Context<'_>) -> bool {
@@ -144,17 +147,35 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
         held.extend_from_slice(read.filled());
         let verdict = match head::scan(held, looked_at) {
             Ok(Scan::More) => None,
-            Ok(Scan::Complete(end)) => Some(head::check(held.get(..end).unwrap_or_default())),
+            Ok(Scan::Complete(end)) => {
+                let (head, body) = held.split_at_checked(end).unwrap_or_default();
+                Some(head::check(head).and_then(|chunks| begin(chunks, body)))
+            }
             Err(bad) => Some(Err(bad)),
         };
         match verdict {
             None if self.deadline.is_none() => self.deadline = Some(Box::pin(sleep(self.head))),
             None => {}
-            Some(Ok(())) => {
+            Some(Ok(chunks)) => {
+                self.chunks = chunks;
                 self.phase = Phase::Release(std::mem::take(held).into());
                 self.deadline = None;
             }
             Some(Err(bad)) => self.refuse(bad),
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// The engine is more lenient about the lines between chunks than R22 allows, so it never gets to see bad ones.
+    fn poll_pass(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        ready!(Pin::new(&mut self.io).poll_read(cx, buf))?;
+        let Some(chunks) = &mut self.chunks else { return Poll::Ready(Ok(())) };
+        if let Err(bad) = chunks.look_at(buf.filled().get(before..).unwrap_or_default()) {
+            tracing::debug!(peer = %self.conn.peer, what = bad.what, "request body refused");
+            buf.set_filled(before);
+            self.end();
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, bad.what)));
         }
         Poll::Ready(Ok(()))
     }
@@ -198,7 +219,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Guard<S> {
                 Phase::Pass if !this.http2 && this.conn.take_expected_head() => {
                     this.phase = Phase::Head(Vec::new());
                 }
-                Phase::Pass => return Pin::new(&mut this.io).poll_read(cx, buf),
+                Phase::Pass => return this.poll_pass(cx, buf),
                 Phase::Preface { seen } => {
                     let seen = *seen;
                     return this.poll_preface(cx, buf, seen);
@@ -247,6 +268,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guard<S> {
     fn is_write_vectored(&self) -> bool {
         self.io.is_write_vectored()
     }
+}
+
+/// Looks at the part of a body that came with its head.
+fn begin(chunks: Option<Chunks>, body: &[u8]) -> Result<Option<Chunks>, BadHead> {
+    let Some(mut chunks) = chunks else { return Ok(None) };
+    chunks.look_at(body)?;
+    Ok(Some(chunks))
 }
 
 #[async_trait]

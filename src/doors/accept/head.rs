@@ -5,6 +5,8 @@
 
 use bytes::Bytes;
 
+use super::chunks::Chunks;
+
 /// Longest request head.
 pub(super) const MAX_HEAD: usize = 32 * 1024;
 /// Longest request target.
@@ -31,7 +33,7 @@ impl BadHead {
     /// The head is longer than [`MAX_HEAD`].
     pub(super) const TOO_LONG: Self = Self { status: 431, what: "the request head is too long" };
 
-    const fn bad(what: &'static str) -> Self {
+    pub(super) const fn bad(what: &'static str) -> Self {
         Self { status: 400, what }
     }
 
@@ -79,8 +81,8 @@ pub(super) fn scan(held: &[u8], from: usize) -> Result<Scan, BadHead> {
     if held.len() > MAX_HEAD { Err(BadHead::TOO_LONG) } else { Ok(Scan::More) }
 }
 
-/// Checks a whole head, its final empty line included.
-pub(super) fn check(head: &[u8]) -> Result<(), BadHead> {
+/// Checks a whole head, its final empty line included; for a chunked body, gives what checks that.
+pub(super) fn check(head: &[u8]) -> Result<Option<Chunks>, BadHead> {
     if head.len() > MAX_HEAD {
         return Err(BadHead::TOO_LONG);
     }
@@ -90,7 +92,8 @@ pub(super) fn check(head: &[u8]) -> Result<(), BadHead> {
     for line in lines.take_while(|line| !line.is_empty()) {
         seen.field(line)?;
     }
-    seen.verdict()
+    seen.verdict()?;
+    Ok((seen.encodings > 0).then(Chunks::default))
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -198,7 +201,7 @@ impl Seen {
     }
 }
 
-fn split_field(line: &[u8]) -> Result<(&[u8], &[u8]), BadHead> {
+pub(super) fn split_field(line: &[u8]) -> Result<(&[u8], &[u8]), BadHead> {
     if matches!(line.first(), Some(b' ' | b'\t')) {
         return Err(BadHead::bad("a header field is folded"));
     }

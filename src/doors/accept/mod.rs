@@ -2,6 +2,7 @@
 //! strict check of request heads.
 
 mod caps;
+mod chunks;
 mod conn;
 mod guard;
 mod head;
