@@ -21,6 +21,8 @@ const USUAL: Ports = Ports { edge: 8443, sidecar: 9091, panel: 8080, metrics: 99
 /// Where everything of the demo is kept.
 pub(super) struct Place {
     root: PathBuf,
+    /// Held while we run: another demo here would write its own ports into our configuration, which we would read again.
+    _lock: fs::File,
     /// Removes the directory with everything in it at the end.
     _temporary: Option<TempDir>,
 }
@@ -37,7 +39,8 @@ impl Place {
         };
         make_folder(&root)?;
         let root = fs::canonicalize(&root).map_err(|source| DemoError::File { path: root, source })?;
-        Ok(Self { root, _temporary: temporary })
+        let lock = lock(&root)?;
+        Ok(Self { root, _lock: lock, _temporary: temporary })
     }
 
     pub(super) fn path(&self, name: &str) -> PathBuf {
@@ -77,6 +80,20 @@ impl Place {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(source) => Err(DemoError::File { path, source }),
         }
+    }
+}
+
+fn lock(root: &Path) -> Result<fs::File, DemoError> {
+    let path = root.join("demo.lock");
+    let file = fs::OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
+    let file = file.map_err(|source| DemoError::File { path: path.clone(), source })?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(fs::TryLockError::WouldBlock) => Err(DemoError::Other(format!(
+            "another demo runs in {}; stop it, or name another directory with --dir",
+            root.display()
+        ))),
+        Err(fs::TryLockError::Error(source)) => Err(DemoError::File { path, source }),
     }
 }
 

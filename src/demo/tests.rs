@@ -44,6 +44,17 @@ fn a_policy_that_somebody_has_changed_stays() {
     assert_eq!(place.read("policies/demo.yaml").unwrap().as_deref(), Some("changed"));
 }
 
+/// The running one would read the other's ports from its configuration, and find no site any more.
+#[test]
+fn a_second_demo_in_the_same_directory_touches_nothing() {
+    let (dir, place) = place();
+    place.write_configuration(Ports::from_base(18_443)).unwrap();
+    let Err(refused) = Place::open(Some(dir.path())) else { panic!("it would overwrite the configuration") };
+    assert!(refused.to_string().contains("another demo runs in"), "{refused}");
+    drop(place);
+    assert!(Place::open(Some(dir.path())).is_ok(), "it is free again");
+}
+
 #[test]
 fn people_are_made_once_and_kept() {
     let (_dir, place) = place();
