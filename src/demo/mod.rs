@@ -85,6 +85,7 @@ pub fn run(options: &Options, environment: &Environment) -> Result<(), DemoError
     }
     runtime()?.block_on(async {
         let place = Place::open(options.dir.as_deref())?;
+        let _lock = place.lock()?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let people = people::load_or_make(&place, &SystemEntropy)?;
         let (running, report, listener) = start(options, environment, &place, &people, &*clock).await?;

@@ -21,8 +21,6 @@ const USUAL: Ports = Ports { edge: 8443, sidecar: 9091, panel: 8080, metrics: 99
 /// Where everything of the demo is kept.
 pub(super) struct Place {
     root: PathBuf,
-    /// Held while we run: another demo here would write its own ports into our configuration, which we would read again.
-    _lock: fs::File,
     /// Removes the directory with everything in it at the end.
     _temporary: Option<TempDir>,
 }
@@ -39,8 +37,22 @@ impl Place {
         };
         make_folder(&root)?;
         let root = fs::canonicalize(&root).map_err(|source| DemoError::File { path: root, source })?;
-        let lock = lock(&root)?;
-        Ok(Self { root, _lock: lock, _temporary: temporary })
+        Ok(Self { root, _temporary: temporary })
+    }
+
+    /// Held while the demo runs: another one here would write its own ports into a configuration that is read again.
+    pub(super) fn lock(&self) -> Result<fs::File, DemoError> {
+        let path = self.path("demo.lock");
+        let file = fs::OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
+        let file = file.map_err(|source| DemoError::File { path: path.clone(), source })?;
+        match file.try_lock() {
+            Ok(()) => Ok(file),
+            Err(fs::TryLockError::WouldBlock) => Err(DemoError::Other(format!(
+                "another demo runs in {}; stop it, or name another directory with --dir",
+                self.root.display()
+            ))),
+            Err(fs::TryLockError::Error(source)) => Err(DemoError::File { path, source }),
+        }
     }
 
     pub(super) fn path(&self, name: &str) -> PathBuf {
@@ -80,20 +92,6 @@ impl Place {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(source) => Err(DemoError::File { path, source }),
         }
-    }
-}
-
-fn lock(root: &Path) -> Result<fs::File, DemoError> {
-    let path = root.join("demo.lock");
-    let file = fs::OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
-    let file = file.map_err(|source| DemoError::File { path: path.clone(), source })?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(fs::TryLockError::WouldBlock) => Err(DemoError::Other(format!(
-            "another demo runs in {}; stop it, or name another directory with --dir",
-            root.display()
-        ))),
-        Err(fs::TryLockError::Error(source)) => Err(DemoError::File { path, source }),
     }
 }
 

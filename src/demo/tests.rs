@@ -46,13 +46,14 @@ fn a_policy_that_somebody_has_changed_stays() {
 
 /// The running one would read the other's ports from its configuration, and find no site any more.
 #[test]
-fn a_second_demo_in_the_same_directory_touches_nothing() {
+fn only_one_demo_at_a_time_may_write_into_a_directory() {
     let (dir, place) = place();
-    place.write_configuration(Ports::from_base(18_443)).unwrap();
-    let Err(refused) = Place::open(Some(dir.path())) else { panic!("it would overwrite the configuration") };
+    let lock = place.lock().unwrap();
+    let other = Place::open(Some(dir.path())).unwrap();
+    let refused = other.lock().unwrap_err();
     assert!(refused.to_string().contains("another demo runs in"), "{refused}");
-    drop(place);
-    assert!(Place::open(Some(dir.path())).is_ok(), "it is free again");
+    drop(lock);
+    assert!(other.lock().is_ok(), "it is free again");
 }
 
 #[test]
