@@ -191,6 +191,8 @@ impl<'a> Rendering<'a> {
         let recipe = render(
             "deploy/haproxy/haproxy.cfg",
             &[
+                // Whoever runs the tests may not be able to become somebody else.
+                ("    user haproxy\n    group haproxy\n", String::new()),
                 ("bind :443 ", format!("bind 127.0.0.1:{} ", self.port)),
                 ("bind :80\n", format!("bind 127.0.0.1:{}\n", self.plain)),
                 ("/run/panelgate/sidecar.sock", self.socket()),
