@@ -144,7 +144,7 @@ impl Gate {
         let snapshot = self.live.snapshot();
         let Some(site) = snapshot.sites.find(&visit.facts.host) else { return false };
         let bench = self.bench(site, &snapshot, self.clock.wall(), grant.decision());
-        let holds = judge::still_holds(grant, &visit.facts, bench);
+        let holds = !self.live.records.is_lost() && judge::still_holds(grant, &visit.facts, bench);
         if let Some(bearer) = grant.bearer().filter(|_| holds) {
             self.live.records.touch(bearer.sid, bench.at);
         }
@@ -213,6 +213,9 @@ impl Gate {
         decision: DecisionId,
         question: impl Fn(&Facts, Bench<'_>) -> Step<T>,
     ) -> Result<T, Reason> {
+        if self.live.records.is_lost() {
+            return Err(Reason::StoreUnavailable);
+        }
         for _ in 0..=FETCHES {
             // The bench is not held over the await below.
             let step = {

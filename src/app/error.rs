@@ -26,6 +26,11 @@ pub enum StartError {
         /// Why.
         source: StoreError,
     },
+    /// The store has failed while the gate ran; every request was refused since.
+    #[error(
+        "the store has failed, so the gate was closed and the process ends: mend what the log says, and start it again"
+    )]
+    StoreFailed,
     /// A listener cannot be bound.
     #[error("`{key}` cannot listen on {address}: {source}")]
     Listen {

@@ -24,6 +24,10 @@ use crate::{
     gate::Gate,
 };
 
+/// How often the daemon looks whether its store still works, and for how many looks it may not.
+const LOOK: Duration = Duration::from_secs(1);
+const LOOKS_LOST: u32 = 5;
+
 /// How long requests in flight may take once the process was told to stop.
 const DRAIN: Duration = Duration::from_secs(20);
 
@@ -54,9 +58,9 @@ pub fn run(settings: Settings, environment: Environment) -> Result<(), StartErro
     runtime.block_on(async {
         let running = start(settings, environment).await?;
         running.announce();
-        running.until_stopped().await?;
+        let why = running.until_stopped().await;
         running.stop().await;
-        Ok(())
+        why
     })
 }
 
@@ -86,15 +90,23 @@ impl Running {
     /// Waits for SIGTERM or SIGINT, reloading on SIGHUP.
     ///
     /// # Errors
-    /// When the process cannot listen for signals.
+    /// When the process cannot listen for signals, or when the store has failed: only opening it anew helps (R33).
     pub async fn until_stopped(&self) -> Result<(), StartError> {
         let listen = |kind| signal(kind).map_err(StartError::Runtime);
         let (mut hangup, mut terminate) = (listen(SignalKind::hangup())?, listen(SignalKind::terminate())?);
         let mut interrupt = listen(SignalKind::interrupt())?;
+        let mut looks = tokio::time::interval(LOOK);
+        let mut lost = 0;
         loop {
             tokio::select! {
                 _ = terminate.recv() => return Ok(()),
                 _ = interrupt.recv() => return Ok(()),
+                _ = looks.tick() => {
+                    lost = if self.gate.live().records.is_lost() { lost + 1 } else { 0 };
+                    if lost > LOOKS_LOST {
+                        return Err(StartError::StoreFailed);
+                    }
+                }
                 // The result is in the log, in the metrics and at `/readyz`.
                 _ = hangup.recv() => drop(self.reloader.reload("SIGHUP").await),
             }

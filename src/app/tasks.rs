@@ -22,7 +22,7 @@ const PURGE_BATCH: usize = 1_000;
 /// A failed change stream is opened again after this.
 const RETRY: Duration = Duration::from_millis(500);
 
-/// Loads everything and follows the change stream from there, for ever.
+/// Loads everything and follows the change stream from there, for ever. While it cannot be followed the gate is closed.
 pub(super) async fn follow(
     live: Arc<Live>,
     store: Arc<dyn Store>,
@@ -42,7 +42,9 @@ pub(super) async fn follow(
                 live.records.apply(at, change);
                 cursor = at;
             } else {
+                live.records.set_lost(!stop.is_cancelled());
                 changes = reopen(&*store, cursor, &stop).await;
+                live.records.set_lost(false);
             }
         }
     })

@@ -517,3 +517,16 @@ async fn after_verifying_a_refused_form_leads_back_to_its_page_and_never_elsewhe
         "a page that was asked for is what to come back to"
     );
 }
+
+#[tokio::test]
+async fn while_the_change_stream_is_lost_nothing_is_decided_from_memory() {
+    let world = World::new().await;
+    let (_, token) = world.session(world.account("root", true).await, 1).await;
+    let visit = world.visit("GET", "/users", &[("cookie", &format!("{COOKIE}={token}"))]);
+    let Outcome::Allow(grant) = world.gate.decide(&visit).await.outcome else { panic!("allowed before") };
+    world.gate.live().records.set_lost(true);
+    assert_eq!(world.gate.decide(&visit).await.reason, Reason::StoreUnavailable, "R33");
+    assert!(!world.gate.still_holds(&visit, &grant));
+    world.gate.live().records.set_lost(false);
+    assert!(world.gate.still_holds(&visit, &grant));
+}

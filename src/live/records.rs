@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
 };
 
@@ -34,6 +34,8 @@ pub struct Records {
     /// The highest bcrypt cost of any account since the start; 0 while there is none.
     password_cost: AtomicU32,
     applied: watch::Sender<Cursor>,
+    /// Set while the change stream cannot be followed: what is in memory may then be out of date.
+    lost: AtomicBool,
 }
 
 impl Default for Records {
@@ -47,6 +49,7 @@ impl Default for Records {
             touched: DashMap::new(),
             password_cost: AtomicU32::new(0),
             applied: watch::Sender::new(Cursor::default()),
+            lost: AtomicBool::new(false),
         }
     }
 }
@@ -76,6 +79,16 @@ impl Records {
             *applied = (*applied).max(cursor);
             news
         });
+    }
+
+    /// Notes whether the change stream can be followed.
+    pub fn set_lost(&self, lost: bool) {
+        self.lost.store(lost, Ordering::Release);
+    }
+
+    /// Whether the change stream cannot be followed, so that nothing here may decide any more (R33).
+    pub fn is_lost(&self) -> bool {
+        self.lost.load(Ordering::Acquire)
     }
 
     /// Puts a record in that was read from the store because it was missing here.
