@@ -3,10 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use http::{
-    HeaderMap, HeaderName, HeaderValue,
-    header::{CONNECTION, COOKIE},
-};
+use http::{HeaderMap, HeaderName, HeaderValue, header::COOKIE};
 
 use crate::rules::{
     facts::{CredentialNames, is_method_override},
@@ -46,27 +43,6 @@ pub fn strip(headers: &mut HeaderMap) {
     remove_where(headers, |name| is_forbidden(name.as_str()));
 }
 
-/// `Connection` names something that is not a connection option, so that a proxy would remove it (R8).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("Connection may name close, keep-alive, upgrade and te, and nothing else")]
-pub struct BadConnection;
-
-/// Refuses a `Connection` field that nominates other fields for removal (R8).
-pub fn check_connection(headers: &HeaderMap) -> Result<(), BadConnection> {
-    let known = |token: &[u8]| {
-        let token = token.trim_ascii();
-        ["", "close", "keep-alive", "upgrade", "te"]
-            .iter()
-            .any(|one| token.eq_ignore_ascii_case(one.as_bytes()))
-    };
-    let mut lines = headers.get_all(CONNECTION).iter();
-    if lines.all(|line| line.as_bytes().split(|byte| *byte == b',').all(known)) {
-        Ok(())
-    } else {
-        Err(BadConnection)
-    }
-}
-
 /// Whether a field belongs to one connection only (RFC 9110 §7.6.1). `Transfer-Encoding` is not among them: framing is
 /// the proxy engine's, which rebuilds it.
 pub fn is_hop_by_hop(name: &str) -> bool {
@@ -85,7 +61,7 @@ pub fn is_hop_by_hop(name: &str) -> bool {
     )
 }
 
-/// Removes the fields for which [`is_hop_by_hop`] holds. Call [`check_connection`] first and set identity headers after.
+/// Removes the fields for which [`is_hop_by_hop`] holds. Set identity headers after.
 pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
     remove_where(headers, |name| is_hop_by_hop(name.as_str()));
 }

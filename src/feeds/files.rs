@@ -33,13 +33,15 @@ pub async fn follow(
     }
 }
 
-/// A digest over names and contents; a file that cannot be read counts as one that holds nothing.
+/// A digest over names and contents; a file that cannot be read is told from one that is empty.
 async fn fingerprint(files: Vec<PathBuf>) -> Vec<u8> {
     let look = move || {
         let mut context = Context::new(&SHA256);
         for file in files {
-            let content = fs::read(&file).unwrap_or_default();
+            let content = fs::read(&file);
             context.update(file.as_os_str().as_encoded_bytes());
+            context.update(&[u8::from(content.is_ok())]);
+            let content = content.unwrap_or_default();
             context.update(&content.len().to_be_bytes());
             context.update(&content);
         }

@@ -6,8 +6,8 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use proptest::prelude::*;
 
 use super::{
-    BadConnection, NAMES, check_connection, cookies_for_panel, is_forbidden, is_hop_by_hop, stamps, strip,
-    strip_gate_cookies, strip_hop_by_hop,
+    NAMES, cookies_for_panel, is_forbidden, is_hop_by_hop, stamps, strip, strip_gate_cookies,
+    strip_hop_by_hop,
 };
 use crate::{
     clock::Wall,
@@ -184,27 +184,6 @@ fn names_that_a_backend_could_fold_are_stripped() {
 }
 
 /// Rows 49, 50, 115.
-#[test]
-fn connection_nominates_nothing() {
-    for lines in
-        [&["close"][..], &["keep-alive, Upgrade"], &["TE", "close"], &["Upgrade,\tkeep-alive ,"], &[""], &[]]
-    {
-        let fields: Vec<(&str, &str)> = lines.iter().map(|line| ("connection", *line)).collect();
-        assert_eq!(check_connection(&headers(&fields)), Ok(()), "{lines:?}");
-    }
-    for name in &NAMES {
-        for line in
-            [name.to_string(), format!("close, {name}"), format!("close,{}", name.as_str().to_uppercase())]
-        {
-            assert_eq!(check_connection(&headers(&[("connection", &line)])), Err(BadConnection), "{line}");
-            let second = [("connection", "close"), ("Connection", line.as_str())];
-            assert_eq!(check_connection(&headers(&second)), Err(BadConnection), "{line}");
-        }
-    }
-    for line in ["cookie", "host", "X-Real-Ip", "close X-Real-Ip", "Upgrade, HTTP2-Settings", "\"close\""] {
-        assert_eq!(check_connection(&headers(&[("connection", line)])), Err(BadConnection), "{line}");
-    }
-}
 
 #[test]
 fn hop_by_hop_fields_stay_on_their_hop() {
