@@ -1,9 +1,8 @@
 //! How a site's cookies are named and scoped (R19).
 
-use super::{
-    read::CODES,
-    sites::{host_name, is_loopback},
-};
+use std::collections::BTreeSet;
+
+use super::{read::CODES, sites::is_loopback};
 use crate::rules::{
     facts::Host,
     site::{Cookies, Origin, SameSite},
@@ -38,7 +37,8 @@ pub(super) fn read(
         domain: domain.as_ref().map(|domain| domain.value.to_ascii_lowercase()),
         same_site: same_site.map_or(SameSite::Lax, |same_site| same_site.value),
     };
-    let hosts = origins.iter().chain(portal).map(|origin| &origin.host);
+    let hosts: BTreeSet<&Host> = origins.iter().chain(portal).map(|origin| &origin.host).collect();
+    let hosts = hosts.into_iter();
     match domain {
         Some(domain) => covers(&domain, hosts, found),
         None => one_host(&site, hosts, found),
@@ -87,7 +87,7 @@ fn covers<'h>(domain: &Written<&str>, hosts: impl Iterator<Item = &'h Host>, fou
         );
     }
     for host in hosts {
-        let name = host_name(host);
+        let name = host.name();
         if name != bare && !name.strip_suffix(&bare).is_some_and(|front| front.ends_with('.')) {
             let what = format!("`{host}` is not below `{}`", domain.value);
             let help = "browsers would drop the cookie there; choose a domain that all origins share";
@@ -100,8 +100,8 @@ fn covers<'h>(domain: &Written<&str>, hosts: impl Iterator<Item = &'h Host>, fou
 /// machine is trying things out and can sign in at each.
 fn one_host<'h>(site: &At, mut hosts: impl Iterator<Item = &'h Host>, found: &mut Findings) {
     let Some(first) = hosts.next() else { return };
-    let local = |host: &Host| is_loopback(host_name(host));
-    let apart = |other: &Host| host_name(other) != host_name(first) && !(local(first) && local(other));
+    let local = |host: &Host| is_loopback(host.name());
+    let apart = |other: &Host| other.name() != first.name() && !(local(first) && local(other));
     if let Some(other) = hosts.find(|other| apart(other)) {
         let what = format!("`{first}` and `{other}` cannot share cookies");
         let help = "give the site `cookies: { domain: … }` that both are below, or make two sites of it";

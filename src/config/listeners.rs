@@ -12,7 +12,7 @@ use super::{
     read::{Base, CODES, address},
     sources::Sources,
 };
-use crate::rules::written::{Fields, Findings, Node, Written};
+use crate::rules::written::{Fields, Findings, Node, Value, Written};
 
 /// Reads the `sidecar` section.
 pub(super) fn sidecar(
@@ -23,35 +23,44 @@ pub(super) fn sidecar(
     let mut section = fields.sub("sidecar", &mut sources.found)?;
     let listen = section.text("listen", &mut sources.found);
     let listen = listen.and_then(|text| address(&text, "sidecar.listen", sources));
-    let socket = section.text("socket", &mut sources.found).map(|text| base.path(&text));
+    let socket = section.text("socket", &mut sources.found);
+    let socket = socket.map(|text| base.socket(text.value, &text.at, &mut sources.found));
     let socket_peers = section.texts("socket_peers", &mut sources.found);
     let socket_peers = socket_peers.iter().filter_map(|text| user(text, &mut sources.found)).collect();
     let trusted_proxies = networks(&mut section, "trusted_proxies", &mut sources.found);
     let nodes = section.nodes("secrets", &mut sources.found);
     let secrets: Vec<ProxySecret> = nodes.iter().filter_map(|node| secret(node, base, sources)).collect();
     let tls = tls(&mut section, base, sources);
-    let at = section.at.clone();
+    check_trust(&mut section, &mut sources.found);
     section.finish(&mut sources.found);
-    if listen.is_none() && socket.is_none() {
-        sources.found.error("C050", &at, "the sidecar listens nowhere", "write `socket:` or `listen:`");
+    Some(SidecarSettings { listen, socket, socket_peers, trusted_proxies, secrets, tls })
+}
+
+/// Whether the sidecar can be asked at all, and knows whom to believe (R1). Looks at what is written: what is wrong with
+/// that has been said.
+fn check_trust(section: &mut Fields<'_>, found: &mut Findings) {
+    let mut written = |key| section.get(key).is_some_and(|node| node.value != Value::List(Vec::new()));
+    let (port, socket) = (written("listen"), written("socket"));
+    let (networks, secrets, tls) = (written("trusted_proxies"), written("secrets"), written("tls"));
+    let at = &section.at;
+    if !port && !socket {
+        found.error("C050", at, "the sidecar listens nowhere", "write `socket:` or `listen:`");
     }
-    let believed = !trusted_proxies.is_empty() || !secrets.is_empty() || tls.is_some();
-    if listen.is_some() && !believed {
+    if port && !networks && !secrets && !tls {
         let what = "the sidecar listens on a port, and nothing says whose headers it may believe";
         let help = "list the proxy in `trusted_proxies` (for example [\"127.0.0.1/32\"]), or give it a secret under \
                     `secrets`, or a certificate under `tls`, or use `socket:` alone";
-        sources.found.error("C051", &at, what, help);
+        found.error("C051", at, what, help);
     }
-    if listen.is_none() && (!secrets.is_empty() || tls.is_some()) {
+    if !port && socket && (secrets || tls) {
         let what = "`secrets` and `tls` belong to `listen:`, and the sidecar has none";
-        sources.found.error(
+        found.error(
             "C055",
-            &at,
+            at,
             what,
             "add `listen:`, or take them out; on the socket the peer's user counts",
         );
     }
-    Some(SidecarSettings { listen, socket, socket_peers, trusted_proxies, secrets, tls })
 }
 
 /// Reads the `edge` section.
@@ -70,11 +79,10 @@ pub(super) fn edge(
     let trusted_proxies = networks(&mut section, "trusted_proxies", &mut sources.found);
     let proxy_protocol_from = networks(&mut section, "proxy_protocol_from", &mut sources.found);
     let limits = limits(&mut section, &mut sources.found);
-    let at = section.at.clone();
     section.finish(&mut sources.found);
     for site in sites.iter().filter(|site| site.upstream.is_none()) {
         let what = format!("the edge does not know where the panel of `{}` is", site.site.id);
-        sources.found.error("C052", &at, what, "give the site an `upstream:`, or take `edge:` out");
+        sources.found.error("C052", &site.at, what, "give the site an `upstream:`, or take `edge:` out");
     }
     let certificates = base.path(&certificates?);
     Some(EdgeSettings { listen, redirect_from, certificates, trusted_proxies, proxy_protocol_from, limits })

@@ -1,9 +1,8 @@
 //! Configuration: YAML → what was written → every problem at once, or [`Settings`].
 
-#[cfg(test)]
-mod broken;
 mod cookies;
 mod environment;
+mod issuers;
 mod listeners;
 mod problems;
 mod read;
@@ -24,7 +23,10 @@ pub use self::{
         Settings, SidecarSettings, SidecarTls, SiteSettings, Upstream,
     },
 };
-use crate::rules::policy::{RuleSet, compile};
+use crate::rules::{
+    policy::{RuleSet, compile},
+    written::At,
+};
 
 /// The environment as a map; read once, in `cli`.
 pub type Environment = BTreeMap<String, String>;
@@ -46,7 +48,7 @@ pub struct Loaded {
 /// With everything that is wrong in any of the files.
 pub fn load(path: &Path, environment: &Environment) -> Result<Loaded, Problems> {
     let mut sources = Sources::new(environment);
-    let settings = sources.open(path).and_then(|mut root| {
+    let settings = sources.open(path, None).and_then(|mut root| {
         environment::over_config(&mut root, environment, &mut sources.found);
         read::settings(&root, path, &mut sources)
     });
@@ -64,18 +66,18 @@ pub fn load(path: &Path, environment: &Environment) -> Result<Loaded, Problems> 
 /// With everything that is wrong with it.
 pub fn load_policy(path: &Path, environment: &Environment) -> Result<(Arc<RuleSet>, Problems), Problems> {
     let mut sources = Sources::new(environment);
-    let rules = sources.policy(path).filter(|_| !sources.found.any_errors());
+    let rules = sources.policy(path, None).filter(|_| !sources.found.any_errors());
     let problems = Problems::new(sources.found, sources.texts);
     rules.map(|rules| (rules, problems.clone())).ok_or(problems)
 }
 
 impl Sources<'_> {
     /// Reads and compiles a policy; one that several sites name is read once.
-    fn policy(&mut self, path: &Path) -> Option<Arc<RuleSet>> {
+    fn policy(&mut self, path: &Path, named: Option<&At>) -> Option<Arc<RuleSet>> {
         if let Some(rules) = self.policies.get(path) {
             return rules.clone();
         }
-        let rules = self.open(path).and_then(|mut root| {
+        let rules = self.open(path, named).and_then(|mut root| {
             environment::over_policy(&mut root, self.environment, &mut self.found);
             compile(&root, &mut self.found).map(Arc::new)
         });

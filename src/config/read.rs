@@ -6,23 +6,21 @@ use std::{
     time::Duration,
 };
 
-use super::{
-    ClaimNames, IssuerSettings, KeySource, LogFormat, LogSettings, Settings, listeners, sites,
-    sources::Sources,
-};
+use super::{LogFormat, LogSettings, Settings, issuers, listeners, sites, sources::Sources};
 use crate::{
-    feeds::jwks::Source,
     live::Quotas,
     rules::{
         limit::Quota,
-        written::{Codes, Fields, Key, Node, Written, hint, scalar},
+        written::{At, Codes, Fields, Findings, Node, Written},
     },
-    secret::SecretBytes,
 };
 
 /// Codes of mistakes in the shape of the configuration.
 pub(super) const CODES: Codes =
     Codes { kind: "C002", unknown: "C003", duplicate: "C004", missing: "C005", value: "C006" };
+
+/// `sun_path` of Linux, without the byte that ends it.
+const LONGEST_SOCKET: usize = 107;
 
 /// Where relative paths start: the folder of the configuration file.
 #[derive(Clone, Copy)]
@@ -31,6 +29,16 @@ pub(super) struct Base<'p>(pub(super) &'p Path);
 impl Base<'_> {
     pub(super) fn path(self, text: &Written<&str>) -> PathBuf {
         self.0.join(text.value)
+    }
+
+    /// The path of a Unix socket, which the kernel bounds.
+    pub(super) fn socket(self, path: &str, at: &At, found: &mut Findings) -> PathBuf {
+        let path = self.0.join(path);
+        if path.as_os_str().len() > LONGEST_SOCKET {
+            let what = format!("the path of the socket is longer than {LONGEST_SOCKET} bytes");
+            found.error("C034", at, what, "name one in a shorter place, such as /run/panelgate/");
+        }
+        path
     }
 }
 
@@ -43,7 +51,7 @@ pub(super) fn settings(root: &Node, file: &Path, sources: &mut Sources<'_>) -> O
     fields.one_of("version", &[("1", ())], &mut sources.found);
     let data_dir = fields.text("data_dir", &mut sources.found);
     let data_dir = data_dir.map_or_else(|| PathBuf::from("/var/lib/panelgate"), |text| base.path(&text));
-    let issuers = issuers(&mut fields, base, sources);
+    let issuers = issuers::read(&mut fields, base, sources);
     let sites = sites::read(&mut fields, base, &issuers, sources);
     let sidecar = listeners::sidecar(&mut fields, base, sources);
     let edge = listeners::edge(&mut fields, base, &sites, sources);
@@ -95,7 +103,7 @@ fn admin(fields: &mut Fields<'_>, base: Base<'_>, sources: &mut Sources<'_>) -> 
     let mut section = fields.sub("admin", &mut sources.found)?;
     let socket = section.text("socket", &mut sources.found);
     section.finish(&mut sources.found);
-    socket.map(|text| base.path(&text))
+    socket.map(|text| base.socket(text.value, &text.at, &mut sources.found))
 }
 
 fn metrics(fields: &mut Fields<'_>, sources: &mut Sources<'_>) -> Option<SocketAddr> {
@@ -146,139 +154,4 @@ fn log(fields: &mut Fields<'_>, sources: &mut Sources<'_>) -> LogSettings {
         section.finish(&mut sources.found);
     }
     settings
-}
-
-fn issuers(fields: &mut Fields<'_>, base: Base<'_>, sources: &mut Sources<'_>) -> Vec<IssuerSettings> {
-    let nodes = fields.nodes("issuers", &mut sources.found);
-    let mut issuers: Vec<IssuerSettings> = Vec::new();
-    for node in nodes {
-        let Some(issuer) = issuer(node, base, sources) else { continue };
-        if issuers.iter().any(|other| other.name == issuer.name) {
-            let what = format!("two issuers are called `{}`", issuer.name);
-            sources.found.error("C033", &node.at, what, "sites refer to the name: choose another");
-        }
-        issuers.push(issuer);
-    }
-    issuers
-}
-
-fn issuer(node: &Node, base: Base<'_>, sources: &mut Sources<'_>) -> Option<IssuerSettings> {
-    let mut fields = Fields::of(node, "an issuer", CODES, &mut sources.found)?;
-    for (key, help) in [
-        ("name", "sites refer to it by its name"),
-        ("issuer", "write the exact `iss` of its tokens"),
-        ("audience", "write what `aud` of its tokens must be or contain"),
-    ] {
-        fields.require(key, help, &mut sources.found);
-    }
-    let name = fields.text("name", &mut sources.found);
-    let issuer = fields.text("issuer", &mut sources.found);
-    let audience = fields.text("audience", &mut sources.found);
-    let keys = key_source(&mut fields, base, sources);
-    let shared = matches!(keys, Some(KeySource::Secret(_)));
-    let algorithms = algorithms(&mut fields, shared, sources);
-    let cookies = owned(fields.texts("cookies", &mut sources.found));
-    let headers: Vec<String> = owned(fields.texts("headers", &mut sources.found));
-    if cookies.is_empty() && headers.is_empty() {
-        let help = "write `cookies: [panel_jwt]` or `headers: [authorization]`";
-        sources.found.error("C031", &fields.at, "nothing says where this issuer's tokens are found", help);
-    }
-    let claims = claims(&mut fields, sources);
-    let roles = roles(&mut fields, sources);
-    fields.finish(&mut sources.found);
-    Some(IssuerSettings {
-        name: name?.value.to_owned(),
-        issuer: issuer?.value.to_owned(),
-        audience: audience?.value.to_owned(),
-        keys: keys?,
-        algorithms,
-        cookies,
-        headers: headers.into_iter().map(|name| name.to_ascii_lowercase()).collect(),
-        claims,
-        roles: roles.iter().map(|(theirs, ours)| (theirs.clone(), ours.value.clone())).collect(),
-        role_places: roles.into_iter().map(|(_, ours)| ours).collect(),
-    })
-}
-
-fn owned(texts: Vec<Written<&str>>) -> Vec<String> {
-    texts.into_iter().map(|text| text.value.to_owned()).collect()
-}
-
-fn key_source(fields: &mut Fields<'_>, base: Base<'_>, sources: &mut Sources<'_>) -> Option<KeySource> {
-    const WAYS: [&str; 3] = ["jwks_file", "jwks_url", "secret_file"];
-    let written = WAYS.map(|key| fields.text(key, &mut sources.found));
-    let mut ways = written.iter().flatten();
-    if let (Some(_), Some(second)) = (ways.next(), ways.next()) {
-        let what = format!("only one of `{}` can be there", WAYS.join("`, `"));
-        sources.found.error("C032", &second.at, what, "keep one of them");
-        return None;
-    }
-    let [file, url, secret] = written;
-    if let Some(file) = file {
-        return Some(KeySource::File(sources.file(base.path(&file), &file.at)));
-    }
-    if let Some(secret) = secret {
-        let text = sources.secret(&base.path(&secret), &secret.at)?;
-        return Some(KeySource::Secret(SecretBytes::new(text.expose().as_bytes())));
-    }
-    let Some(url) = url else {
-        let what = "nothing says where this issuer's keys come from";
-        let help = "write `jwks_file: …`, `jwks_url: …` or, for HS256, `secret_file: …`";
-        sources.found.error("C005", &fields.at, what, help);
-        return None;
-    };
-    if let Err(error) = Source::url(url.value) {
-        sources.found.error("C006", &url.at, error.to_string(), "write an https address");
-        return None;
-    }
-    Some(KeySource::Url(url.value.to_owned()))
-}
-
-/// HS256 goes with a shared secret and nothing else, every other algorithm with public keys (R10).
-fn algorithms(fields: &mut Fields<'_>, shared: bool, sources: &mut Sources<'_>) -> Vec<String> {
-    const PUBLIC: [&str; 9] =
-        ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"];
-    const SHARED: [&str; 1] = ["HS256"];
-    let known: &[&str] = if shared { &SHARED } else { &PUBLIC };
-    fields.require("algorithms", "list what it signs with: `algorithms: [RS256]`", &mut sources.found);
-    let mut chosen = Vec::new();
-    for text in fields.texts("algorithms", &mut sources.found) {
-        if known.contains(&text.value) {
-            chosen.push(text.value.to_owned());
-        } else {
-            let what = format!("`{}` is not an algorithm that this issuer may sign with", text.value);
-            let help = if SHARED.contains(&text.value) {
-                "a shared secret is named by `secret_file:`, not by a key set".to_owned()
-            } else {
-                hint(text.value, known)
-            };
-            sources.found.error("C006", &text.at, what, help);
-        }
-    }
-    chosen
-}
-
-fn claims(fields: &mut Fields<'_>, sources: &mut Sources<'_>) -> ClaimNames {
-    let mut names = ClaimNames { user: "sub".into(), session: "sid".into(), role: None, email: None };
-    let Some(mut section) = fields.sub("claims", &mut sources.found) else { return names };
-    if let Some(user) = section.text("user", &mut sources.found) {
-        names.user = user.value.into();
-    }
-    if let Some(session) = section.text("session", &mut sources.found) {
-        names.session = session.value.into();
-    }
-    names.role = section.text("role", &mut sources.found).map(|text| text.value.to_owned());
-    names.email = section.text("email", &mut sources.found).map(|text| text.value.to_owned());
-    section.finish(&mut sources.found);
-    names
-}
-
-/// The issuer's role and ours, as written.
-fn roles(fields: &mut Fields<'_>, sources: &mut Sources<'_>) -> Vec<(String, Written<String>)> {
-    let Some(section) = fields.sub("roles", &mut sources.found) else { return Vec::new() };
-    let ours = |(key, node): &(&Key, &Node)| {
-        let ours = scalar(node, "roles", CODES, &mut sources.found)?;
-        Some((key.text.clone(), Written { at: ours.at, value: ours.value.to_owned() }))
-    };
-    section.entries().iter().filter_map(ours).collect()
 }

@@ -6,7 +6,10 @@ use ipnet::IpNet;
 
 use crate::{
     live::Quotas,
-    rules::{site::Site, written::Written},
+    rules::{
+        site::Site,
+        written::{At, Written},
+    },
     secret::{SecretBytes, SecretText},
 };
 
@@ -40,6 +43,8 @@ pub struct Settings {
 /// One site with what the doors need beside it.
 #[derive(Clone, Debug)]
 pub struct SiteSettings {
+    /// Where it stands, for problems.
+    pub at: At,
     /// What decisions need; its policy is compiled.
     pub site: Site,
     /// Where the edge sends what it lets through.
@@ -144,6 +149,8 @@ pub struct EdgeLimits {
 /// A trusted issuer of the panel's own tokens.
 #[derive(Clone, Debug)]
 pub struct IssuerSettings {
+    /// Where it stands, for problems.
+    pub at: At,
     /// Its name in the configuration.
     pub name: String,
     /// `iss`.

@@ -11,7 +11,7 @@ use crate::rules::{
     facts::{CredentialNames, Host},
     policy::RuleSet,
     site::{Assertion, AtSignIn, Cookies, Lifetimes, Origin, SecondFactor, Site},
-    written::{At, Fields, Findings, Node, Written, hint},
+    written::{Fields, Findings, Node, Written, hint},
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -27,20 +27,30 @@ pub(super) fn read(
     let second_factor = second_factor(fields, STANDARD_SECOND_FACTOR, &mut sources.found);
     fields.require("sites", "list what the gate protects; one entry is the normal case", &mut sources.found);
     let shared = Shared { lifetimes, second_factor, base, issuers };
-    let mut sites: Vec<(At, SiteSettings)> = Vec::new();
+    let mut sites: Vec<SiteSettings> = Vec::new();
     for node in fields.nodes("sites", &mut sources.found) {
         let Some(site) = site(node, &shared, sources) else { continue };
-        for (other, before) in &sites {
-            apart(&node.at, &site.site, other, &before.site, &mut sources.found);
+        for before in &sites {
+            apart(&site, before, &mut sources.found);
         }
-        sites.push((node.at.clone(), site));
+        sites.push(site);
     }
-    sites.into_iter().map(|(_, site)| site).collect()
+    for issuer in issuers {
+        let named = |site: &SiteSettings| {
+            site.site.credentials.issuers.iter().any(|(name, _, _)| *name == issuer.name)
+        };
+        if !sites.iter().any(named) {
+            let what = format!("no site names the issuer `{}`", issuer.name);
+            sources.found.warning("C036", &issuer.at, what, "write its name under `issuers` of a site");
+        }
+    }
+    sites
 }
 
 /// Two sites have nothing in common that tokens or requests are told apart by.
-fn apart(at: &At, site: &Site, other: &At, before: &Site, found: &mut Findings) {
-    let help = |what: &str| format!("{what}; the other site is on line {}", other.line);
+fn apart(one: &SiteSettings, other: &SiteSettings, found: &mut Findings) {
+    let (at, site, before) = (&one.at, &one.site, &other.site);
+    let help = |what: &str| format!("{what}; the other site is on line {}", other.at.line);
     if site.id == before.id {
         let what = format!("two sites are called `{}`", site.id);
         found.error("C040", at, what, help("tokens are bound to the name: choose another"));
@@ -91,13 +101,15 @@ fn site(node: &Node, shared: &Shared<'_>, sources: &mut Sources<'_>) -> Option<S
     let policy_file = fields.require("policy", "name the policy's file", &mut sources.found);
     let policy_file = policy_file.and(fields.text("policy", &mut sources.found));
     fields.finish(&mut sources.found);
-    let policy_file = shared.base.path(&policy_file?);
-    let policy = sources.policy(&policy_file);
+    let policy_place = policy_file?;
+    let policy_file = shared.base.path(&policy_place);
+    let policy = sources.policy(&policy_file, Some(&policy_place.at));
     if let Some(rules) = &policy {
         issuers_roles(&credentials, shared.issuers, rules, &mut sources.found);
     }
     let id = name?.value;
     Some(SiteSettings {
+        at: node.at.clone(),
         site: Site {
             id: id.into(),
             title: title.map_or(id, |title| title.value).to_owned(),
@@ -139,7 +151,7 @@ fn origins(fields: &mut Fields<'_>, found: &mut Findings) -> (Vec<Origin>, Optio
 fn origin(text: &Written<&str>, found: &mut Findings) -> Option<Origin> {
     match Origin::parse(text.value) {
         Ok(origin) if origin.secure => Some(origin),
-        Ok(origin) if is_loopback(host_name(&origin.host)) => {
+        Ok(origin) if is_loopback(origin.host.name()) => {
             let help = "good for trying things out on this machine; everybody else needs https";
             found.warning("C048", &text.at, format!("`{}` is not https", text.value), help);
             Some(origin)
@@ -157,15 +169,6 @@ fn origin(text: &Written<&str>, found: &mut Findings) -> Option<Origin> {
     }
 }
 
-/// A host without its port and without brackets.
-pub(super) fn host_name(host: &Host) -> &str {
-    let text = host.as_str();
-    match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        Some((address, _)) => address,
-        None => text.split(':').next().unwrap_or(text),
-    }
-}
-
 pub(super) fn is_loopback(name: &str) -> bool {
     name == "localhost"
         || name.ends_with(".localhost")
@@ -174,7 +177,7 @@ pub(super) fn is_loopback(name: &str) -> bool {
 
 fn upstream(text: &Written<&str>, base: Base<'_>, found: &mut Findings) -> Option<Upstream> {
     if let Some(path) = text.value.strip_prefix("unix:") {
-        return Some(Upstream::Unix(base.0.join(path)));
+        return Some(Upstream::Unix(base.socket(path, &text.at, found)));
     }
     let url = url::Url::parse(text.value).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
     let plain = url.as_ref().is_some_and(|url| matches!(url.path(), "" | "/") && url.query().is_none());
@@ -183,7 +186,8 @@ fn upstream(text: &Written<&str>, base: Base<'_>, found: &mut Findings) -> Optio
         let what = format!("`{}` is not an address of a panel", text.value);
         let help = "write `http://127.0.0.1:8080`, `https://panel.internal` or `unix:/run/panel.sock`, without a path";
         found.error("C006", &text.at, what, help);
-        return None;
+        // Never used, as the error stops the loading; it keeps others from saying that there is none.
+        return Some(Upstream::Unix(base.0.into()));
     };
     let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
     Some(Upstream::Tcp { host, port: url.port_or_known_default()?, secure: url.scheme() == "https" })
@@ -203,6 +207,11 @@ fn credentials(
     };
     for text in fields.texts("issuers", found) {
         if let Some(issuer) = issuers.iter().find(|issuer| issuer.name == text.value) {
+            let own = [&names.access, &names.refresh, &names.pending];
+            if let Some(taken) = issuer.cookies.iter().find(|cookie| own.contains(cookie)) {
+                let what = format!("the issuer `{}` looks into the gate's own cookie `{taken}`", text.value);
+                found.error("C035", &text.at, what, "name the cookie in which the panel keeps its token");
+            }
             names.issuers.push((issuer.name.clone(), issuer.cookies.clone(), issuer.headers.clone()));
         } else {
             let known: Vec<&str> = issuers.iter().map(|issuer| issuer.name.as_str()).collect();

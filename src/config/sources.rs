@@ -40,16 +40,19 @@ impl<'e> Sources<'e> {
         Self { environment, found, texts, files, policies }
     }
 
-    /// Reads a YAML file into a tree.
-    pub(super) fn open(&mut self, path: &Path) -> Option<Node> {
+    /// Reads a YAML file into a tree. `named` is the place that names it, unless the command line does.
+    pub(super) fn open(&mut self, path: &Path, named: Option<&At>) -> Option<Node> {
         self.files.push(path.to_owned());
         let source: Arc<str> = path.display().to_string().into();
         let text: Arc<str> = match read(path) {
             Ok(text) => text.into(),
             Err(error) => {
-                let help =
-                    if error.kind() == io::ErrorKind::NotFound { "make it, or name another" } else { "" };
-                self.found.error("C001", &At::source(&source), format!("cannot be read: {error}"), help);
+                let (at, what) = match named {
+                    Some(at) => (at.clone(), format!("{source} cannot be read: {error}")),
+                    None => (At::source(&source), format!("cannot be read: {error}")),
+                };
+                let missing = error.kind() == io::ErrorKind::NotFound;
+                self.found.error("C001", &at, what, if missing { "make it, or name another" } else { "" });
                 return None;
             }
         };

@@ -1,3 +1,8 @@
+mod broken;
+mod environment;
+mod refused;
+mod yaml;
+
 use std::path::Path;
 
 use super::*;

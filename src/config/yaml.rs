@@ -6,7 +6,10 @@ use serde::{
     Deserialize, Deserializer,
     de::{MapAccess, SeqAccess, Visitor},
 };
-use serde_saphyr::{Budget, Location, MergeKeyPolicy, Options, Spanned, options::DuplicateKeyPolicy};
+use serde_saphyr::{
+    Budget, DefaultMessageFormatter, Error, Location, MergeKeyPolicy, MessageFormatter, Options, Spanned,
+    options::DuplicateKeyPolicy,
+};
 
 use crate::rules::written::{At, Findings, Key, Node, Value};
 
@@ -24,12 +27,39 @@ pub(super) fn parse(source: &Arc<str>, text: &str, found: &mut Findings) -> Opti
         Ok(raw) => Some(Tree { source, text }.node(raw)),
         Err(error) => {
             let at = error.location().map_or_else(|| At::source(source), |location| at(source, &location));
-            let message = error.without_snippet().to_string();
-            let what = message.lines().next().unwrap_or("it is not YAML").to_owned();
-            found.error("Y001", &at, what, "check indentation, quotes and colons around this place");
+            let (what, help) = words(&error);
+            found.error("Y001", &at, what, help);
             None
         }
     }
+}
+
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "sixty foreign variants that are said in the parser's own words"
+)]
+fn words(error: &Error) -> (String, &'static str) {
+    const SHAPE: &str = "check indentation, quotes and colons around this place";
+    match error.without_snippet() {
+        Error::MultipleDocuments { .. } => {
+            ("a second document starts here".into(), "keep one; remove the `---`")
+        }
+        Error::MergeKeyNotAllowed { .. } => ("`<<` is not supported".into(), "write the keys out"),
+        Error::Budget { .. }
+        | Error::AliasReplayLimitExceeded { .. }
+        | Error::AliasExpansionLimitExceeded { .. } => {
+            ("the file unfolds to more than can be meant".into(), "write out what its aliases stand for")
+        }
+        Error::AliasError { .. } => {
+            ("this alias unfolds to too much, or to itself".into(), "write out what it stands for")
+        }
+        other => (printable(&DefaultMessageFormatter.format_message(other)), SHAPE),
+    }
+}
+
+/// The parser quotes what it was given.
+fn printable(text: &str) -> String {
+    text.chars().map(|letter| if letter.is_control() { '\u{fffd}' } else { letter }).collect()
 }
 
 fn options() -> Options {

@@ -36,6 +36,15 @@ impl Host {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The name or address alone: without port, and without the brackets of an IPv6 address.
+    pub fn name(&self) -> &str {
+        let text = self.as_str();
+        match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+            Some((address, _)) => address,
+            None => text.split(':').next().unwrap_or(text),
+        }
+    }
 }
 
 impl fmt::Display for Host {

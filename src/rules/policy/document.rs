@@ -80,12 +80,7 @@ fn elevation(fields: &mut Fields<'_>, found: &mut Findings) -> (Written<Duration
 
 fn page<'n>(node: &'n Node, found: &mut Findings) -> Option<WrittenPage<'n>> {
     let mut fields = Fields::of(node, "a page", CODES, found)?;
-    for later in ["when", "limit"] {
-        if let Some(node) = fields.get(later) {
-            let help = "take it out; a condition that is not understood is never ignored";
-            found.error("P010", &node.at, format!("`{later}` is not supported in this version"), help);
-        }
-    }
+    refuse_conditions(&mut fields, found);
     fields.require("name", "give the page a name, it is shown wherever something is refused", found);
     let name = fields.text("name", found);
     fields.require("paths", "list what the page covers: `paths: [\"/users/**\"]`", found);
@@ -96,7 +91,7 @@ fn page<'n>(node: &'n Node, found: &mut Findings) -> Option<WrittenPage<'n>> {
     let lasts = fields.duration("lasts", Duration::from_secs(1), found);
     let allow_in_path = fields.texts("allow_in_path", found);
     let access = access(&mut fields, found);
-    if anonymous.is_none() {
+    if fields.get("anonymous").is_none() {
         let help = "say what each role may do: `access: { root: full, user: read }`";
         fields.require("access", help, found);
     }
@@ -116,6 +111,19 @@ fn page<'n>(node: &'n Node, found: &mut Findings) -> Option<WrittenPage<'n>> {
         allow_in_path,
         access,
     })
+}
+
+/// Ignoring a condition would open what its author wanted closed.
+fn refuse_conditions(fields: &mut Fields<'_>, found: &mut Findings) {
+    let help = "take it out, and give the access that is right without it";
+    fields.refuse("when", "P010", "conditions (`when`) are not supported in this version", help, found);
+    fields.refuse(
+        "limit",
+        "P010",
+        "quotas of pages (`limit`) are not supported in this version",
+        help,
+        found,
+    );
 }
 
 fn scopes<'n>(
@@ -144,6 +152,7 @@ fn access<'n>(fields: &mut Fields<'n>, found: &mut Findings) -> Vec<WrittenAcces
 fn levels(node: &Node, found: &mut Findings) -> Option<(Access, Access)> {
     if let Value::Map(_) = node.value {
         let mut fields = Fields::of(node, "the access of a role", CODES, found)?;
+        refuse_conditions(&mut fields, found);
         for key in ["unelevated", "elevated"] {
             fields.require(key, "write both, or one word for the same before and after", found);
         }

@@ -28,6 +28,8 @@ pub struct Explanation {
     pub elevated: &'static str,
     /// How long a second factor counts on the page.
     pub lasts: String,
+    /// Whether the role reaches nothing but enrolment until it has a second factor.
+    pub requires_second_factor: bool,
     /// What everybody may do, signed in or not.
     pub anonymous: &'static str,
     /// The outcome before the second factor: `allow`, `step-up` or `deny`.
@@ -72,6 +74,7 @@ pub fn explain(rules: &RuleSet, role: &Role, target: &Target, manner: Manner<'_>
         unelevated: levels.unelevated.as_str(),
         elevated: levels.elevated.as_str(),
         lasts: crate::rules::written::spell_duration(rules.lasts(ruling.page)),
+        requires_second_factor: rules.requires_second_factor(role),
         anonymous: anonymous.as_str(),
         outcome,
         reason: reason.code(),
@@ -91,6 +94,9 @@ impl fmt::Display for Explanation {
         writeln!(f, "needs       {}", self.needs)?;
         writeln!(f, "access      {} before the second factor, {} after it", self.unelevated, self.elevated)?;
         writeln!(f, "counts for  {}", self.lasts)?;
+        if self.requires_second_factor {
+            writeln!(f, "enrolment   required: nothing else is reached without a second factor")?;
+        }
         if self.anonymous != "none" {
             writeln!(f, "anonymous   {} for everybody", self.anonymous)?;
         }

@@ -89,15 +89,16 @@ fn undecoded(part: &str, opened: &BTreeSet<Ambiguity>) -> Option<Fault> {
     if part.contains(';') && !opened.contains(&Ambiguity::Semicolon) {
         return Some(CLOSED);
     }
-    let mut codes = part.split('%').skip(1);
-    codes.find_map(|code| {
-        let class = Ambiguity::ALL
-            .into_iter()
-            .find(|class| class.as_str().strip_prefix('%').is_some_and(|own| code.starts_with(own)));
-        match class {
+    part.split('%').skip(1).find_map(|code| {
+        let code = code.get(..2).unwrap_or_default();
+        let own = |class: &Ambiguity| class.as_str().strip_prefix('%') == Some(&*code.to_ascii_uppercase());
+        match Ambiguity::ALL.into_iter().find(own) {
+            None => Some(("paths are decoded before they are matched", "write the character itself")),
+            Some(_) if code.bytes().any(|byte| byte.is_ascii_lowercase()) => {
+                Some(("such codes are matched in upper case", "write `%2F`, not `%2f`"))
+            }
             Some(class) if opened.contains(&class) => None,
             Some(_) => Some(CLOSED),
-            None => Some(("paths are decoded before they are matched", "write the character itself")),
         }
     })
 }

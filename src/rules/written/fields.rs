@@ -65,7 +65,9 @@ impl<'n> Fields<'n> {
 
     /// The value of a key, unless it is missing or empty.
     pub fn get(&mut self, key: &'static str) -> Option<&'n Node> {
-        self.known.push(key);
+        if !self.known.contains(&key) {
+            self.known.push(key);
+        }
         let (_, node) = self.entries.iter().find(|(other, _)| other.text == key)?;
         (node.value != Value::Null).then_some(*node)
     }
@@ -146,6 +148,13 @@ impl<'n> Fields<'n> {
     /// Every entry, for mappings whose keys are names.
     pub fn entries(&self) -> &[(&'n Key, &'n Node)] {
         &self.entries
+    }
+
+    /// Refuses a key that has a meaning elsewhere, or will have one; it is not named among those that there are.
+    pub fn refuse(&mut self, key: &str, code: &'static str, what: &str, help: &str, found: &mut Findings) {
+        let Some(place) = self.entries.iter().position(|(other, _)| other.text == key) else { return };
+        let (key, _) = self.entries.remove(place);
+        found.error(code, &key.at, what, help);
     }
 
     /// Reports the keys that nobody asked for.

@@ -2,7 +2,7 @@
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
-use super::{Environment, load};
+use crate::config::{Environment, load};
 
 const SOUND: &str = r#"version: 1
 data_dir: data
@@ -75,7 +75,8 @@ fn a_shared_secret_never_goes_with_a_key_set_nor_a_key_set_with_a_shared_secret(
         let text = format!(
             "issuers:\n  - {{ name: p, issuer: i, audience: a, cookies: [c], algorithms: [{algorithm}], {keys} }}\n"
         );
-        problems(&format!("{SOUND}{text}"), |folder| {
+        let sound = SOUND.replace("    upstream", "    issuers: [p]\n    upstream");
+        problems(&format!("{sound}{text}"), |folder| {
             fs::write(folder.join("jwks.json"), "{\"keys\":[]}").unwrap();
             fs::write(folder.join("s"), "x".repeat(40)).unwrap();
             fs::set_permissions(folder.join("s"), fs::Permissions::from_mode(0o600)).unwrap();
