@@ -72,6 +72,11 @@ pub enum AdminRequest {
         /// Whose.
         name: UserName,
     },
+    /// Gives an account that has none an authenticator app and backup codes; they are in the answer and nowhere else.
+    Enrol {
+        /// Whose.
+        name: UserName,
+    },
     /// Removes the second factor and the backup codes.
     RemoveFactor {
         /// Whose.
@@ -113,6 +118,15 @@ pub enum AdminAnswer {
     Sessions {
         /// One for each.
         sessions: Vec<SessionLine>,
+    },
+    /// A second factor that was just made; shown once.
+    Enrolled {
+        /// The `otpauth` address for an authenticator app.
+        url: String,
+        /// Its secret, base32, for typing.
+        secret: String,
+        /// The backup codes.
+        backup_codes: Vec<String>,
     },
     /// So many sessions were ended.
     Ended {
@@ -202,7 +216,12 @@ pub async fn alone(
 ) -> Result<AdminAnswer, StoreError> {
     let store: Arc<dyn Store> = Arc::new(RedbStore::open(&compose::store_file(data_dir))?);
     let clock = Arc::new(SystemClock::new());
-    let handler = Handler::new(Arc::clone(&store), clock, Arc::new(SystemEntropy), Ground::Alone { roles });
+    let handler = Handler::new(
+        Arc::clone(&store),
+        clock,
+        Arc::new(SystemEntropy),
+        Ground::Alone { roles, keys: compose::keys_dir(data_dir) },
+    );
     let answer = handler.handle(request, rustix::process::getuid().as_raw()).await;
     store.close().await?;
     Ok(answer)

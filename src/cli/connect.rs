@@ -71,6 +71,7 @@ impl Place {
             done @ (AdminAnswer::Done
             | AdminAnswer::Users { .. }
             | AdminAnswer::Sessions { .. }
+            | AdminAnswer::Enrolled { .. }
             | AdminAnswer::Ended { .. }) => Ok(done),
         }
     }
@@ -84,6 +85,7 @@ impl Place {
                 AdminAnswer::Done
                 | AdminAnswer::Users { .. }
                 | AdminAnswer::Sessions { .. }
+                | AdminAnswer::Enrolled { .. }
                 | AdminAnswer::Ended { .. },
             ) => Ok(true),
         }

@@ -33,6 +33,15 @@ pub(super) enum Verb {
         #[arg(long)]
         json: bool,
     },
+    /// Give an account an authenticator app and ten backup codes; both are shown once.
+    Enrol {
+        /// The account.
+        #[arg(value_parser = name)]
+        name: UserName,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Remove the authenticator app and the backup codes of an account, for somebody who has lost both.
     Disable {
         /// The account.
@@ -64,6 +73,22 @@ pub(super) fn carry_out(verb: &Verb, place: &Place) -> Result<String, Trouble> {
             }
             let codes = user.backup_codes;
             Ok(format!("`{name}` has an authenticator app and {codes} unused backup codes\n"))
+        }
+        Verb::Enrol { name, json: machine } => {
+            let answer = place.ask(AdminRequest::Enrol { name: name.clone() })?;
+            let AdminAnswer::Enrolled { url, secret, backup_codes } = answer else { return other() };
+            if *machine {
+                return json(&serde_json::json!({
+                    "name": name.as_str(), "url": url, "secret": secret, "backup_codes": backup_codes,
+                }));
+            }
+            Ok(format!(
+                "`{name}` has a second factor now. This is shown once; give it to nobody else.\n\n\
+                 key for the authenticator app   {secret}\n\
+                 the same as an address          {url}\n\n\
+                 backup codes, each good once\n  {}\n",
+                backup_codes.join("\n  ")
+            ))
         }
         Verb::Disable { name } => {
             place.ask(AdminRequest::RemoveFactor { name: name.clone() })?;

@@ -1,17 +1,19 @@
 //! What each request of the command line does.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use super::{AdminAnswer, AdminRequest, SessionLine, UserLine};
 use crate::{
     app::Reloader,
     clock::{Clock, Wall},
     entropy::Entropy,
+    feeds::keys,
     gate::Gate,
     rules::{
-        factor::password,
-        identity::{Role, User, UserId, UserName, UserSource},
+        factor::{backup, password, totp},
+        identity::{Role, Totp, User, UserId, UserName, UserSource},
         session::{self, EndReason, Origin, PublicId, Session, Status},
+        token::KeySet,
     },
     store::{Store, StoreError, UserChange, Which, Written},
 };
@@ -37,6 +39,8 @@ pub(super) enum Ground {
     Alone {
         /// Those that the policies know.
         roles: Vec<Role>,
+        /// The folder of the keys.
+        keys: PathBuf,
     },
 }
 
@@ -98,6 +102,7 @@ impl Handler {
                 let users = vec![self.user_line(&self.user(&name).await?)];
                 Ok(AdminAnswer::Users { users })
             }
+            AdminRequest::Enrol { name } => self.enrol(&name, by).await,
             AdminRequest::SetPassword { name, password_hash } => {
                 check_hash(&password_hash)?;
                 let change = UserChange { password: Some(password_hash), ..UserChange::default() };
@@ -151,6 +156,39 @@ impl Handler {
         }
         tracing::info!(target: "panelgate::audit", event, %name, by);
         Ok(AdminAnswer::Done)
+    }
+
+    /// For operators: the account's owner gets the secret from whoever ran the command.
+    async fn enrol(&self, name: &UserName, by: u32) -> Outcome {
+        let account = self.user(name).await?;
+        if account.totp.is_some() {
+            return no(format!(
+                "`{name}` has a second factor already: `panelgate 2fa disable {name}` removes it"
+            ));
+        }
+        let keys = self.keys()?;
+        let secret: [u8; totp::SECRET_LENGTH] = self.entropy.array();
+        let codes = backup::generate(std::array::from_fn(|_| self.entropy.array()));
+        let sealed_secret = totp::seal(keys.master(), &account.id, &secret, self.entropy.array());
+        let change = UserChange {
+            totp: Some(Some(Totp { sealed_secret, last_step: 0 })),
+            backup_codes: Some(codes.iter().map(|code| backup::hash(&account.id, code.expose())).collect()),
+            ..UserChange::default()
+        };
+        self.change_user(name, change, "second-factor-enrolled", by).await?;
+        Ok(AdminAnswer::Enrolled {
+            url: totp::url(&secret, "Panelgate", name.as_str()),
+            secret: data_encoding::BASE32_NOPAD.encode(&secret),
+            backup_codes: codes.iter().map(|code| code.expose().to_owned()).collect(),
+        })
+    }
+
+    fn keys(&self) -> Result<KeySet, Refusal> {
+        match &self.ground {
+            Ground::Daemon { gate, .. } => Ok(gate.live().snapshot().keys.clone()),
+            Ground::Alone { keys, .. } => keys::load_or_create(keys, &*self.entropy, self.clock.wall())
+                .map_err(|error| Refusal::Fault(StoreError::Unavailable(error.to_string()))),
+        }
     }
 
     async fn remove_factor(&self, name: &UserName, by: u32) -> Outcome {
@@ -221,7 +259,7 @@ impl Handler {
 
     fn roles(&self) -> Vec<Role> {
         let Ground::Daemon { gate, .. } = &self.ground else {
-            let Ground::Alone { roles } = &self.ground else { return vec![] };
+            let Ground::Alone { roles, .. } = &self.ground else { return vec![] };
             return roles.clone();
         };
         let snapshot = gate.live().snapshot();

@@ -18,6 +18,7 @@ use crate::{
     config,
     entropy::SeededEntropy,
     rules::{
+        factor::{backup, totp},
         identity::{Totp, UserName},
         session::{Elevation, Factor, Family, Origin, PublicId, Session, Sid},
     },
@@ -29,6 +30,7 @@ const HASH: &str = "$2b$12$V.JWiJ/GLFQAZJh0hqoAhupos/9URJby0mbd6hTrg0pNWqbfu5vKm
 const NOW: Wall = Wall::from_secs(1_800_000_000);
 
 struct Desk {
+    folder: tempfile::TempDir,
     handler: Arc<Handler>,
     store: Arc<dyn Store>,
     clock: Arc<ManualClock>,
@@ -37,10 +39,12 @@ struct Desk {
 fn desk() -> Desk {
     let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
     let clock = Arc::new(ManualClock::at(NOW));
-    let ground = Ground::Alone { roles: vec!["root".into(), "user".into()] };
+    let folder = tempfile::tempdir().unwrap();
+    let ground =
+        Ground::Alone { roles: vec!["root".into(), "user".into()], keys: folder.path().join("keys") };
     let entropy = Arc::new(SeededEntropy::new(1));
     let handler = Handler::new(Arc::clone(&store), Arc::clone(&clock) as Arc<dyn Clock>, entropy, ground);
-    Desk { handler: Arc::new(handler), store, clock }
+    Desk { folder, handler: Arc::new(handler), store, clock }
 }
 
 fn name(text: &str) -> UserName {
@@ -289,4 +293,27 @@ async fn a_running_daemon_shows_what_it_was_told_before_it_answers() {
     assert!(is_no(&told(&socket, &AdminRequest::Reload).await, "policy.yaml"));
     running.stop().await;
     assert!(!socket.exists());
+}
+
+#[tokio::test]
+async fn an_enrolled_factor_is_shown_once_and_its_codes_open_the_account_it_was_made_for() {
+    let desk = desk();
+    assert_eq!(desk.ask(add("ada", "root")).await, AdminAnswer::Done);
+    let enrol = AdminRequest::Enrol { name: name("ada") };
+    let AdminAnswer::Enrolled { url, secret, backup_codes } = desk.ask(enrol.clone()).await else { panic!() };
+    assert!(url.starts_with("otpauth://totp/") && url.contains(&secret) && url.contains("ada"), "{url}");
+    let user = desk.store.user_by_name(&name("ada")).await.unwrap().unwrap();
+    let keys =
+        crate::feeds::keys::load_or_create(&desk.folder.path().join("keys"), &SeededEntropy::new(2), NOW);
+    let sealed = user.totp.clone().unwrap();
+    let opened = totp::open(keys.unwrap().master(), &user.id, &sealed.sealed_secret).unwrap();
+    assert_eq!(data_encoding::BASE32_NOPAD.encode(opened.expose()), secret);
+    let code = totp::code(opened.expose(), NOW);
+    assert!(totp::check(opened.expose(), &code, NOW, sealed.last_step).is_some());
+    assert_eq!(backup_codes.len(), 10);
+    for code in &backup_codes {
+        assert!(user.backup_codes.contains(&backup::hash(&user.id, code)), "{code}");
+    }
+    assert!(is_no(&desk.ask(enrol).await, "has a second factor already"));
+    assert!(is_no(&desk.ask(AdminRequest::Enrol { name: name("eve") }).await, "eve"));
 }
