@@ -5,10 +5,14 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::*;
-use crate::rules::{
-    facts::Target,
-    identity::Role,
-    written::{At, Findings, Key, Node, Value},
+use crate::{
+    clock::Wall,
+    rules::{
+        facts::Target,
+        identity::Role,
+        session::{Elevation, Factor},
+        written::{At, Findings, Key, Node, Value},
+    },
 };
 
 const ROLES: [&str; 3] = ["root", "admin", "user"];
@@ -361,4 +365,65 @@ fn a_role_that_the_policy_does_not_know_gets_nothing_even_by_default() {
     let rules = compiled(&[], Access::Full).unwrap();
     let stranger = rules.levels(None, &Arc::from("stranger"));
     assert_eq!(stranger, Levels { unelevated: Access::None, elevated: Access::None });
+}
+
+#[test]
+fn a_factor_that_the_policy_does_not_name_opens_nothing() {
+    let at = Wall::from_secs(1000);
+    let lasts = |methods: Vec<Node>| {
+        let elevation = map(vec![("lasts", scalar("10s")), ("methods", list(methods))]);
+        let document = map(vec![
+            ("version", scalar("1")),
+            ("roles", list(ROLES.map(scalar).into())),
+            ("elevation", elevation),
+            ("pages", list(vec![])),
+        ]);
+        let rules = compile(&document, &mut Findings::default()).unwrap();
+        [Factor::Totp, Factor::BackupCode].map(|by| rules.elevated_until(None, Some(Elevation { at, by })))
+    };
+    let end = Some(Wall::from_secs(1010));
+    assert_eq!(lasts(vec![scalar("totp")]), [end, None]);
+    assert_eq!(lasts(vec![scalar("backup-code")]), [None, end]);
+    assert_eq!(lasts(vec![scalar("totp"), scalar("backup-code")]), [end, end]);
+}
+
+#[test]
+fn an_explanation_names_page_line_levels_outcome_and_reason() {
+    let mut page = PlainPage {
+        paths: vec!["/users/**".into()],
+        reads: vec![],
+        writes: vec![],
+        anonymous: false,
+        access: vec![(0, Access::Read, Access::Full)],
+    };
+    let said = |page: &PlainPage, role: &str, method, path: &str| {
+        let rules = compiled(std::slice::from_ref(page), Access::None).unwrap();
+        let target = Target::parse(path.as_bytes()).unwrap();
+        explain(&rules, &Role::from(role), &target, manner(method))
+    };
+    let reasons = |page: &PlainPage, role, method, path: &str| {
+        let said = said(page, role, method, path);
+        [said.outcome, said.reason, said.outcome_elevated, said.reason_elevated]
+    };
+    assert_eq!(
+        said(&page, "root", "POST", "/users/7").to_string(),
+        "request     POST /users/7 as root\n\
+         page        page-0  (test:0)\n\
+         needs       full\n\
+         access      read before the second factor, full after it\n\
+         counts for  15m\n\
+         outcome     step-up  (needs-elevation)\n\
+         elevated    allow  (elevated-allows)"
+    );
+    assert_eq!(reasons(&page, "root", "GET", "/users"), ["allow", "role-allows", "allow", "role-allows"]);
+    assert_eq!(
+        reasons(&page, "user", "GET", "/users"),
+        ["deny", "role-lacks-access", "deny", "role-lacks-access"]
+    );
+    assert_eq!(reasons(&page, "root", "GET", "/x"), ["deny", "no-page", "deny", "no-page"]);
+    assert_eq!(reasons(&page, "boss", "GET", "/users"), ["deny", "unknown-role", "deny", "unknown-role"]);
+    let ambiguous = reasons(&page, "root", "GET", "/users/a%2Fb");
+    assert_eq!(ambiguous, ["bad-request", "ambiguous-target", "bad-request", "ambiguous-target"]);
+    page.anonymous = true;
+    assert_eq!(reasons(&page, "boss", "GET", "/users"), ["allow", "anonymous", "allow", "anonymous"]);
 }
