@@ -147,14 +147,13 @@ fn client_certificates(tls: &config::SidecarTls) -> Result<Arc<ServerConfig>, St
     let verifier =
         WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider)).build();
     let verifier = verifier.map_err(|error| format!("{}: {error}", tls.client_ca.display()))?;
+    let chain = certificates(&tls.certificate)?;
     let key = PrivateKeyDer::from_pem_slice(&read(&tls.key)?);
     let key = key.map_err(|error| format!("{}: {error}", tls.key.display()))?;
     let config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map(|builder| builder.with_client_cert_verifier(verifier))
-        .and_then(|builder| {
-            builder.with_single_cert(certificates(&tls.certificate).unwrap_or_default(), key)
-        });
+        .and_then(|builder| builder.with_single_cert(chain, key));
     config.map(Arc::new).map_err(|error| format!("{}: {error}", tls.certificate.display()))
 }
 
@@ -166,4 +165,86 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
 
 fn read(path: &Path) -> Result<Vec<u8>, String> {
     fs::read(path).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+    use rustls::{ClientConfig, pki_types::ServerName};
+    use tokio::io::AsyncReadExt;
+    use tokio_rustls::{TlsAcceptor, TlsConnector};
+
+    use super::*;
+
+    struct Authority {
+        pem: String,
+        issuer: Issuer<'static, KeyPair>,
+    }
+
+    impl Authority {
+        fn new() -> Self {
+            let key = KeyPair::generate().unwrap();
+            let mut params = CertificateParams::new(Vec::new()).unwrap();
+            params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+            let pem = params.self_signed(&key).unwrap().pem();
+            Self { pem, issuer: Issuer::new(params, key) }
+        }
+
+        fn issue(&self, name: &str) -> (String, String) {
+            let key = KeyPair::generate().unwrap();
+            let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+            (params.signed_by(&key, &self.issuer).unwrap().pem(), key.serialize_pem())
+        }
+    }
+
+    /// Whether a client with this certificate gets through the handshake.
+    async fn admitted(server: &Arc<ServerConfig>, ours: &Authority, with: Option<(String, String)>) -> bool {
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_slice(ours.pem.as_bytes()).unwrap()).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let builder =
+            ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+        let builder = builder.with_root_certificates(roots);
+        let client = match with {
+            None => builder.with_no_client_auth(),
+            Some((certificate, key)) => builder
+                .with_client_auth_cert(
+                    vec![CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap()],
+                    PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap(),
+                )
+                .unwrap(),
+        };
+        let (near, far) = tokio::io::duplex(64 << 10);
+        let name = ServerName::try_from("localhost").unwrap();
+        let asking = tokio::spawn(async move {
+            let mut stream = TlsConnector::from(Arc::new(client)).connect(name, near).await?;
+            stream.read(&mut [0]).await
+        });
+        let admitted = TlsAcceptor::from(Arc::clone(server)).accept(far).await.is_ok();
+        let _ = asking.await;
+        admitted
+    }
+
+    #[tokio::test]
+    async fn only_a_proxy_with_a_certificate_of_the_named_authority_reaches_the_sidecar() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| -> PathBuf {
+            let path = folder.path().join(name);
+            fs::write(&path, text).unwrap();
+            path
+        };
+        let (ours, strangers) = (Authority::new(), Authority::new());
+        let (certificate, key) = ours.issue("localhost");
+        let tls = config::SidecarTls {
+            certificate: write("sidecar.crt", &certificate),
+            key: write("sidecar.key", &key),
+            client_ca: write("ca.pem", &ours.pem),
+        };
+        let server = client_certificates(&tls).unwrap();
+        assert!(admitted(&server, &ours, Some(ours.issue("nginx"))).await);
+        assert!(!admitted(&server, &ours, Some(strangers.issue("nginx"))).await, "R1");
+        assert!(!admitted(&server, &ours, None).await, "R1");
+    }
 }
