@@ -44,7 +44,7 @@ fn policy(visit: Option<&Visit>) -> String {
     let Some(visit) = visit else { return format!("{BASE}; style-src 'self'; form-action 'none'") };
     let here = format!("{}://{}", visit.facts.scheme.as_str(), visit.facts.host);
     let mut text = format!(
-        "{BASE}; style-src {here}/_gate/style.css; script-src {here}/_gate/client.js; form-action 'self'"
+        "{BASE}; style-src {here}/_gate/style.css; script-src {here}/_gate/portal.js; connect-src {here}/_gate/api/; form-action 'self'"
     );
     let origins = &visit.site.origins;
     let apart = Some(&visit.site.portal).filter(|portal| !origins.contains(portal));

@@ -1,73 +1,8 @@
-// On the portal's own pages: show password, caps lock, codes that send themselves. On the panel's pages: renews the
-// session before it expires, once across all tabs, and shows what this session may do here. Nothing of the panel is
-// changed or wrapped, and nothing here is needed for anything to work.
+// On the panel's pages: renews the session before it expires, once across all tabs, and shows what this session may do
+// here. Nothing of the panel is changed or wrapped, and nothing here is needed for anything to work.
 (() => {
   "use strict";
-  const root = document.documentElement;
-  if (root.dataset.gate === "portal") portal();
-  else panel();
-
-  function portal() {
-    for (const time of document.querySelectorAll("time[datetime]")) localise(time);
-    const password = document.getElementById("password");
-    if (password) revealable(password);
-    const code = document.getElementById("code");
-    if (code) sendsItself(code);
-    for (const form of document.forms) sendOnce(form);
-  }
-
-  function localise(time) {
-    const at = new Date(time.dateTime);
-    if (isNaN(at)) return;
-    time.title = time.dateTime;
-    time.textContent = at.toLocaleTimeString(root.lang, { hour: "2-digit", minute: "2-digit", timeZoneName: "short" });
-  }
-
-  function revealable(password) {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.setAttribute("aria-controls", password.id);
-    const set = (shown) => {
-      password.type = shown ? "text" : "password";
-      button.textContent = shown ? root.dataset.hide : root.dataset.show;
-      button.setAttribute("aria-pressed", String(shown));
-    };
-    set(false);
-    button.addEventListener("click", () => {
-      set(password.type === "password");
-      password.focus();
-    });
-    password.after(button);
-    // Whatever is typed is a password again when it is sent, so that no browser keeps it as text.
-    password.form.addEventListener("submit", () => set(false));
-    const hint = document.createElement("p");
-    hint.className = "caps";
-    hint.setAttribute("role", "status");
-    password.parentElement.after(hint);
-    const caps = (event) => {
-      const on = event.getModifierState && event.getModifierState("CapsLock");
-      hint.textContent = on ? root.dataset.caps : "";
-    };
-    password.addEventListener("keydown", caps);
-    password.addEventListener("keyup", caps);
-    password.addEventListener("blur", () => { hint.textContent = ""; });
-  }
-
-  function sendsItself(code) {
-    code.addEventListener("input", () => {
-      if (/^\d{6}$/.test(code.value.replace(/\s/g, ""))) code.form.requestSubmit();
-    });
-  }
-
-  function sendOnce(form) {
-    form.addEventListener("submit", () => {
-      // Once the browser has taken the fields along.
-      setTimeout(() => { for (const button of form.querySelectorAll("button[type=submit]")) button.disabled = true; });
-    });
-    addEventListener("pageshow", () => {
-      for (const button of form.querySelectorAll("button[type=submit]")) button.disabled = false;
-    });
-  }
+  panel();
 
   function panel() {
     if (window.top !== window || window.gateClient) return;

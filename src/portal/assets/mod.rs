@@ -1,4 +1,4 @@
-//! The style sheet and the script. Both are part of the binary and answer with a strong `ETag`; with the digest in the
+//! The style sheet and the two scripts, one for the panel's pages and one for ours. All are part of the binary and answer with a strong `ETag`; with the digest in the
 //! address they may be kept for ever.
 
 pub(crate) mod accent;
@@ -10,16 +10,19 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use super::context::Cx;
 
 const STYLE: &str = include_str!("style.css");
-const SCRIPT: &str = include_str!("client.js");
+/// For the panel's pages.
+const CLIENT: &str = include_str!("client.js");
+/// For our own.
+const PORTAL: &str = include_str!("portal.js");
 
 /// The address of the style sheet in a site's colours, digest included.
 pub(crate) fn style_address(accent: &str) -> String {
     format!("/_gate/style.css?v={}", digest(&style(accent)))
 }
 
-/// The address of the script, digest included.
+/// The address of the script of our own pages, digest included.
 pub(crate) fn script_address() -> String {
-    format!("/_gate/client.js?v={}", digest(SCRIPT))
+    format!("/_gate/portal.js?v={}", digest(PORTAL))
 }
 
 /// `GET /_gate/style.css`
@@ -28,8 +31,13 @@ pub(crate) async fn style_sheet(cx: Cx, request: Request) -> Response {
 }
 
 /// `GET /_gate/client.js`
-pub(crate) async fn script(cx: Cx, request: Request) -> Response {
-    respond("text/javascript; charset=utf-8", SCRIPT.to_owned(), request.headers(), cx.query("v"))
+pub(crate) async fn client_script(cx: Cx, request: Request) -> Response {
+    respond("text/javascript; charset=utf-8", CLIENT.to_owned(), request.headers(), cx.query("v"))
+}
+
+/// `GET /_gate/portal.js`
+pub(crate) async fn portal_script(cx: Cx, request: Request) -> Response {
+    respond("text/javascript; charset=utf-8", PORTAL.to_owned(), request.headers(), cx.query("v"))
 }
 
 fn style(accent: &str) -> String {

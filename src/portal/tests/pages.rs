@@ -18,7 +18,7 @@ const POLYGLOTS: [&str; 8] = [
 
 fn is_clean(answer: &Answer, what: &str) {
     for mark in ["<script>", "<svg", "<img", "<a href=//", "onfocus=alert(1) autofocus='", "\"><", "49"] {
-        let body = answer.text.replace("/_gate/style.css?v=", "").replace("/_gate/client.js?v=", "");
+        let body = answer.text.replace("/_gate/style.css?v=", "").replace("/_gate/portal.js?v=", "");
         let body = body.split("name=\"form\"").next().unwrap_or_default().to_owned()
             + body.split("name=\"rd\"").nth(1).unwrap_or_default();
         if mark == "\"><" || mark == "49" {
@@ -91,7 +91,7 @@ async fn every_answer_carries_the_headers() {
         assert_eq!(answer.header("cross-origin-opener-policy"), "same-origin", "{target}");
         assert_eq!(answer.header("cross-origin-resource-policy"), "same-origin", "{target}");
         assert_eq!(answer.header("referrer-policy"), "strict-origin-when-cross-origin", "{target}");
-        let kept = ["/_gate/style.css", "/_gate/client.js"].contains(&&*target);
+        let kept = ["/_gate/style.css", "/_gate/client.js", "/_gate/portal.js"].contains(&&*target);
         assert_eq!(answer.header("cache-control") == "no-store", !kept, "{method} {target}");
     }
 }
@@ -103,7 +103,8 @@ async fn scripts_and_styles_are_ours_by_address_and_forms_may_lead_to_the_site()
     assert_eq!(
         answer.header("content-security-policy"),
         "default-src 'none'; img-src 'self' data:; base-uri 'none'; frame-ancestors 'none'; \
-         style-src https://panel.example.com/_gate/style.css; script-src https://panel.example.com/_gate/client.js; \
+         style-src https://panel.example.com/_gate/style.css; script-src https://panel.example.com/_gate/portal.js; \
+         connect-src https://panel.example.com/_gate/api/; \
          form-action 'self' https://panel.example.com https://other.example.com:8443"
     );
     assert!(
@@ -119,7 +120,7 @@ async fn files_are_kept_under_their_digest_and_asked_for_otherwise() {
     let world = World::new().await;
     let mut browser = Browser::new(&world);
     let page = browser.open("/_gate/sign-in").await.text;
-    for kind in ["style.css", "client.js"] {
+    for kind in ["style.css", "portal.js"] {
         let address = page.split('"').find(|text| text.contains(kind)).unwrap().to_owned();
         let answer = browser.open(&address).await;
         assert_eq!(answer.header("cache-control"), "public, max-age=31536000, immutable");
@@ -144,7 +145,7 @@ async fn pages_stay_within_their_budget() {
     let world = World::new().await;
     let mut browser = Browser::new(&world);
     let files =
-        browser.open("/_gate/style.css").await.text.len() + browser.open("/_gate/client.js").await.text.len();
+        browser.open("/_gate/style.css").await.text.len() + browser.open("/_gate/portal.js").await.text.len();
     assert!(files <= 40 * 1024, "{files}");
     browser.sign_in("root").await;
     for page in ["sign-in", "step-up", "sign-out", "nothing", "refused"] {

@@ -30,6 +30,7 @@ async fn a_pending_sign_in_opens_nothing_but_its_own_prompt() {
         "/_gate/api/v1/sign-in",
         "/_gate/api/v1/sign-out",
         "/_gate/client.js",
+        "/_gate/portal.js",
         "/_gate/style.css",
         "/_gate/.well-known/jwks.json",
         "/_gate/api/v1/openapi.json",
