@@ -17,12 +17,13 @@ use crate::{
     live::{Class, Live, Snapshot},
     rules::{
         address::NetworkKey,
+        api_key::KeyUse,
         facts::{Ask, BadAsk, Facts},
-        identity::UserId,
-        judge::{self, Bench, Signed, Step},
-        outcome::{Access, Bearer, DecisionId, Grant, Judgement, Outcome},
+        identity::{Role, User, UserId},
+        judge::{self, Bench, Credential, Signed, Step},
+        outcome::{Access, Bearer, DecisionId, Grant, Holder, Judgement, Outcome},
         reason::Reason,
-        session::{ExternalIdentity, Family, Origin, Session, Sid},
+        session::{ExternalIdentity, Family, Origin, PublicId, Session, Sid},
         site::{Assertion, Site},
         token::{AssertionClaims, RequestBinding},
     },
@@ -41,6 +42,23 @@ pub struct Visit {
     pub snapshot: Arc<Snapshot>,
     /// Sampled once, at arrival.
     pub moment: Moment,
+}
+
+/// Whose session a request to the portal belongs to.
+#[derive(Clone, Debug)]
+pub struct SignedIn {
+    /// The session's own account, also while it impersonates another.
+    pub user: Arc<User>,
+    /// Its role that counts now.
+    pub role: Role,
+    /// The record.
+    pub session: Arc<Session>,
+    /// Its secret id.
+    pub sid: Sid,
+    /// Its public id.
+    pub public: PublicId,
+    /// End of the elevation where no page says otherwise, if elevated.
+    pub elevated_until: Option<Wall>,
 }
 
 /// What the request path notices and leaves to a background task, so that no request waits for a write.
@@ -129,12 +147,16 @@ impl Gate {
         judgement
     }
 
-    /// Who makes this request, whatever the policy says about the page: for the portal. Not charged.
-    pub async fn bearer(&self, visit: &Visit) -> Result<Bearer, Reason> {
+    /// Whose session makes this request, whatever the policy says about the page: for the portal, which no API key
+    /// opens. Not charged.
+    pub async fn signed_in(&self, visit: &Visit) -> Result<SignedIn, Reason> {
         let signed = self.fetching(visit, self.decision(), judge::who).await.and_then(|who| who)?;
+        let Some(session) = signed.credential.session().cloned() else { return Err(Reason::NoCredential) };
         self.notice(visit, &signed);
-        let until = visit.site.policy.elevated_until(None, signed.session.elevation);
-        Ok(judge::bearer(&signed, until.filter(|until| *until > visit.moment.wall)))
+        let until = visit.site.policy.elevated_until(None, session.elevation);
+        let elevated_until = until.filter(|until| *until > visit.moment.wall);
+        let (sid, public) = (session.sid, session.sid.public());
+        Ok(SignedIn { user: signed.user, role: signed.role, session, sid, public, elevated_until })
     }
 
     /// Whether a grant would be given again now: for connections that stay open. Cheap; ask every 250 ms.
@@ -146,7 +168,7 @@ impl Gate {
         let bench = self.bench(site, &snapshot, self.clock.wall(), grant.decision());
         let holds = !self.live.records.is_lost() && judge::still_holds(grant, &visit.facts, bench);
         if let Some(bearer) = grant.bearer().filter(|_| holds) {
-            self.live.records.touch(bearer.sid, bench.at);
+            self.touch(bearer.holder, &visit.facts, bench.at);
         }
         holds
     }
@@ -271,19 +293,33 @@ impl Gate {
             elevation: None,
             device: visit.facts.user_agent.to_string(),
             address: visit.facts.client.ip,
+            impersonation: None,
+            enrolment: None,
+            panel: None,
             ended: None,
         }
     }
 
     fn notice(&self, visit: &Visit, signed: &Signed) {
         let at = visit.moment.wall;
-        self.live.records.touch(signed.session.sid, at);
-        let family = &signed.session.family;
+        let session = match &signed.credential {
+            Credential::Session(session) => session,
+            Credential::Key(key) => return self.touch(Holder::Key(key.id), &visit.facts, at),
+        };
+        self.touch(Holder::Session(session.sid), &visit.facts, at);
+        let family = &session.family;
         if let Some(generation) = signed.generation.filter(|seen| *seen == family.generation)
             && family.current_seen.is_none()
         {
             // A full queue loses nothing: the next request notices again.
-            let _ = self.notes.try_send(Note::Seen { sid: signed.session.sid, generation, at });
+            let _ = self.notes.try_send(Note::Seen { sid: session.sid, generation, at });
+        }
+    }
+
+    fn touch(&self, holder: Holder, facts: &Facts, at: Wall) {
+        match holder {
+            Holder::Session(sid) => self.live.records.touch(sid, at),
+            Holder::Key(id) => self.live.records.touch_key(id, KeyUse { at, address: facts.client.ip }),
         }
     }
 
@@ -356,7 +392,7 @@ fn assertion_claims(
         session: bearer.public.clone(),
         access,
         elevated_until: bearer.elevated_until,
-        actor: None,
+        actor: bearer.actor.as_ref().map(|actor| actor.user.name.clone()),
         iat: visit.moment.wall,
         request,
     }

@@ -100,6 +100,12 @@ pub(super) async fn write_touches(live: Arc<Live>, store: Arc<dyn Store>, stop: 
         {
             tracing::warn!(%error, "uses of sessions could not be written down");
         }
+        let uses = live.records.take_touched_keys();
+        if !uses.is_empty()
+            && let Err(error) = store.touch_keys(uses).await
+        {
+            tracing::warn!(%error, "uses of API keys could not be written down");
+        }
         if last {
             return;
         }

@@ -119,5 +119,8 @@ fn account(gate: &Gate, person: &Person, now: Wall) -> Result<User, DemoError> {
         totp,
         backup_codes: Vec::new(),
         created: now,
+        password_changed: None,
+        high_security: true,
+        known: Vec::new(),
     })
 }

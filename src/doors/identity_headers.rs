@@ -116,8 +116,7 @@ fn stamps(
         of(|bearer| bearer.public.to_string()),
         access.to_string(),
         of(|bearer| bearer.elevated_until.map(|until| until.secs().to_string()).unwrap_or_default()),
-        // Nobody acts for somebody else yet; the field is sent all the same, so that no client can fill it.
-        String::new(),
+        of(|bearer| bearer.actor.as_ref().map(|actor| actor.user.name.to_string()).unwrap_or_default()),
         decision.to_owned(),
         assertion.to_owned(),
     ];

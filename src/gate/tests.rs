@@ -93,6 +93,9 @@ impl World {
             totp,
             backup_codes: Vec::new(),
             created: START,
+            password_changed: None,
+            high_security: true,
+            known: Vec::new(),
         };
         let written = self.gate.store().add_user(user).await.unwrap();
         assert!(self.gate.settled(written).await);
@@ -143,6 +146,9 @@ impl World {
             elevation: None,
             device: String::new(),
             address: Ipv4Addr::LOCALHOST.into(),
+            impersonation: None,
+            enrolment: None,
+            panel: None,
             ended: None,
         };
         let sid = session.sid;

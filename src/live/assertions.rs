@@ -7,9 +7,8 @@ use dashmap::DashMap;
 use crate::{
     clock::Wall,
     rules::{
-        identity::Role,
-        outcome::{Access, Bearer},
-        session::Sid,
+        identity::{Role, UserId},
+        outcome::{Access, Bearer, Holder},
         token::AssertionClaims,
     },
 };
@@ -23,10 +22,12 @@ const MARGIN: Duration = Duration::from_secs(15);
 /// Assertions that are bound to nothing but site and session.
 #[derive(Default)]
 pub struct Assertions {
-    kept: DashMap<(Sid, Access), Kept>,
+    kept: DashMap<(Holder, Access), Kept>,
 }
 
 struct Kept {
+    user: UserId,
+    actor: Option<UserId>,
     role: Role,
     elevated_until: Option<Wall>,
     signed: Wall,
@@ -42,7 +43,7 @@ impl Assertions {
         now: Wall,
         sign: impl FnOnce() -> Arc<str>,
     ) -> Arc<str> {
-        let key = (bearer.sid, access);
+        let key = (bearer.holder, access);
         let kept =
             self.kept.get(&key).filter(|kept| kept.says(bearer, now)).map(|kept| Arc::clone(&kept.text));
         if let Some(text) = kept {
@@ -53,8 +54,14 @@ impl Assertions {
         }
         let text = sign();
         let elevated_until = bearer.elevated_until;
-        let kept =
-            Kept { role: Role::clone(&bearer.role), elevated_until, signed: now, text: Arc::clone(&text) };
+        let kept = Kept {
+            user: bearer.user.id,
+            actor: bearer.actor.as_ref().map(|actor| actor.user.id),
+            role: Role::clone(&bearer.role),
+            elevated_until,
+            signed: now,
+            text: Arc::clone(&text),
+        };
         self.kept.insert(key, kept);
         text
     }
@@ -67,7 +74,9 @@ impl Assertions {
 
 impl Kept {
     fn says(&self, bearer: &Bearer, now: Wall) -> bool {
-        self.fresh(now) && self.role == bearer.role && self.elevated_until == bearer.elevated_until
+        let actor = bearer.actor.as_ref().map(|actor| actor.user.id);
+        let same = (self.user, self.actor) == (bearer.user.id, actor) && self.role == bearer.role;
+        self.fresh(now) && same && self.elevated_until == bearer.elevated_until
     }
 
     fn fresh(&self, now: Wall) -> bool {

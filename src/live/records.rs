@@ -1,7 +1,7 @@
 //! Sessions and accounts in memory.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU32, Ordering},
@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use crate::{
     clock::Wall,
     rules::{
+        api_key::{ApiKey, KeyId, KeyUse},
         factor::password,
         identity::{User, UserId, UserName},
         judge::View,
@@ -29,8 +30,12 @@ pub struct Records {
     public: DashMap<PublicId, Sid>,
     users: DashMap<UserId, Arc<User>>,
     names: DashMap<UserName, UserId>,
+    keys: DashMap<KeyId, Arc<ApiKey>>,
+    /// High Security Mode is off for the whole installation.
+    relaxed: AtomicBool,
     /// Uses not yet written down.
     touched: DashMap<Sid, Wall>,
+    keys_touched: DashMap<KeyId, KeyUse>,
     /// The highest bcrypt cost of any account since the start; 0 while there is none.
     password_cost: AtomicU32,
     applied: watch::Sender<Cursor>,
@@ -46,7 +51,10 @@ impl Default for Records {
             public: DashMap::new(),
             users: DashMap::new(),
             names: DashMap::new(),
+            keys: DashMap::new(),
+            relaxed: AtomicBool::new(false),
             touched: DashMap::new(),
+            keys_touched: DashMap::new(),
             password_cost: AtomicU32::new(0),
             applied: watch::Sender::new(Cursor::default()),
             lost: AtomicBool::new(false),
@@ -57,12 +65,17 @@ impl Default for Records {
 impl Records {
     /// Loads everything.
     pub fn load(&self, everything: Everything) {
+        self.keep_only(&everything);
         for user in everything.users {
             self.put_user(Arc::new(user));
         }
         for session in everything.sessions {
             self.put_session(Arc::new(session));
         }
+        for key in everything.keys {
+            self.keys.insert(key.id, Arc::new(key));
+        }
+        self.relaxed.store(everything.high_security == Some(false), Ordering::Release);
         self.applied.send_replace(everything.cursor);
     }
 
@@ -73,6 +86,15 @@ impl Records {
             Change::SessionGone(sid) => self.drop_session(&sid),
             Change::User(user) => self.put_user(user),
             Change::UserGone(id) => self.drop_user(&id),
+            Change::Key(key) => drop(self.keys.insert(key.id, key)),
+            Change::KeyGone(id) => {
+                self.keys.remove(&id);
+                self.keys_touched.remove(&id);
+            }
+            Change::Everything(everything) => {
+                self.load(Arc::unwrap_or_clone(everything));
+            }
+            Change::HighSecurity(on) => self.relaxed.store(!on, Ordering::Release),
         }
         self.applied.send_if_modified(|applied| {
             let news = cursor > *applied;
@@ -168,6 +190,54 @@ impl Records {
         uses.into_iter().collect()
     }
 
+    /// The API keys of an account, newest first, with uses that are not written down yet.
+    pub fn keys_of(&self, user: &UserId) -> Vec<ApiKey> {
+        let of_user = self.keys.iter().filter(|entry| entry.value().user == *user);
+        let mut keys: Vec<ApiKey> = of_user.map(|entry| ApiKey::clone(entry.value())).collect();
+        for key in &mut keys {
+            key.used = self.keys_touched.get(&key.id).map(|used| *used).or(key.used);
+        }
+        keys.sort_by_key(|key| (std::cmp::Reverse(key.created), key.id));
+        keys
+    }
+
+    /// Whether High Security Mode is on for the installation.
+    pub fn is_high_security(&self) -> bool {
+        !self.relaxed.load(Ordering::Acquire)
+    }
+
+    /// Notes a use of an API key, without a write per request.
+    pub fn touch_key(&self, id: KeyId, used: KeyUse) {
+        let mut entry = self.keys_touched.entry(id).or_insert(used);
+        if used.at > entry.at {
+            *entry = used;
+        }
+    }
+
+    /// Takes the uses of API keys that are not written down yet.
+    pub fn take_touched_keys(&self) -> Vec<(KeyId, KeyUse)> {
+        let uses: Vec<(KeyId, KeyUse)> =
+            self.keys_touched.iter().map(|entry| (*entry.key(), *entry.value())).collect();
+        for (id, used) in &uses {
+            self.keys_touched.remove_if(id, |_, now| now == used);
+        }
+        uses
+    }
+
+    /// Drops what is not there any more.
+    fn keep_only(&self, everything: &Everything) {
+        let sids: HashSet<Sid> = everything.sessions.iter().map(|session| session.sid).collect();
+        let users: HashSet<UserId> = everything.users.iter().map(|user| user.id).collect();
+        let keys: HashSet<KeyId> = everything.keys.iter().map(|key| key.id).collect();
+        let gone: Vec<Sid> =
+            self.sessions.iter().map(|entry| *entry.key()).filter(|sid| !sids.contains(sid)).collect();
+        gone.iter().for_each(|sid| self.drop_session(sid));
+        let gone: Vec<UserId> =
+            self.users.iter().map(|entry| *entry.key()).filter(|id| !users.contains(id)).collect();
+        gone.iter().for_each(|id| self.drop_user(id));
+        self.keys.retain(|id, _| keys.contains(id));
+    }
+
     fn sessions_where(&self, wanted: impl Fn(&Session) -> bool) -> Vec<Arc<Session>> {
         let mut sessions: Vec<_> = self
             .sessions
@@ -227,6 +297,14 @@ impl View for Records {
 
     fn user(&self, id: &UserId) -> Option<Arc<User>> {
         self.users.get(id).map(|entry| Arc::clone(entry.value()))
+    }
+
+    fn key(&self, id: &KeyId) -> Option<Arc<ApiKey>> {
+        self.keys.get(id).map(|entry| Arc::clone(entry.value()))
+    }
+
+    fn high_security(&self, user: &User) -> bool {
+        user.high_security && self.is_high_security()
     }
 
     fn last_seen(&self, session: &Session) -> Wall {

@@ -50,6 +50,11 @@ impl Cx {
         self.visit.moment.wall
     }
 
+    /// Whether this is a call of the API, which is answered with documents, and not a page.
+    pub(crate) fn is_call(&self) -> bool {
+        self.visit.facts.target.path().starts_with("/_gate/api/")
+    }
+
     /// What surrounds a page.
     pub(crate) fn frame(&self) -> Frame {
         Frame::new(self.words, Some(self.site()))

@@ -35,6 +35,14 @@ pub(crate) enum Fault {
     Unavailable,
     /// Nobody is signed in.
     SignedOut(Reason),
+    /// Not while somebody is impersonated.
+    WhileActing,
+    /// The second factor has to be proved first.
+    StepUp,
+    /// A second factor has to be set up first.
+    FactorFirst,
+    /// Not for this role.
+    NotYours,
 }
 
 impl Fault {
@@ -64,6 +72,10 @@ impl Fault {
             | Self::Throttled(_)
             | Self::Busy
             | Self::Unavailable
+            | Self::WhileActing
+            | Self::StepUp
+            | Self::FactorFirst
+            | Self::NotYours
             | Self::SignedOut(_) => self.text(words, now),
         };
         let problem = Problem::new(self.status(), self.code(), self.title(words), &detail);
@@ -85,6 +97,10 @@ impl Fault {
             Self::Busy => words.busy.to_owned(),
             Self::Unavailable => words.unavailable.to_owned(),
             Self::SignedOut(_) => words.ended_text.to_owned(),
+            Self::WhileActing => words.account.acting_refused.to_owned(),
+            Self::StepUp => words.admin.elevation_first.to_owned(),
+            Self::FactorFirst => words.admin.factor_first.to_owned(),
+            Self::NotYours => words.admin.not_yours_title.to_owned(),
             Self::Throttled(wait) => {
                 let time = pages::clock(now.plus(wait));
                 fill(words.locked, &[("wait", &pages::wait(words, wait)), ("time", &time)])
@@ -95,7 +111,12 @@ impl Fault {
     /// The status for both.
     pub(crate) fn status(self) -> StatusCode {
         match self {
-            Self::CrossSite | Self::StaleForm => StatusCode::FORBIDDEN,
+            Self::CrossSite
+            | Self::StaleForm
+            | Self::WhileActing
+            | Self::StepUp
+            | Self::FactorFirst
+            | Self::NotYours => StatusCode::FORBIDDEN,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::WrongType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::BadBody(_) => StatusCode::UNPROCESSABLE_ENTITY,
@@ -118,6 +139,10 @@ impl Fault {
             | Self::WrongType
             | Self::BadBody(_)
             | Self::NotFound
+            | Self::WhileActing
+            | Self::StepUp
+            | Self::FactorFirst
+            | Self::NotYours
             | Self::SignedOut(_) => None,
         }
     }
@@ -134,6 +159,10 @@ impl Fault {
             Self::Busy => "busy",
             Self::Unavailable => Reason::StoreUnavailable.code(),
             Self::SignedOut(reason) => reason.code(),
+            Self::WhileActing => "impersonating",
+            Self::StepUp => Reason::NeedsElevation.code(),
+            Self::FactorFirst => Reason::NeedsEnrolment.code(),
+            Self::NotYours => Reason::RoleLacksAccess.code(),
         }
     }
 
@@ -146,6 +175,10 @@ impl Fault {
             Self::Throttled(_) | Self::Busy => words.throttled_title,
             Self::Unavailable => words.unavailable_title,
             Self::SignedOut(_) => words.ended_title,
+            Self::WhileActing => words.account.acting_title,
+            Self::StepUp => words.verify_title,
+            Self::FactorFirst => words.not_enrolled_title,
+            Self::NotYours => words.admin.not_yours_title,
         }
     }
 }

@@ -144,6 +144,9 @@ fn fresh(cx: &Cx, user: &User, elevation: Option<Elevation>) -> Session {
         elevation,
         device: super::device::name(&facts.user_agent),
         address: facts.client.ip,
+        impersonation: None,
+        enrolment: None,
+        panel: None,
         ended: None,
     }
 }

@@ -11,6 +11,7 @@ mod cookies;
 mod csrf;
 mod device;
 mod fault;
+mod guard;
 mod hasher;
 mod headers;
 mod issue;

@@ -61,6 +61,10 @@ async fn jwks(cx: Cx) -> Response {
     problem::answer(&cx.keys().jwks())
 }
 
-fn route(path: &'static str, methods: &'static [&'static str], handler: MethodRouter<Arc<Portal>>) -> Route {
+pub(crate) fn route(
+    path: &'static str,
+    methods: &'static [&'static str],
+    handler: MethodRouter<Arc<Portal>>,
+) -> Route {
     Route { path, methods, handler }
 }

@@ -108,6 +108,28 @@ pub struct User {
     pub backup_codes: Vec<[u8; 32]>,
     /// When the account was made.
     pub created: Wall,
+    /// When the password was last set, if it ever was changed.
+    pub password_changed: Option<Wall>,
+    /// High Security Mode: `false` lets what the role may do after the second factor apply at once.
+    pub high_security: bool,
+    /// Where the account has signed in from, at most [`Known::LIMIT`], oldest first.
+    pub known: Vec<Known>,
+}
+
+/// A device and a country that an account has signed in from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Known {
+    /// Browser and system, as in the session.
+    pub device: String,
+    /// ISO 3166-1 alpha-2, or empty when unknown.
+    pub country: String,
+    /// When it was first seen.
+    pub first: Wall,
+}
+
+impl Known {
+    /// How many are remembered of an account.
+    pub const LIMIT: usize = 20;
 }
 
 /// Where an account comes from.

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use super::{
-    facts::Facts,
+    api_key::{ApiKey, KeyId},
+    facts::{Facts, PresentedKey},
     identity::{Role, User, UserId},
-    outcome::{Access, Bearer, DecisionId, Grant, Judgement, Outcome},
-    policy::{Levels, Page, Ruling},
+    outcome::{Access, Actor, Bearer, DecisionId, Grant, Holder, Judgement, Outcome},
+    policy::{Page, Ruling, Verdict},
     reason::Reason,
     session::{EndReason, ExternalIdentity, ExternalKey, Session, Sid, Status, status},
     site::Site,
@@ -22,6 +23,10 @@ pub trait View {
     fn external(&self, key: &ExternalKey) -> Option<Arc<Session>>;
     /// The account.
     fn user(&self, id: &UserId) -> Option<Arc<User>>;
+    /// The API key with this id.
+    fn key(&self, id: &KeyId) -> Option<Arc<ApiKey>>;
+    /// Whether High Security Mode is on for this account: for it and for the installation.
+    fn high_security(&self, user: &User) -> bool;
     /// When the session was last used; memory may know of uses that the record does not.
     fn last_seen(&self, session: &Session) -> Wall;
 }
@@ -54,17 +59,36 @@ pub enum Step<T> {
     NeedExternal(Box<ExternalIdentity>),
 }
 
-/// A live session with its account.
+/// A credential that is good, with the account that it belongs to.
 #[derive(Clone, Debug)]
 pub struct Signed {
-    /// The session.
-    pub session: Arc<Session>,
-    /// The account.
+    /// What was shown.
+    pub credential: Credential,
+    /// The account whose credential it is: the operator's own while somebody is impersonated.
     pub user: Arc<User>,
-    /// The role that counts now.
+    /// The role of that account that counts now.
     pub role: Role,
     /// The refresh generation that an access token of ours proves to have arrived.
     pub generation: Option<u64>,
+}
+
+/// What was shown, with its record.
+#[derive(Clone, Debug)]
+pub enum Credential {
+    /// A token of this session.
+    Session(Arc<Session>),
+    /// This API key.
+    Key(Arc<ApiKey>),
+}
+
+impl Credential {
+    /// The session, unless it is an API key.
+    pub fn session(&self) -> Option<&Arc<Session>> {
+        match self {
+            Self::Session(session) => Some(session),
+            Self::Key(_) => None,
+        }
+    }
 }
 
 /// Judges one request.
@@ -88,6 +112,9 @@ pub fn judge(facts: &Facts, bench: Bench<'_>) -> Step<(Judgement, Option<Signed>
 
 /// Whose request it is, whatever the policy says about the page.
 pub fn who(facts: &Facts, bench: Bench<'_>) -> Step<Result<Signed, Reason>> {
+    if let Some(presented) = facts.presented.api_key {
+        return Step::Done(alone(facts, bench).and_then(|()| key_holder(presented, bench)));
+    }
     let own = own_claims(facts, bench);
     match own {
         Ok(Some(claims)) => own_session(facts, &claims, bench),
@@ -102,19 +129,21 @@ pub fn still_holds(grant: &Grant, facts: &Facts, bench: Bench<'_>) -> bool {
     let Some(bearer) = grant.bearer() else {
         return ruling.page.is_some_and(|page| page.anonymous >= ruling.needs);
     };
-    let Some(session) = bench.view.session(&bearer.sid) else { return false };
-    match living(session, bench) {
-        Ok((session, user)) => {
-            let role = if user.role == bearer.user.role {
-                Role::clone(&bearer.role)
-            } else {
-                Role::clone(&user.role)
-            };
-            let signed = Signed { session, user, role, generation: None };
-            matches!(weigh(&signed, &ruling, bench).outcome, Outcome::Allow(_))
+    let signed = match bearer.holder {
+        Holder::Key(id) => key_holder(PresentedKey::Key(id), bench),
+        Holder::Session(sid) => {
+            let Some(session) = bench.view.session(&sid) else { return false };
+            living(session, bench).map(|(session, user)| {
+                let unchanged = user.role == bearer.owner().role;
+                let role = Role::clone(if unchanged { bearer.owner_role() } else { &user.role });
+                Signed { credential: Credential::Session(session), user, role, generation: None }
+            })
         }
-        Err(_) => false,
-    }
+    };
+    let again = signed.map(|signed| weigh(&signed, &ruling, bench).outcome);
+    // The tunnel was opened in somebody's name: it must still be the same one.
+    let same = |grant: &Grant| grant.bearer().is_some_and(|now| now.user.id == bearer.user.id);
+    matches!(again, Ok(Outcome::Allow(grant)) if same(&grant))
 }
 
 impl Bench<'_> {
@@ -176,9 +205,8 @@ fn own_session(facts: &Facts, claims: &AccessClaims, bench: Bench<'_>) -> Step<R
     if contradicted {
         return Step::Done(Err(Reason::ConflictingCredentials));
     }
-    let role = Role::clone(&user.role);
-    let generation = Some(claims.generation);
-    Step::Done(Ok(Signed { session, user, role, generation }))
+    let (role, credential) = (Role::clone(&user.role), Credential::Session(session));
+    Step::Done(Ok(Signed { credential, user, role, generation: Some(claims.generation) }))
 }
 
 /// The session of a trusted issuer's token; `otherwise` is the answer when none was presented.
@@ -197,8 +225,33 @@ fn external_session(facts: &Facts, otherwise: Reason, bench: Bench<'_>) -> Step<
             return Err(Reason::ConflictingCredentials);
         }
         let role = identity.role.unwrap_or_else(|| Role::clone(&user.role));
-        Ok(Signed { session, user, role, generation: None })
+        Ok(Signed { credential: Credential::Session(session), user, role, generation: None })
     }))
+}
+
+/// An API key stands alone: whoever sends a session or an issuer's token beside it does not know in whose name he asks
+/// (R19).
+fn alone(facts: &Facts, bench: Bench<'_>) -> Result<(), Reason> {
+    let conflict = Err(Reason::ConflictingCredentials);
+    match (own_claims(facts, bench), external_identity(facts, bench)) {
+        (Ok(None), Ok(None) | Err(Reason::BadCredential)) if facts.presented.access.is_empty() => Ok(()),
+        _ => conflict,
+    }
+}
+
+/// The key with its owner, if both can be used now.
+fn key_holder(presented: PresentedKey, bench: Bench<'_>) -> Result<Signed, Reason> {
+    let PresentedKey::Key(id) = presented else { return Err(Reason::BadCredential) };
+    let key = bench.view.key(&id).filter(|key| key.site == bench.site.id).ok_or(Reason::BadCredential)?;
+    if key.has_expired(bench.at) {
+        return Err(Reason::KeyExpired);
+    }
+    let user = bench.view.user(&key.user).ok_or(Reason::BadCredential)?;
+    if user.disabled {
+        return Err(Reason::AccountDisabled);
+    }
+    let role = Role::clone(&user.role);
+    Ok(Signed { credential: Credential::Key(key), user, role, generation: None })
 }
 
 /// Whom the presented tokens of trusted issuers name. Two of one cookie's values that name different sessions, or of
@@ -241,51 +294,130 @@ fn living(session: Arc<Session>, bench: Bench<'_>) -> Result<(Arc<Session>, Arc<
     if user.disabled { Err(Reason::AccountDisabled) } else { Ok((session, user)) }
 }
 
-/// The policy's word on a live session.
+/// The policy's word on a good credential.
 fn weigh(signed: &Signed, ruling: &Ruling<'_>, bench: Bench<'_>) -> Judgement {
     let policy = &bench.site.policy;
-    let page = ruling.page;
-    let deny = |reason| bench.says(Outcome::Deny(reason), reason, page);
-    if !policy.roles().contains(&signed.role) {
-        return deny(Reason::UnknownRole);
+    let weighed = match &signed.credential {
+        _ if !policy.roles().contains(&signed.role) => Err(Refused::Deny(Reason::UnknownRole)),
+        _ if policy.requires_second_factor(&signed.role) && signed.user.totp.is_none() => {
+            Err(Refused::Deny(Reason::NeedsEnrolment))
+        }
+        Credential::Key(key) => weigh_key(signed, key, ruling, bench),
+        Credential::Session(session) => weigh_session(signed, session, ruling, bench),
+    };
+    match weighed {
+        Ok(Weighed { have, reason, bearer }) => {
+            let page = ruling.page.map(|page| Arc::clone(&page.name));
+            let site = Arc::clone(&bench.site.id);
+            let grant = Grant::new(Some(bearer), have, ruling.needs, site, page, bench.decision);
+            bench.says(Outcome::Allow(Box::new(grant)), reason, ruling.page)
+        }
+        Err(Refused::StepUp { readable }) => {
+            bench.says(Outcome::StepUp { readable }, Reason::NeedsElevation, ruling.page)
+        }
+        Err(Refused::Deny(reason)) => bench.says(Outcome::Deny(reason), reason, ruling.page),
     }
-    if policy.requires_second_factor(&signed.role) && signed.user.totp.is_none() {
-        return deny(Reason::NeedsEnrolment);
-    }
-    let until = policy.elevated_until(page, signed.session.elevation).filter(|until| *until > bench.at);
-    let levels = policy.levels(page, &signed.role);
-    let have = if until.is_some() { levels.elevated } else { levels.unelevated };
-    if have >= ruling.needs {
-        let reason =
-            if levels.unelevated >= ruling.needs { Reason::RoleAllows } else { Reason::ElevatedAllows };
-        let grant = grant(signed, have, until, ruling, bench);
-        return bench.says(Outcome::Allow(Box::new(grant)), reason, page);
-    }
-    refuse(levels, ruling, until.is_some(), bench)
 }
 
-fn refuse(levels: Levels, ruling: &Ruling<'_>, elevated: bool, bench: Bench<'_>) -> Judgement {
-    if !elevated && levels.elevated >= ruling.needs {
-        let readable = levels.unelevated >= Access::Read;
-        return bench.says(Outcome::StepUp { readable }, Reason::NeedsElevation, ruling.page);
+/// A no of the policy.
+enum Refused {
+    StepUp { readable: bool },
+    Deny(Reason),
+}
+
+/// What a yes is made of.
+struct Weighed {
+    have: Access,
+    reason: Reason,
+    bearer: Bearer,
+}
+
+fn weigh_session(
+    signed: &Signed,
+    session: &Session,
+    ruling: &Ruling<'_>,
+    bench: Bench<'_>,
+) -> Result<Weighed, Refused> {
+    let policy = &bench.site.policy;
+    let until = policy.elevated_until(ruling.page, session.elevation).filter(|until| *until > bench.at);
+    let relaxed = !bench.view.high_security(&signed.user);
+    let acting = acting(signed, session, bench).map_err(Refused::Deny)?;
+    let role = acting.as_ref().map_or(&signed.role, |acting| &acting.user.role);
+    let (have, reason) = match policy.verdict(ruling, role, until.is_some() || relaxed) {
+        Verdict::Allow { have, at_once: true } => (have, Reason::RoleAllows),
+        Verdict::Allow { have, .. } if until.is_some() => (have, Reason::ElevatedAllows),
+        Verdict::Allow { have, .. } => (have, Reason::RelaxedAllows),
+        Verdict::StepUp { readable } => return Err(Refused::StepUp { readable }),
+        Verdict::Deny(reason) => return Err(Refused::Deny(reason)),
+    };
+    let most = if acting.as_ref().is_none_or(|acting| acting.write) { Access::Full } else { Access::Read };
+    if ruling.needs > most {
+        return Err(Refused::Deny(Reason::ImpersonationReadOnly));
     }
-    let reason = if ruling.page.is_some() { Reason::RoleLacksAccess } else { Reason::NoPage };
-    bench.says(Outcome::Deny(reason), reason, ruling.page)
+    let bearer = Bearer {
+        user: Arc::clone(acting.as_ref().map_or(&signed.user, |acting| &acting.user)),
+        role: Role::clone(role),
+        holder: Holder::Session(session.sid),
+        public: session.sid.public(),
+        elevated_until: until,
+        actor: acting.map(|_| Actor { user: Arc::clone(&signed.user), role: Role::clone(&signed.role) }),
+    };
+    Ok(Weighed { have: have.min(most), reason, bearer })
 }
 
-fn grant(signed: &Signed, have: Access, until: Option<Wall>, ruling: &Ruling<'_>, bench: Bench<'_>) -> Grant {
-    let bearer = bearer(signed, until);
-    let page = ruling.page.map(|page| Arc::clone(&page.name));
-    Grant::new(Some(bearer), have, ruling.needs, Arc::clone(&bench.site.id), page, bench.decision)
-}
-
-/// Who is signed in, as the panel and the portal see it.
-pub fn bearer(signed: &Signed, elevated_until: Option<Wall>) -> Bearer {
-    Bearer {
+/// The lower of the key's scope and what its owner's role has elevated: that more than its owner has at once needed
+/// the second factor was asked for when the key was made.
+fn weigh_key(
+    signed: &Signed,
+    key: &ApiKey,
+    ruling: &Ruling<'_>,
+    bench: Bench<'_>,
+) -> Result<Weighed, Refused> {
+    let Verdict::Allow { have, .. } = bench.site.policy.verdict(ruling, &signed.role, true) else {
+        let reason = if ruling.page.is_some() { Reason::RoleLacksAccess } else { Reason::NoPage };
+        return Err(Refused::Deny(reason));
+    };
+    let reads = ruling.page.is_some_and(|page| key.has(page.scope_read.as_ref()));
+    let writes = ruling.page.is_some_and(|page| key.has(page.scope_write.as_ref()));
+    let scope = match ruling.needs {
+        Access::Full if writes => Access::Full,
+        Access::Read if reads && writes => Access::Full,
+        Access::Read if reads => Access::Read,
+        Access::None | Access::Read | Access::Full => return Err(Refused::Deny(Reason::KeyLacksScope)),
+    };
+    let bearer = Bearer {
         user: Arc::clone(&signed.user),
         role: Role::clone(&signed.role),
-        sid: signed.session.sid,
-        public: signed.session.sid.public(),
-        elevated_until,
+        holder: Holder::Key(key.id),
+        public: key.id.public(),
+        elevated_until: None,
+        actor: None,
+    };
+    Ok(Weighed { have: have.min(scope), reason: Reason::KeyAllows, bearer })
+}
+
+/// As whom an operator acts.
+struct Acting {
+    user: Arc<User>,
+    write: bool,
+}
+
+/// Whom the session's user acts for, if anybody. Whatever has ended the impersonation, it has to be left first: a
+/// form that was filled in for somebody else must not be carried out in the operator's own name.
+fn acting(signed: &Signed, session: &Session, bench: Bench<'_>) -> Result<Option<Acting>, Reason> {
+    let Some(impersonation) = &session.impersonation else { return Ok(None) };
+    let target = bench.view.user(&impersonation.user).filter(|user| !user.disabled);
+    let holds = |user: &User| {
+        bench.at < impersonation.until && may_impersonate(bench.site, &signed.user, &signed.role, &user.role)
+    };
+    match target.filter(|user| holds(user)) {
+        Some(user) => Ok(Some(Acting { user, write: impersonation.write })),
+        None => Err(Reason::ImpersonationOver),
     }
+}
+
+/// Whether an operator may act as an account of this role: administrators with a second factor of their own, and only
+/// for lower roles.
+pub fn may_impersonate(site: &Site, operator: &User, role: &Role, target: &Role) -> bool {
+    site.policy.administers(role) && operator.totp.is_some() && site.policy.outranks(role, target)
 }

@@ -4,6 +4,7 @@
 //! arguments, so that both doors decide alike and every decision can be repeated from what was recorded.
 
 pub mod address;
+pub mod api_key;
 pub mod factor;
 pub mod facts;
 pub mod identity;

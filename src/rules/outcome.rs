@@ -5,6 +5,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use super::{
+    api_key::KeyId,
     identity::{Role, User},
     reason::Reason,
     session::{PublicId, Sid, SiteId},
@@ -123,16 +124,48 @@ pub struct Grant {
 /// Who was allowed; absent on anonymous pages, which never carry an identity.
 #[derive(Clone, Debug)]
 pub struct Bearer {
-    /// The account.
+    /// The account that the panel is told.
     pub user: Arc<User>,
     /// The role that counts now (an issuer's token may name it).
     pub role: Role,
-    /// The session.
-    pub sid: Sid,
-    /// Its public id.
+    /// What was shown.
+    pub holder: Holder,
+    /// The public id of the session or of the API key.
     pub public: PublicId,
     /// End of the elevation that counts on this page, if elevated.
     pub elevated_until: Option<Wall>,
+    /// Who really sits there, when `user` is being impersonated.
+    pub actor: Option<Actor>,
+}
+
+/// What a bearer showed to be believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Holder {
+    /// A token of this session.
+    Session(Sid),
+    /// This API key.
+    Key(KeyId),
+}
+
+/// An operator who acts as somebody else.
+#[derive(Clone, Debug)]
+pub struct Actor {
+    /// The operator's own account.
+    pub user: Arc<User>,
+    /// The operator's own role.
+    pub role: Role,
+}
+
+impl Bearer {
+    /// Whose credential it is: the operator's while somebody is impersonated.
+    pub fn owner(&self) -> &Arc<User> {
+        self.actor.as_ref().map_or(&self.user, |actor| &actor.user)
+    }
+
+    /// The role of [`Bearer::owner`].
+    pub fn owner_role(&self) -> &Role {
+        self.actor.as_ref().map_or(&self.role, |actor| &actor.role)
+    }
 }
 
 impl Grant {

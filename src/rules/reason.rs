@@ -9,6 +9,10 @@ pub enum Reason {
     RoleAllows,
     /// The role has it because the session is elevated.
     ElevatedAllows,
+    /// The role has it at once because High Security Mode is off.
+    RelaxedAllows,
+    /// The API key's scope and its owner's role allow it.
+    KeyAllows,
     /// The page is open to everybody.
     Anonymous,
     /// One of the gate's own pages.
@@ -37,6 +41,14 @@ pub enum Reason {
     NoPage,
     /// The policy does not know the account's role.
     UnknownRole,
+    /// The API key does not have the scope that the page names, or the page names none.
+    KeyLacksScope,
+    /// The API key has expired.
+    KeyExpired,
+    /// The impersonation is for looking only.
+    ImpersonationReadOnly,
+    /// The impersonation is over and was not left; nothing is done in the operator's own name by mistake.
+    ImpersonationOver,
     /// A condition of the page is not met, or could not be evaluated (R17).
     ConditionUnmet,
     /// The account is disabled.
@@ -61,9 +73,11 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, for tables and metrics.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 32] = [
         Self::RoleAllows,
         Self::ElevatedAllows,
+        Self::RelaxedAllows,
+        Self::KeyAllows,
         Self::Anonymous,
         Self::Portal,
         Self::NoCredential,
@@ -78,6 +92,10 @@ impl Reason {
         Self::RoleLacksAccess,
         Self::NoPage,
         Self::UnknownRole,
+        Self::KeyLacksScope,
+        Self::KeyExpired,
+        Self::ImpersonationReadOnly,
+        Self::ImpersonationOver,
         Self::ConditionUnmet,
         Self::AccountDisabled,
         Self::ForeignOrigin,
@@ -95,6 +113,8 @@ impl Reason {
         match self {
             Self::RoleAllows => "role-allows",
             Self::ElevatedAllows => "elevated-allows",
+            Self::RelaxedAllows => "high-security-off",
+            Self::KeyAllows => "key-allows",
             Self::Anonymous => "anonymous",
             Self::Portal => "portal",
             Self::NoCredential => "no-credential",
@@ -109,6 +129,10 @@ impl Reason {
             Self::RoleLacksAccess => "role-lacks-access",
             Self::NoPage => "no-page",
             Self::UnknownRole => "unknown-role",
+            Self::KeyLacksScope => "key-lacks-scope",
+            Self::KeyExpired => "key-expired",
+            Self::ImpersonationReadOnly => "impersonation-read-only",
+            Self::ImpersonationOver => "impersonation-over",
             Self::ConditionUnmet => "condition-unmet",
             Self::AccountDisabled => "account-disabled",
             Self::ForeignOrigin => "foreign-origin",

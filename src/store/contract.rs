@@ -97,6 +97,9 @@ pub(super) fn user(n: u8) -> User {
         totp: Some(Totp { sealed_secret: SecretBytes::new([n; 40]), last_step: 100 }),
         backup_codes: vec![[1; 32], [2; 32], [3; 32]],
         created: START,
+        password_changed: None,
+        high_security: true,
+        known: Vec::new(),
     }
 }
 
@@ -120,6 +123,9 @@ pub(super) fn session(n: u8, owner: u8) -> Session {
         elevation: None,
         device: "Firefox on Linux".into(),
         address: Ipv4Addr::LOCALHOST.into(),
+        impersonation: None,
+        enrolment: None,
+        panel: None,
         ended: None,
     }
 }

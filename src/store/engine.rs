@@ -14,8 +14,12 @@ use super::{
 use crate::{
     clock::Wall,
     rules::{
-        identity::{User, UserId, UserName},
-        session::{Elevation, EndReason, ExternalIdentity, ExternalKey, Presented, Rotation, Session, Sid},
+        api_key::{ApiKey, KeyId, KeyUse},
+        identity::{Totp, User, UserId, UserName},
+        session::{
+            Elevation, EndReason, ExternalIdentity, ExternalKey, Presented, Rotation, Session, SessionChange,
+            Sid,
+        },
     },
 };
 
@@ -154,6 +158,19 @@ impl<E: Engine + Clone> Store for E {
         write(self, move |to| operations::change_user(to, id, change, at)).await
     }
 
+    async fn enrol(
+        &self,
+        id: UserId,
+        totp: Totp,
+        backup_codes: Vec<[u8; 32]>,
+    ) -> Result<Written<bool>, StoreError> {
+        write(self, move |to| operations::enrol(to, id, totp, backup_codes)).await
+    }
+
+    async fn set_high_security(&self, on: bool) -> Result<Written<()>, StoreError> {
+        write(self, move |to| to.put_high_security(on)).await
+    }
+
     async fn remove_user(&self, id: UserId, at: Wall) -> Result<Written<bool>, StoreError> {
         write(self, move |to| operations::remove_user(to, id, at)).await
     }
@@ -198,6 +215,27 @@ impl<E: Engine + Clone> Store for E {
 
     async fn elevate(&self, sid: Sid, elevation: Elevation) -> Result<Written<bool>, StoreError> {
         write(self, move |to| operations::elevate(to, sid, elevation)).await
+    }
+
+    async fn change_session(
+        &self,
+        sid: Sid,
+        change: SessionChange,
+        at: Wall,
+    ) -> Result<Written<bool>, StoreError> {
+        write(self, move |to| operations::change_session_state(to, sid, change, at)).await
+    }
+
+    async fn add_key(&self, key: ApiKey) -> Result<Written<bool>, StoreError> {
+        write(self, move |to| operations::add_key(to, key)).await
+    }
+
+    async fn remove_key(&self, user: UserId, id: KeyId) -> Result<Written<bool>, StoreError> {
+        write(self, move |to| operations::remove_key(to, user, id)).await
+    }
+
+    async fn touch_keys(&self, uses: Vec<(KeyId, KeyUse)>) -> Result<Written<()>, StoreError> {
+        write(self, move |to| operations::touch_keys(to, &uses)).await
     }
 
     async fn end(&self, which: Which, why: EndReason, at: Wall) -> Result<Written<usize>, StoreError> {

@@ -110,14 +110,7 @@ impl<E: Engine + Clone> Follower<E> {
         }
     }
 
-    /// Until the last record is handed out the position stays the old one, so that whoever stops half-way starts over.
     fn tell_again(&mut self, everything: Everything) {
-        let users = everything.users.into_iter().map(|user| Change::User(Arc::new(user)));
-        let sessions = everything.sessions.into_iter().map(|session| Change::Session(Arc::new(session)));
-        self.ready = users.chain(sessions).map(|change| (self.at, change)).collect();
-        match self.ready.back_mut() {
-            Some((cursor, _)) => *cursor = everything.cursor,
-            None => self.at = everything.cursor,
-        }
+        self.ready.push_back((everything.cursor, Change::Everything(Arc::new(everything))));
     }
 }

@@ -23,10 +23,17 @@ pub use self::{memory::MemoryStore, redb::RedbStore};
 use crate::{
     clock::Wall,
     rules::{
-        identity::{Role, User, UserId, UserName},
-        session::{Elevation, EndReason, ExternalIdentity, ExternalKey, Presented, Rotation, Session, Sid},
+        api_key::{ApiKey, KeyId, KeyUse},
+        identity::{Known, Role, Totp, User, UserId, UserName},
+        session::{
+            Elevation, EndReason, ExternalIdentity, ExternalKey, Presented, Rotation, Session, SessionChange,
+            Sid,
+        },
     },
 };
+
+/// How many API keys an account can have.
+pub const MOST_KEYS: usize = 50;
 
 /// A position in the change stream; later is greater.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -52,10 +59,18 @@ pub enum Change {
     User(Arc<User>),
     /// An account was removed.
     UserGone(UserId),
+    /// An API key was made or used.
+    Key(Arc<ApiKey>),
+    /// An API key was removed.
+    KeyGone(KeyId),
+    /// Everything again, for a follower that fell behind: what is not in it is gone.
+    Everything(Arc<Everything>),
+    /// High Security Mode was switched for the whole installation.
+    HighSecurity(bool),
 }
 
 /// Everything at one position of the change stream.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Everything {
     /// The position.
     pub cursor: Cursor,
@@ -63,6 +78,10 @@ pub struct Everything {
     pub sessions: Vec<Session>,
     /// All accounts.
     pub users: Vec<User>,
+    /// All API keys.
+    pub keys: Vec<ApiKey>,
+    /// Whether High Security Mode is on; it is unless it was switched off.
+    pub high_security: Option<bool>,
 }
 
 /// What the store could not do. Whatever it was, nothing is half done, and the gate stays closed.
@@ -108,11 +127,19 @@ pub struct UserChange {
     /// Disabled (ends every session) or enabled.
     pub disabled: Option<bool>,
     /// Enrol (`Some(Some)`) or remove (`Some(None)`) the authenticator app. Removing drops the backup codes too.
-    pub totp: Option<Option<crate::rules::identity::Totp>>,
+    pub totp: Option<Option<Totp>>,
     /// Replaces all backup codes by these hashes.
     pub backup_codes: Option<Vec<[u8; 32]>>,
     /// The session that survives a password change.
     pub keep: Option<Sid>,
+    /// The new mail address.
+    pub email: Option<String>,
+    /// The new name for people.
+    pub display: Option<String>,
+    /// Switches High Security Mode for the account.
+    pub high_security: Option<bool>,
+    /// A place that the account has signed in from, to be remembered.
+    pub known: Option<Known>,
 }
 
 /// Which sessions to end.
@@ -152,7 +179,19 @@ pub trait Store: Send + Sync + 'static {
         at: Wall,
     ) -> Result<Written<bool>, StoreError>;
 
-    /// Removes an account and ends its sessions; `false` if there is none.
+    /// Gives an account that has none an authenticator app and backup codes; `false` if it has one already. Exactly one
+    /// of any number of parallel calls is told `true`.
+    async fn enrol(
+        &self,
+        id: UserId,
+        totp: Totp,
+        backup_codes: Vec<[u8; 32]>,
+    ) -> Result<Written<bool>, StoreError>;
+
+    /// Switches High Security Mode for the whole installation.
+    async fn set_high_security(&self, on: bool) -> Result<Written<()>, StoreError>;
+
+    /// Removes an account, ends its sessions and drops its API keys; `false` if there is none.
     async fn remove_user(&self, id: UserId, at: Wall) -> Result<Written<bool>, StoreError>;
 
     /// Accepts an authenticator step if it is later than the last accepted one (R14). Exactly one of any number of
@@ -189,6 +228,24 @@ pub trait Store: Send + Sync + 'static {
 
     /// Writes a proof of the second factor into a live session; `false` if the session is not alive.
     async fn elevate(&self, sid: Sid, elevation: Elevation) -> Result<Written<bool>, StoreError>;
+
+    /// Changes what a live session carries (`rules::session::change`); `false` if it is not alive, or already acts as
+    /// somebody and should do so again.
+    async fn change_session(
+        &self,
+        sid: Sid,
+        change: SessionChange,
+        at: Wall,
+    ) -> Result<Written<bool>, StoreError>;
+
+    /// Writes a new API key down; `false` if its account is gone or has [`MOST_KEYS`] already.
+    async fn add_key(&self, key: ApiKey) -> Result<Written<bool>, StoreError>;
+
+    /// Removes an API key of this account; `false` if it has none with this id.
+    async fn remove_key(&self, user: UserId, id: KeyId) -> Result<Written<bool>, StoreError>;
+
+    /// Notes uses of API keys, a batch at a time.
+    async fn touch_keys(&self, uses: Vec<(KeyId, KeyUse)>) -> Result<Written<()>, StoreError>;
 
     /// Ends sessions; the number that were alive and are not any more.
     async fn end(&self, which: Which, why: EndReason, at: Wall) -> Result<Written<usize>, StoreError>;

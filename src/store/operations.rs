@@ -1,14 +1,18 @@
 //! What each write does, once for all embedded stores. The transitions of a session are those of `rules::session`.
 
 use super::{
-    ExternalOpened, StoreError, UserChange, Which,
+    ExternalOpened, MOST_KEYS, StoreError, UserChange, Which,
     records::{Kept, Writing},
 };
 use crate::{
     clock::Wall,
     rules::{
-        identity::{User, UserId, UserSource},
-        session::{self, Elevation, EndReason, Ended, ExternalIdentity, Presented, Rotation, Session, Sid},
+        api_key::{ApiKey, KeyId, KeyUse},
+        identity::{Known, Totp, User, UserId, UserSource},
+        session::{
+            self, Elevation, EndReason, Ended, ExternalIdentity, Presented, Rotation, Session, SessionChange,
+            Sid,
+        },
     },
 };
 
@@ -29,7 +33,7 @@ pub(super) fn change_user(
     let Some(mut user) = to.read().user(&id)? else { return Ok(false) };
     let new_password = change.password.is_some();
     let keep = change.keep;
-    apply_change(&mut user, change);
+    apply_change(&mut user, change, at);
     if user.disabled {
         end(to, Which::AllOf(id), EndReason::AccountDisabled, at)?;
     } else if new_password {
@@ -40,12 +44,13 @@ pub(super) fn change_user(
     Ok(true)
 }
 
-fn apply_change(user: &mut User, change: UserChange) {
+fn apply_change(user: &mut User, change: UserChange, at: Wall) {
     if let Some(role) = change.role {
         user.role = role;
     }
     if let Some(password) = change.password {
         user.password = Some(password);
+        user.password_changed = Some(at);
     }
     if let Some(disabled) = change.disabled {
         user.disabled = disabled;
@@ -59,11 +64,62 @@ fn apply_change(user: &mut User, change: UserChange) {
     if let Some(codes) = change.backup_codes {
         user.backup_codes = codes;
     }
+    user.email = change.email.unwrap_or_else(|| std::mem::take(&mut user.email));
+    user.display = change.display.unwrap_or_else(|| std::mem::take(&mut user.display));
+    user.high_security = change.high_security.unwrap_or(user.high_security);
+    if let Some(known) = change.known {
+        user.known.retain(|one| (&one.device, &one.country) != (&known.device, &known.country));
+        user.known.push(known);
+        let surplus = user.known.len().saturating_sub(Known::LIMIT);
+        user.known.drain(..surplus);
+    }
+}
+
+pub(super) fn enrol(
+    to: &mut Writing<'_>,
+    id: UserId,
+    totp: Totp,
+    backup_codes: Vec<[u8; 32]>,
+) -> Result<bool, StoreError> {
+    let user = to.read().user(&id)?.filter(|user| user.totp.is_none());
+    let Some(user) = user else { return Ok(false) };
+    to.put_user(User { totp: Some(totp), backup_codes, ..user })?;
+    Ok(true)
+}
+
+pub(super) fn add_key(to: &mut Writing<'_>, key: ApiKey) -> Result<bool, StoreError> {
+    let known = to.read().user(&key.user)?.is_some();
+    let fits = known && to.read().keys_of(&key.user)?.len() < MOST_KEYS && to.read().key(&key.id)?.is_none();
+    if fits {
+        to.put_key(key)?;
+    }
+    Ok(fits)
+}
+
+pub(super) fn remove_key(to: &mut Writing<'_>, user: UserId, id: KeyId) -> Result<bool, StoreError> {
+    let found = to.read().key(&id)?.is_some_and(|key| key.user == user);
+    if found {
+        to.remove_key(id)?;
+    }
+    Ok(found)
+}
+
+pub(super) fn touch_keys(to: &mut Writing<'_>, uses: &[(KeyId, KeyUse)]) -> Result<(), StoreError> {
+    for (id, used) in uses {
+        let key = to.read().key(id)?;
+        if let Some(key) = key.filter(|key| key.used.is_none_or(|known| known.at < used.at)) {
+            to.put_key(ApiKey { used: Some(*used), ..key })?;
+        }
+    }
+    Ok(())
 }
 
 pub(super) fn remove_user(to: &mut Writing<'_>, id: UserId, at: Wall) -> Result<bool, StoreError> {
     let Some(user) = to.read().user(&id)? else { return Ok(false) };
     end(to, Which::AllOf(id), EndReason::AccountDisabled, at)?;
+    for key in to.read().keys_of(&id)? {
+        to.remove_key(key.id)?;
+    }
     to.remove_user(&user)?;
     Ok(true)
 }
@@ -142,6 +198,9 @@ fn external_account(
             totp: None,
             backup_codes: vec![],
             created: at,
+            password_changed: None,
+            high_security: true,
+            known: Vec::new(),
         };
         to.put_user(user.clone())?;
         return Ok(user);
@@ -180,6 +239,16 @@ pub(super) fn mark_seen(to: &mut Writing<'_>, sid: Sid, generation: u64, at: Wal
 pub(super) fn elevate(to: &mut Writing<'_>, sid: Sid, elevation: Elevation) -> Result<bool, StoreError> {
     let elevated = change_session(to, &sid, |session| session::elevate(session, elevation))?;
     Ok(elevated.unwrap_or(false))
+}
+
+pub(super) fn change_session_state(
+    to: &mut Writing<'_>,
+    sid: Sid,
+    change: SessionChange,
+    at: Wall,
+) -> Result<bool, StoreError> {
+    let changed = change_session(to, &sid, |session| session::change(session, change, at))?;
+    Ok(changed.unwrap_or(false))
 }
 
 pub(super) fn end(to: &mut Writing<'_>, which: Which, why: EndReason, at: Wall) -> Result<usize, StoreError> {

@@ -11,22 +11,24 @@ use super::{
 use crate::{
     clock::Wall,
     rules::{
+        api_key::{ApiKey, KeyId},
         identity::{User, UserId, UserName},
         session::{ExternalKey, Origin, Session, Sid},
     },
 };
 
 /// The layout of all tables together. A change that an older program would misread counts it up.
-pub(super) const SCHEMA: u32 = 1;
+pub(super) const SCHEMA: u32 = 2;
 
 /// How long a session that nothing can name any more is kept, so that late requests still hear why.
 const PURGE_GRACE: Duration = Duration::from_secs(3600);
 
 /// The first byte of every record, so that a record can change its form within a schema.
-const RECORD_VERSION: u8 = 1;
+const RECORD_VERSION: u8 = 2;
 
 const SCHEMA_KEY: &[u8] = b"schema";
 const CURSOR_KEY: &[u8] = b"cursor";
+const HIGH_SECURITY_KEY: &[u8] = b"high_security";
 
 /// A session as it is kept.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -84,6 +86,26 @@ impl Reading<'_> {
         self.user(&UserId(array(&bytes, "names")?))
     }
 
+    /// One API key.
+    pub(super) fn key(&self, id: &KeyId) -> Result<Option<ApiKey>, StoreError> {
+        let Some(bytes) = self.0.get(Table::Keys, &id.0)? else { return Ok(None) };
+        key_from(&bytes, &id.0).map(Some)
+    }
+
+    /// The API keys of an account. There are few keys, and they are asked for by people.
+    pub(super) fn keys_of(&self, user: &UserId) -> Result<Vec<ApiKey>, StoreError> {
+        let mut keys = self.all(Table::Keys, |key, value| key_from(value, key))?;
+        keys.retain(|key| key.user == *user);
+        Ok(keys)
+    }
+
+    /// Whether High Security Mode is on, if that was ever said.
+    pub(super) fn high_security(&self) -> Result<Option<bool>, StoreError> {
+        let Some(bytes) = self.0.get(Table::Meta, HIGH_SECURITY_KEY)? else { return Ok(None) };
+        let [on] = array(&bytes, "meta")?;
+        Ok(Some(on != 0))
+    }
+
     /// The sessions of an account, tombstones included.
     pub(super) fn sessions_of(&self, user: &UserId) -> Result<Vec<Sid>, StoreError> {
         let last = [&user.0[..], &[u8::MAX; 32]].concat();
@@ -104,6 +126,8 @@ impl Reading<'_> {
             cursor: self.cursor()?,
             sessions: self.all(Table::Sessions, |key, value| Ok(session_from(value, key)?.session))?,
             users: self.all(Table::Users, |key, value| user_from(value, key))?,
+            keys: self.all(Table::Keys, |key, value| key_from(value, key))?,
+            high_security: self.high_security()?,
         })
     }
 
@@ -195,6 +219,27 @@ impl<'a> Writing<'a> {
         Ok(())
     }
 
+    /// Writes an API key.
+    pub(super) fn put_key(&mut self, key: ApiKey) -> Result<(), StoreError> {
+        self.tables.put(Table::Keys, &key.id.0, &encode(&key)?)?;
+        self.changes.push(Change::Key(Arc::new(key)));
+        Ok(())
+    }
+
+    /// Removes an API key.
+    pub(super) fn remove_key(&mut self, id: KeyId) -> Result<(), StoreError> {
+        self.tables.remove(Table::Keys, &id.0)?;
+        self.changes.push(Change::KeyGone(id));
+        Ok(())
+    }
+
+    /// Switches High Security Mode.
+    pub(super) fn put_high_security(&mut self, on: bool) -> Result<(), StoreError> {
+        self.tables.put(Table::Meta, HIGH_SECURITY_KEY, &[u8::from(on)])?;
+        self.changes.push(Change::HighSecurity(on));
+        Ok(())
+    }
+
     /// Marks a new store as ours.
     pub(super) fn put_schema(&mut self, schema: u32) -> Result<(), StoreError> {
         self.tables.put(Table::Meta, SCHEMA_KEY, &schema.to_be_bytes())
@@ -249,6 +294,11 @@ fn session_from(bytes: &[u8], key: &[u8]) -> Result<Kept, StoreError> {
 fn user_from(bytes: &[u8], key: &[u8]) -> Result<User, StoreError> {
     let user: User = decode(bytes, "an account")?;
     if user.id.0 == key { Ok(user) } else { Err(damaged("an account", "it is filed under another id")) }
+}
+
+fn key_from(bytes: &[u8], key: &[u8]) -> Result<ApiKey, StoreError> {
+    let api_key: ApiKey = decode(bytes, "an API key")?;
+    if api_key.id.0 == key { Ok(api_key) } else { Err(damaged("an API key", "it is filed under another id")) }
 }
 
 fn sid_at_end(key: &[u8], start: usize, table: &str) -> Result<Sid, StoreError> {

@@ -22,6 +22,8 @@ pub(super) enum Table {
     Users,
     /// account name → user id.
     Names,
+    /// key id → API key.
+    Keys,
     /// issuer and session claim → sid.
     External,
     /// user id, sid → nothing.
@@ -34,8 +36,16 @@ pub(super) enum Table {
 
 impl Table {
     /// All of them.
-    pub(super) const ALL: [Self; 7] =
-        [Self::Sessions, Self::Users, Self::Names, Self::External, Self::ByUser, Self::Due, Self::Meta];
+    pub(super) const ALL: [Self; 8] = [
+        Self::Sessions,
+        Self::Users,
+        Self::Names,
+        Self::Keys,
+        Self::External,
+        Self::ByUser,
+        Self::Due,
+        Self::Meta,
+    ];
 
     /// The name in a file. Never changes within a schema.
     pub(super) const fn name(self) -> &'static str {
@@ -43,6 +53,7 @@ impl Table {
             Self::Sessions => "sessions",
             Self::Users => "users",
             Self::Names => "names",
+            Self::Keys => "api_keys",
             Self::External => "external",
             Self::ByUser => "sessions_by_user",
             Self::Due => "sessions_due",

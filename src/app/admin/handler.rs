@@ -94,6 +94,9 @@ impl Handler {
                     totp: None,
                     backup_codes: vec![],
                     created: self.clock.wall(),
+                    password_changed: None,
+                    high_security: true,
+                    known: Vec::new(),
                 };
                 self.add_user(account, by).await
             }

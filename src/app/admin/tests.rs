@@ -99,6 +99,9 @@ impl Desk {
             elevation: Some(Elevation { at: now, by: Factor::Totp }),
             device: "Firefox".into(),
             address: std::net::Ipv4Addr::LOCALHOST.into(),
+            impersonation: None,
+            enrolment: None,
+            panel: None,
             ended: None,
         };
         let id = session.sid.public();

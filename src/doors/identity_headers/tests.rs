@@ -14,7 +14,7 @@ use crate::{
     rules::{
         facts::CredentialNames,
         identity::{User, UserId, UserName, UserSource},
-        outcome::{Access, Bearer},
+        outcome::{Access, Bearer, Holder},
         session::Sid,
     },
 };
@@ -32,13 +32,17 @@ fn bearer(display: &str, email: &str) -> Bearer {
         totp: None,
         backup_codes: Vec::new(),
         created: Wall::from_secs(0),
+        password_changed: None,
+        high_security: true,
+        known: Vec::new(),
     };
     let sid = Sid([7; 32]);
     Bearer {
         user: Arc::new(user),
         role: "admin".into(),
         public: sid.public(),
-        sid,
+        holder: Holder::Session(sid),
+        actor: None,
         elevated_until: Some(Wall::from_millis(1_800_000_000_999)),
     }
 }

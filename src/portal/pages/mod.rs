@@ -1,5 +1,7 @@
 //! View models of the pages. Templates are compiled in and escape everything (R21).
 
+mod account;
+
 use std::time::Duration;
 
 use askama::Template;
@@ -9,6 +11,7 @@ use axum::{
 };
 use http::{HeaderValue, StatusCode, header};
 
+pub(crate) use self::account::{AccountFrame, Tab};
 use super::{
     assets,
     problem::seconds_up,

@@ -60,7 +60,7 @@ pub(crate) async fn show(cx: Cx) -> Response {
         return given_up(&cx, &back);
     }
     // Another tab was faster, and there is nothing left to renew.
-    if cx.gate().bearer(&cx.visit).await.is_ok() {
+    if cx.gate().signed_in(&cx.visit).await.is_ok() {
         return count(&cx, pages::found(back.as_str()), tries + 1);
     }
     match rotate(&cx).await {

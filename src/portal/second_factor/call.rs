@@ -49,7 +49,7 @@ pub(crate) async fn call(cx: Cx, body: Body) -> Response {
             Err(why) => refuse(&cx, &why),
         };
     }
-    match cx.gate().bearer(&cx.visit).await {
+    match cx.gate().signed_in(&cx.visit).await {
         Err(reason) => refusal::signed_out_document(&cx, reason),
         Ok(bearer) => match step_up(&cx, &bearer, proof).await {
             Ok((issued, elevation)) => done(&cx, issued.as_ref(), Some(elevation)),

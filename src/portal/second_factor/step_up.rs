@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     clock::Wall,
+    gate::SignedIn,
     portal::{
         context::Cx,
         csrf::{self, Binding},
@@ -20,21 +21,14 @@ use crate::{
         refusal,
         words::fill,
     },
-    rules::{
-        facts::Target,
-        judge::View,
-        outcome::{Access, Bearer},
-        policy::Page,
-        reason::Reason,
-        session::Elevation,
-    },
+    rules::{facts::Target, judge::View, outcome::Access, policy::Page, reason::Reason, session::Elevation},
 };
 
 const PAGE: &str = "/_gate/step-up";
 
 /// `GET /_gate/step-up`
 pub(crate) async fn show(cx: Cx) -> Response {
-    let bearer = match cx.gate().bearer(&cx.visit).await {
+    let bearer = match cx.gate().signed_in(&cx.visit).await {
         Ok(bearer) => bearer,
         Err(reason) => return refusal::signed_out(&cx, reason),
     };
@@ -50,7 +44,7 @@ pub(crate) async fn show(cx: Cx) -> Response {
 
 /// `POST /_gate/step-up`
 pub(crate) async fn post(cx: Cx, body: Body) -> Response {
-    let bearer = match cx.gate().bearer(&cx.visit).await {
+    let bearer = match cx.gate().signed_in(&cx.visit).await {
         Ok(bearer) => bearer,
         Err(reason) => return refusal::signed_out(&cx, reason),
     };
@@ -84,7 +78,7 @@ pub(crate) async fn post(cx: Cx, body: Body) -> Response {
 /// issuer has none to renew.
 pub(super) async fn step_up(
     cx: &Cx,
-    bearer: &Bearer,
+    bearer: &SignedIn,
     proof: Proof,
 ) -> Result<(Option<Issued>, Elevation), Unproved> {
     if !cx.site().policy.elevates_by(proof.factor()) {
@@ -103,7 +97,7 @@ pub(super) async fn step_up(
 }
 
 /// The end of an elevation that counts on the page that asked.
-fn verified_until(cx: &Cx, bearer: &Bearer, back: &Return) -> Option<Wall> {
+fn verified_until(cx: &Cx, bearer: &SignedIn, back: &Return) -> Option<Wall> {
     let session = cx.gate().live().records.session(&bearer.sid)?;
     let until = cx.site().policy.elevated_until(page_of(cx, back), session.elevation)?;
     (until > cx.now()).then_some(until)
@@ -117,7 +111,7 @@ fn already(cx: &Cx, back: &Return, until: Wall) -> Response {
     pages::html(StatusCode::OK, &notice)
 }
 
-fn prompt<'a>(cx: &Cx, bearer: &'a Bearer, back: &'a Return, backup: bool) -> Prompt<'a> {
+fn prompt<'a>(cx: &Cx, bearer: &'a SignedIn, back: &'a Return, backup: bool) -> Prompt<'a> {
     let (policy, page) = (&cx.site().policy, page_of(cx, back));
     let lasts = pages::wait(cx.words, policy.lasts(page));
     let readable = policy.levels(page, &bearer.role).unelevated >= Access::Read;

@@ -9,17 +9,15 @@ use axum::{
 use serde_json::{Value, json};
 
 use crate::{
+    gate::SignedIn,
     portal::{body, context::Cx, fault::Fault, problem, refusal},
-    rules::{
-        outcome::Bearer,
-        session::{EndReason, PublicId, Session, Status, status},
-    },
+    rules::session::{EndReason, PublicId, Session, Status, status},
     store::Which,
 };
 
 /// `GET /_gate/api/v1/sessions`
 pub(crate) async fn list(cx: Cx) -> Response {
-    let bearer = match cx.gate().bearer(&cx.visit).await {
+    let bearer = match cx.gate().signed_in(&cx.visit).await {
         Ok(bearer) => bearer,
         Err(reason) => return refusal::signed_out_document(&cx, reason),
     };
@@ -57,9 +55,9 @@ pub(crate) async fn revoke_others(cx: Cx) -> Response {
     end(&cx, Which::OthersOf(bearer.user.id, bearer.sid)).await
 }
 
-async fn writer(cx: &Cx) -> Result<Bearer, Response> {
+async fn writer(cx: &Cx) -> Result<SignedIn, Response> {
     body::is_json(&cx.headers).map_err(|fault| fault.document(cx.words, cx.now()).into_response())?;
-    cx.gate().bearer(&cx.visit).await.map_err(|reason| refusal::signed_out_document(cx, reason))
+    cx.gate().signed_in(&cx.visit).await.map_err(|reason| refusal::signed_out_document(cx, reason))
 }
 
 async fn end(cx: &Cx, which: Which) -> Response {
@@ -73,14 +71,14 @@ async fn end(cx: &Cx, which: Which) -> Response {
     problem::answer(&json!({ "revoked": ended }))
 }
 
-fn living(cx: &Cx, bearer: &Bearer) -> Vec<Arc<Session>> {
+fn living(cx: &Cx, bearer: &SignedIn) -> Vec<Arc<Session>> {
     let records = &cx.gate().live().records;
     let alive =
         |session: &Arc<Session>| status(session, records.last_seen(session), cx.now()) == Status::Alive;
     records.sessions_of(&bearer.user.id).into_iter().filter(alive).collect()
 }
 
-fn describe(cx: &Cx, bearer: &Bearer, session: &Session) -> Value {
+fn describe(cx: &Cx, bearer: &SignedIn, session: &Session) -> Value {
     let seen = cx.gate().live().records.last_seen(session);
     json!({
         "id": &*session.sid.public().0,

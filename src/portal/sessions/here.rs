@@ -5,13 +5,14 @@ use serde_json::{Value, json};
 
 use crate::{
     clock::Wall,
+    gate::SignedIn,
     portal::{context::Cx, issue, problem, redirect::portal_page, refusal},
-    rules::{facts::Target, judge::View, outcome::Bearer, policy::Page, session::Session},
+    rules::{facts::Target, judge::View, policy::Page, session::Session},
 };
 
 /// `GET /_gate/api/v1/session?path=`
 pub(crate) async fn here(cx: Cx) -> Response {
-    let bearer = match cx.gate().bearer(&cx.visit).await {
+    let bearer = match cx.gate().signed_in(&cx.visit).await {
         Ok(bearer) => bearer,
         Err(reason) => return refusal::signed_out_document(&cx, reason),
     };
@@ -46,7 +47,7 @@ fn elevated_until(cx: &Cx, session: &Session, page: Option<&Page>) -> Option<Wal
     (until > cx.now()).then_some(until)
 }
 
-fn describe(cx: &Cx, bearer: &Bearer, page: Option<&Page>, target: &Target, elevated: bool) -> Value {
+fn describe(cx: &Cx, bearer: &SignedIn, page: Option<&Page>, target: &Target, elevated: bool) -> Value {
     let levels = cx.site().policy.levels(page, &bearer.role);
     let back = format!("{}{}", origin(cx), target.raw);
     json!({

@@ -53,7 +53,7 @@ enum Refused {
 pub(crate) async fn show(cx: Cx) -> Response {
     let back = Return::new(cx.query("rd"), cx.site());
     // Going on by itself could lead in circles if the door and the browser disagree about the session.
-    if let Ok(bearer) = cx.gate().bearer(&cx.visit).await {
+    if let Ok(bearer) = cx.gate().signed_in(&cx.visit).await {
         let text = fill(cx.words.signed_in_as, &[("name", bearer.user.name.as_str())]);
         let notice = Notice::new(cx.frame(), cx.words.sign_in, text)
             .action(cx.words.go_on, back.as_str())

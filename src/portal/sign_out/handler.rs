@@ -73,7 +73,7 @@ pub(crate) async fn call(cx: Cx, body: Body) -> Response {
 
 /// The session that this browser names, alive or not.
 async fn named(cx: &Cx) -> Option<Sid> {
-    match cx.gate().bearer(&cx.visit).await {
+    match cx.gate().signed_in(&cx.visit).await {
         Ok(bearer) => Some(bearer.sid),
         Err(_) => issue::claims(cx).map(|claims| claims.sid),
     }

@@ -91,6 +91,9 @@ impl World {
                 .then(|| Totp { sealed_secret: totp::seal(&sealer, &id, &SECRET, [2; 12]), last_step: 0 }),
             backup_codes: if enrolled { vec![backup::hash(&id, BACKUP)] } else { Vec::new() },
             created: START,
+            password_changed: None,
+            high_security: true,
+            known: Vec::new(),
         };
         let written = self.gate.store().add_user(user).await.unwrap();
         assert!(self.gate.settled(written).await);

@@ -3,6 +3,11 @@
 use super::Words;
 
 pub(super) const WORDS: Words = Words {
+    account: super::account::DE,
+    acting: super::acting::DE,
+    admin: super::admin::DE,
+    devices: super::devices::DE,
+    keys: super::keys::DE,
     lang: "de",
     dir: "ltr",
     back_to: "Zurück zu {title}",

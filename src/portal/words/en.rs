@@ -3,6 +3,11 @@
 use super::Words;
 
 pub(super) const WORDS: Words = Words {
+    account: super::account::EN,
+    acting: super::acting::EN,
+    admin: super::admin::EN,
+    devices: super::devices::EN,
+    keys: super::keys::EN,
     lang: "en",
     dir: "ltr",
     back_to: "Back to {title}",

@@ -1,30 +1,48 @@
 //! Every word that a person reads, keyed by message. English first; the second language proves that nothing is
 //! written anywhere else.
 
+mod account;
+mod acting;
+mod admin;
 mod de;
+mod devices;
 mod en;
+mod keys;
 #[cfg(test)]
 mod tests;
 
 use http::{HeaderMap, header::ACCEPT_LANGUAGE};
 
+/// A catalogue of messages: its own, and the catalogues of single features inside it. `{names}` in braces are filled
+/// in by [`fill`].
 macro_rules! catalogue {
-    ($($key:ident)*) => {
-        /// One language. `{names}` in braces are filled in by [`fill`].
-        pub(crate) struct Words {
+    ($(#[$doc:meta])* $name:ident { $($part:ident: $kind:ty,)* } $($key:ident)*) => {
+        $(#[$doc])*
+        pub(crate) struct $name {
+            $(pub(crate) $part: $kind,)*
             $(pub(crate) $key: &'static str,)*
         }
 
         #[cfg(test)]
-        impl Words {
-            fn entries(&self) -> Vec<(&'static str, &'static str)> {
-                vec![$((stringify!($key), self.$key),)*]
+        impl $name {
+            pub(super) fn entries(&self) -> Vec<(&'static str, &'static str)> {
+                let parts: Vec<Vec<(&'static str, &'static str)>> = vec![$(self.$part.entries(),)*];
+                [vec![$((stringify!($key), self.$key),)*], parts.concat()].concat()
             }
         }
     };
 }
+use catalogue;
 
 catalogue! {
+    /// One language.
+    Words {
+        account: account::Words,
+        acting: acting::Words,
+        admin: admin::Words,
+        devices: devices::Words,
+        keys: keys::Words,
+    }
     lang dir
     back_to decision
     user_name password show hide caps_lock

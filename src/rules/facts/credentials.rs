@@ -26,6 +26,7 @@ pub(super) fn presented(headers: &HeaderMap, names: &CredentialNames) -> Result<
         external,
         external_doubled,
         bearer,
+        api_key: None,
     })
 }
 

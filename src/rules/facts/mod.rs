@@ -16,7 +16,7 @@ pub use self::{
     host::{BadHost, Host},
     nature::is_method_override,
 };
-use super::address::ClientAddr;
+use super::{address::ClientAddr, api_key::KeyId};
 use crate::secret::SecretText;
 
 /// Where the request arrived.
@@ -155,6 +155,17 @@ pub struct Presented {
     pub external: Vec<(String, SecretText)>,
     /// One cookie of a trusted issuer came with different values.
     pub external_doubled: bool,
+    /// The one API key of `X-Api-Key` or `Authorization`.
+    pub api_key: Option<PresentedKey>,
+}
+
+/// An API key as presented.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PresentedKey {
+    /// It begins like one of ours and cannot be one. Never the same as none (R3).
+    Malformed,
+    /// It may be one of ours.
+    Key(KeyId),
 }
 
 /// The request being judged.

@@ -58,6 +58,7 @@ impl<'d> Compiler<'d> {
             self.page(page, document, found);
         }
         let require_2fa = document.require_2fa.iter().filter_map(|role| self.role(role, found)).collect();
+        let administer = self.administrators(document, found);
         // What is wrong already would only be said again in other words.
         if !found.any_errors() {
             self.check_reach(found);
@@ -69,7 +70,7 @@ impl<'d> Compiler<'d> {
             .collect();
         let (default, lasts, methods) =
             (Some(document.default), document.lasts.value, document.methods.clone());
-        RuleSet { roles, pages, trie, amendments, default, lasts, methods, require_2fa }
+        RuleSet { roles, pages, trie, amendments, default, lasts, methods, require_2fa, administer }
     }
 
     fn page(&mut self, page: &'d WrittenPage<'d>, document: &Document<'_>, found: &mut Findings) {
@@ -172,6 +173,17 @@ impl<'d> Compiler<'d> {
             found.error("P017", &role.at, format!("unknown role `{}`", role.value), hint(role.value, &names));
         }
         known.cloned()
+    }
+
+    /// As `administer` says; otherwise the mightiest role, and `admin` if there is such a role.
+    fn administrators(&self, document: &Document<'_>, found: &mut Findings) -> BTreeSet<Role> {
+        match &document.administer {
+            Some(named) => named.iter().filter_map(|role| self.role(role, found)).collect(),
+            None => {
+                let admin = self.roles.iter().find(|role| &***role == "admin");
+                self.roles.first().into_iter().chain(admin).cloned().collect()
+            }
+        }
     }
 
     /// Whether a request can meet every path and every amendment.

@@ -20,6 +20,7 @@ pub(super) struct Document<'n> {
     pub(super) methods: Vec<Factor>,
     pub(super) default: Access,
     pub(super) require_2fa: Vec<Written<&'n str>>,
+    pub(super) administer: Option<Vec<Written<&'n str>>>,
     pub(super) pages: Vec<WrittenPage<'n>>,
 }
 
@@ -54,9 +55,10 @@ pub(super) fn read<'n>(node: &'n Node, found: &mut Findings) -> Option<Document<
     let (lasts, methods) = elevation(&mut fields, found);
     let default = fields.one_of("default", &WORDS, found).map_or(Access::None, |access| access.value);
     let require_2fa = fields.texts("require_2fa", found);
+    let administer = fields.get("administer").is_some().then(|| fields.texts("administer", found));
     let pages = fields.nodes("pages", found).iter().filter_map(|node| page(node, found)).collect();
     fields.finish(found);
-    Some(Document { roles, lasts, methods, default, require_2fa, pages })
+    Some(Document { roles, lasts, methods, default, require_2fa, administer, pages })
 }
 
 /// How long a second factor counts, and which ones do.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::{Manner, RuleSet};
+use super::{Manner, RuleSet, Verdict};
 use crate::rules::{facts::Target, identity::Role, outcome::Access, reason::Reason};
 
 /// What the policy says about a role and a request, and why.
@@ -49,21 +49,16 @@ pub fn explain(rules: &RuleSet, role: &Role, target: &Target, manner: Manner<'_>
     let anonymous = ruling.page.map_or(Access::None, |page| page.anonymous);
     let opened = |class| ruling.page.is_some_and(|page| page.allow_in_path.contains(class));
     let ambiguous = target.ambiguities.iter().any(|class| !opened(class));
-    let weigh = |have: Access, may_step_up: bool| {
-        let reached = have >= ruling.needs;
-        match () {
-            () if ambiguous => ("bad-request", Reason::AmbiguousTarget),
-            () if anonymous >= ruling.needs => ("allow", Reason::Anonymous),
-            () if !rules.roles().contains(role) => ("deny", Reason::UnknownRole),
-            () if reached && levels.unelevated >= ruling.needs => ("allow", Reason::RoleAllows),
-            () if reached => ("allow", Reason::ElevatedAllows),
-            () if may_step_up && levels.elevated >= ruling.needs => ("step-up", Reason::NeedsElevation),
-            () if ruling.page.is_none() => ("deny", Reason::NoPage),
-            () => ("deny", Reason::RoleLacksAccess),
-        }
+    let weigh = |elevated: bool| match rules.verdict(&ruling, role, elevated) {
+        _ if ambiguous => ("bad-request", Reason::AmbiguousTarget),
+        _ if anonymous >= ruling.needs => ("allow", Reason::Anonymous),
+        Verdict::Allow { at_once: true, .. } => ("allow", Reason::RoleAllows),
+        Verdict::Allow { .. } => ("allow", Reason::ElevatedAllows),
+        Verdict::StepUp { .. } => ("step-up", Reason::NeedsElevation),
+        Verdict::Deny(reason) => ("deny", reason),
     };
-    let (outcome, reason) = weigh(levels.unelevated, true);
-    let (outcome_elevated, reason_elevated) = weigh(levels.elevated, false);
+    let (outcome, reason) = weigh(false);
+    let (outcome_elevated, reason_elevated) = weigh(true);
     Explanation {
         role: role.to_string(),
         method: manner.method.to_owned(),

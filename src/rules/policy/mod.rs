@@ -16,7 +16,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 pub use self::{
     compile::compile,
     explain::{Explanation, explain},
-    ruleset::{Manner, RuleSet},
+    ruleset::{Manner, RuleSet, Verdict},
 };
 use super::{facts::Ambiguity, outcome::Access};
 

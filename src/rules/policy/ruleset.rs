@@ -9,9 +9,11 @@ use super::{
 };
 use crate::clock::Wall;
 use crate::rules::{
+    api_key::Scope,
     facts::{Facts, Target},
     identity::Role,
     outcome::Access,
+    reason::Reason,
     session::{Elevation, Factor},
 };
 
@@ -26,6 +28,26 @@ pub struct RuleSet {
     pub(super) lasts: Duration,
     pub(super) methods: Vec<Factor>,
     pub(super) require_2fa: BTreeSet<Role>,
+    pub(super) administer: BTreeSet<Role>,
+}
+
+/// What the policy says to a role about a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Yes.
+    Allow {
+        /// What the role may do with the page now.
+        have: Access,
+        /// Whether it could before the second factor.
+        at_once: bool,
+    },
+    /// After the second factor.
+    StepUp {
+        /// Whether the page can be looked at meanwhile.
+        readable: bool,
+    },
+    /// No.
+    Deny(Reason),
 }
 
 /// How a request is made, as far as the policy cares.
@@ -42,9 +64,9 @@ pub struct Manner<'m> {
 /// No pages, no roles: nobody has access to anything.
 impl Default for RuleSet {
     fn default() -> Self {
-        let (roles, pages, trie, amendments, default, require_2fa) = Default::default();
+        let (roles, pages, trie, amendments, default, require_2fa, administer) = Default::default();
         let (lasts, methods) = (Duration::ZERO, vec![Factor::Totp, Factor::BackupCode]);
-        Self { roles, pages, trie, amendments, default, lasts, methods, require_2fa }
+        Self { roles, pages, trie, amendments, default, lasts, methods, require_2fa, administer }
     }
 }
 
@@ -88,6 +110,50 @@ impl RuleSet {
             (None, Some(access)) => Levels { unelevated: access, elevated: access },
             (None, None) => nothing,
         }
+    }
+
+    /// Whether a role's request is allowed, before the second factor or after it.
+    pub fn verdict(&self, ruling: &Ruling<'_>, role: &Role, elevated: bool) -> Verdict {
+        if !self.roles.contains(role) {
+            return Verdict::Deny(Reason::UnknownRole);
+        }
+        let levels = self.levels(ruling.page, role);
+        let have = if elevated { levels.elevated } else { levels.unelevated };
+        if have >= ruling.needs {
+            return Verdict::Allow { have, at_once: levels.unelevated >= ruling.needs };
+        }
+        if !elevated && levels.elevated >= ruling.needs {
+            return Verdict::StepUp { readable: levels.unelevated >= Access::Read };
+        }
+        Verdict::Deny(if ruling.page.is_some() { Reason::RoleLacksAccess } else { Reason::NoPage })
+    }
+
+    /// Whether this role administers other accounts and may impersonate lower ones (`administer`).
+    pub fn administers(&self, role: &Role) -> bool {
+        self.administer.contains(role)
+    }
+
+    /// The roles that administer, mightiest first.
+    pub fn administrators(&self) -> impl Iterator<Item = &Role> {
+        self.roles.iter().filter(|role| self.administer.contains(*role))
+    }
+
+    /// Whether `high` stands above `low` in `roles`. A role that the policy does not know is below all others and
+    /// above none.
+    pub fn outranks(&self, high: &Role, low: &Role) -> bool {
+        let rank = |role: &Role| self.roles.iter().position(|known| known == role);
+        rank(high).is_some_and(|high| rank(low).is_none_or(|low| high < low))
+    }
+
+    /// Whether this is the mightiest role, the only one that switches High Security Mode.
+    pub fn is_first(&self, role: &Role) -> bool {
+        self.roles.first() == Some(role)
+    }
+
+    /// Every scope that pages name, sorted.
+    pub fn scopes(&self) -> BTreeSet<Scope> {
+        let named = |page: &Page| [page.scope_read.clone(), page.scope_write.clone()];
+        self.pages.iter().flat_map(named).flatten().collect()
     }
 
     /// How long a second factor counts on a page.

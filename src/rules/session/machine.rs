@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Elevation, EndReason, Ended, Session, Sid, Status};
+use super::{Elevation, EndReason, Ended, Enrolment, Impersonation, PanelLogin, Session, Sid, Status};
 use crate::clock::Wall;
 
 /// A refresh token that verified, being presented.
@@ -79,6 +79,37 @@ pub fn elevate(session: &mut Session, elevation: Elevation) -> bool {
     alive
 }
 
+/// A change to what a live session carries; only what is `Some` changes.
+#[derive(Clone, Debug, Default)]
+pub struct SessionChange {
+    /// Begins or ends an impersonation.
+    pub impersonation: Option<Option<Impersonation>>,
+    /// Begins or ends the set-up of a second factor.
+    pub enrolment: Option<Option<Enrolment>>,
+    /// Keeps or forgets what the panel's own login gave.
+    pub panel: Option<Option<PanelLogin>>,
+}
+
+/// Changes what a live session carries; `false` if the session is not alive, or somebody is impersonated already
+/// (one level and no more).
+pub fn change(session: &mut Session, change: SessionChange, at: Wall) -> bool {
+    let begins = matches!(change.impersonation, Some(Some(_)));
+    let acting = session.impersonation.as_ref().is_some_and(|now| at < now.until);
+    if status(session, session.seen, at) != Status::Alive || (begins && acting) {
+        return false;
+    }
+    if let Some(impersonation) = change.impersonation {
+        session.impersonation = impersonation;
+    }
+    if let Some(enrolment) = change.enrolment {
+        session.enrolment = enrolment;
+    }
+    if let Some(panel) = change.panel {
+        session.panel = panel;
+    }
+    true
+}
+
 /// Ends the session; `false` if it was not alive.
 ///
 /// A session that is idle or expired is marked as well, so that no clock that goes backwards can revive it.
@@ -86,6 +117,8 @@ pub fn end(session: &mut Session, why: EndReason, at: Wall) -> bool {
     let alive = status(session, session.seen, at) == Status::Alive;
     if session.ended.is_none() {
         session.ended = Some(Ended { at, why });
+        // A tombstone answers why it ended, and holds nothing that could be of use to anybody.
+        (session.impersonation, session.enrolment, session.panel) = (None, None, None);
     }
     alive
 }

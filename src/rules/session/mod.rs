@@ -8,7 +8,9 @@ use std::{fmt, net::IpAddr, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-pub use self::machine::{Presented, Rotation, elevate, end, mark_seen, rotate, status, touch};
+pub use self::machine::{
+    Presented, Rotation, SessionChange, change, elevate, end, mark_seen, rotate, status, touch,
+};
 use super::identity::{Role, UserId};
 use crate::{clock::Wall, secret::SecretBytes};
 
@@ -88,8 +90,47 @@ pub struct Session {
     pub device: String,
     /// The client's address at sign-in.
     pub address: IpAddr,
+    /// Whom its user acts for, if anybody; dies with the session.
+    pub impersonation: Option<Impersonation>,
+    /// A second factor that is being set up.
+    pub enrolment: Option<Enrolment>,
+    /// What the panel's own login gave, for panels that sign people in themselves.
+    pub panel: Option<PanelLogin>,
     /// Set once; a session that has ended stays as a tombstone until nothing can name it any more.
     pub ended: Option<Ended>,
+}
+
+/// An operator acting as another account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Impersonation {
+    /// The account that is acted for.
+    pub user: UserId,
+    /// Why, in the operator's words.
+    pub reason: String,
+    /// Whether changes are allowed; otherwise it is for looking only.
+    pub write: bool,
+    /// When it began.
+    pub since: Wall,
+    /// When it ends by itself.
+    pub until: Wall,
+}
+
+/// An authenticator app that was shown to its user and has not given a code yet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Enrolment {
+    /// The shared secret, sealed like an enrolled one.
+    pub sealed_secret: SecretBytes,
+    /// Until when a code counts.
+    pub until: Wall,
+}
+
+/// What the panel's own login gave: cookies and tokens, sealed with the master key and bound to the session.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PanelLogin {
+    /// What only the gate can open.
+    pub sealed: SecretBytes,
+    /// When it was got.
+    pub at: Wall,
 }
 
 /// How a session came to be.

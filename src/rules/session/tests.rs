@@ -38,6 +38,9 @@ fn fresh() -> Session {
         elevation: None,
         device: String::new(),
         address: Ipv4Addr::LOCALHOST.into(),
+        impersonation: None,
+        enrolment: None,
+        panel: None,
         ended: None,
     }
 }

@@ -20,6 +20,10 @@ fn kind(change: &Change) -> String {
         Change::SessionGone(sid) => format!("session {} gone", sid.0[0]),
         Change::User(user) => format!("user {}", user.name),
         Change::UserGone(id) => format!("user {} gone", id.0[0]),
+        Change::Key(key) => format!("key {}", key.name),
+        Change::KeyGone(id) => format!("key {} gone", id.0[0]),
+        Change::Everything(_) => "everything".to_owned(),
+        Change::HighSecurity(on) => format!("high security {on}"),
     }
 }
 

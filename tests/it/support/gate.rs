@@ -117,6 +117,9 @@ fn add_accounts(data: &Path) -> Vec<Operator> {
         totp: None,
         backup_codes: Vec::new(),
         created: clock.wall(),
+        password_changed: None,
+        high_security: true,
+        known: Vec::new(),
     };
     let mut users: Vec<User> =
         ["root", "user", "reader"].iter().map(|role| account(&format!("some-{role}"), role)).collect();

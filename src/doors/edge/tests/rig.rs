@@ -251,6 +251,9 @@ async fn add_user(store: &MemoryStore) -> User {
         totp: None,
         backup_codes: Vec::new(),
         created: Wall::from_secs(1),
+        password_changed: None,
+        high_security: true,
+        known: Vec::new(),
     };
     assert!(store.add_user(user.clone()).await.unwrap().value);
     user
@@ -277,6 +280,9 @@ async fn open_session(store: &MemoryStore, gate: &Gate, user: &User) -> Sid {
         elevation: None,
         device: "test".to_owned(),
         address: [127, 0, 0, 1].into(),
+        impersonation: None,
+        enrolment: None,
+        panel: None,
         ended: None,
     };
     let written = store.open_session(session).await.unwrap();

@@ -1,0 +1,131 @@
+//! Who may use a page or call of the portal. Each guard gives the session's own account, or the answer to send instead.
+
+use axum::response::{IntoResponse, Response};
+use http::{Method, StatusCode};
+
+use super::{
+    context::Cx,
+    fault::Fault,
+    pages::{self, Notice},
+    redirect::{Return, portal_page},
+    refusal,
+    words::fill,
+};
+use crate::gate::SignedIn;
+
+/// Where a second factor is set up.
+pub(crate) const ENROLMENT: &str = "/_gate/account/two-factor";
+
+/// Anybody who is signed in.
+pub(crate) async fn member(cx: &Cx) -> Result<SignedIn, Response> {
+    cx.gate().signed_in(&cx.visit).await.map_err(|reason| refuse(cx, Fault::SignedOut(reason)))
+}
+
+/// Somebody who is signed in and acts for nobody: for whatever concerns one's own credentials.
+pub(crate) async fn own_credentials(cx: &Cx) -> Result<SignedIn, Response> {
+    let member = member(cx).await?;
+    if is_acting(&member) { Err(refuse(cx, Fault::WhileActing)) } else { Ok(member) }
+}
+
+/// Somebody who acts for nobody and has just proved a second factor.
+pub(crate) async fn elevated(cx: &Cx) -> Result<SignedIn, Response> {
+    let member = own_credentials(cx).await?;
+    if member.user.totp.is_none() {
+        return Err(refuse(cx, Fault::FactorFirst));
+    }
+    if member.elevated_until.is_none() { Err(refuse(cx, Fault::StepUp)) } else { Ok(member) }
+}
+
+/// An administrator (`administer` in the policy) with an own second factor, elevated, acting for nobody.
+pub(crate) async fn administrator(cx: &Cx) -> Result<SignedIn, Response> {
+    let member = member(cx).await?;
+    if !cx.site().policy.administers(&member.role) {
+        return Err(refuse(cx, Fault::NotYours));
+    }
+    elevated(cx).await
+}
+
+/// The mightiest role, with an own second factor, elevated, acting for nobody.
+pub(crate) async fn root(cx: &Cx) -> Result<SignedIn, Response> {
+    let member = member(cx).await?;
+    if !cx.site().policy.is_first(&member.role) {
+        return Err(refuse(cx, Fault::NotYours));
+    }
+    elevated(cx).await
+}
+
+/// Whether the session acts for somebody, or has not left an impersonation that is over.
+pub(crate) fn is_acting(member: &SignedIn) -> bool {
+    member.session.impersonation.is_some()
+}
+
+/// A fault as the answer to this request: a document for a call, a page otherwise.
+pub(crate) fn refuse(cx: &Cx, fault: Fault) -> Response {
+    if cx.is_call() {
+        return refuse_call(cx, fault);
+    }
+    match fault {
+        Fault::SignedOut(reason) => refusal::signed_out(cx, reason),
+        Fault::StepUp if is_get(cx) => pages::found(&portal_page(cx.site(), "step-up", &here(cx))),
+        Fault::StepUp => {
+            let to = portal_page(cx.site(), "step-up", &here(cx));
+            let notice = Notice::new(cx.frame(), cx.words.verify_title, cx.words.admin.elevation_first);
+            pages::html(fault.status(), &notice.action(cx.words.verify_title, to))
+        }
+        Fault::FactorFirst => {
+            let to = format!("{ENROLMENT}{}", Return::new(Some(&here(cx)), cx.site()).query());
+            let notice = Notice::new(cx.frame(), cx.words.not_enrolled_title, cx.words.admin.factor_first);
+            pages::html(fault.status(), &notice.action(cx.words.go_on, to))
+        }
+        Fault::NotYours => {
+            let text = fill(cx.words.admin.not_yours, &[("roles", &administrators(cx))]);
+            let notice = Notice::new(cx.frame(), cx.words.admin.not_yours_title, text);
+            let home = cx.frame().home;
+            pages::html(StatusCode::FORBIDDEN, &notice.action(cx.words.go_on, home))
+        }
+        Fault::CrossSite
+        | Fault::StaleForm
+        | Fault::TooLarge
+        | Fault::WrongType
+        | Fault::BadBody(_)
+        | Fault::NotFound
+        | Fault::Throttled(_)
+        | Fault::Busy
+        | Fault::Unavailable
+        | Fault::WhileActing => fault.page(cx.frame(), cx.now()),
+    }
+}
+
+fn refuse_call(cx: &Cx, fault: Fault) -> Response {
+    let problem = fault.document(cx.words, cx.now());
+    match fault {
+        Fault::SignedOut(reason) => refusal::signed_out_document(cx, reason),
+        Fault::StepUp => problem.with("step_up_url", portal_page(cx.site(), "step-up", "")).into_response(),
+        Fault::CrossSite
+        | Fault::StaleForm
+        | Fault::TooLarge
+        | Fault::WrongType
+        | Fault::BadBody(_)
+        | Fault::NotFound
+        | Fault::Throttled(_)
+        | Fault::Busy
+        | Fault::Unavailable
+        | Fault::WhileActing
+        | Fault::FactorFirst
+        | Fault::NotYours => problem.into_response(),
+    }
+}
+
+fn administrators(cx: &Cx) -> String {
+    let roles: Vec<&str> = cx.site().policy.administrators().map(|role| &**role).collect();
+    roles.join(", ")
+}
+
+/// This page, or the one that the form was on.
+fn here(cx: &Cx) -> String {
+    cx.visit.facts.return_url()
+}
+
+fn is_get(cx: &Cx) -> bool {
+    *cx.visit.facts.method == *Method::GET.as_str()
+}
