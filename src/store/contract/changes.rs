@@ -113,8 +113,12 @@ pub(super) async fn a_follower_that_fell_behind_is_told_everything_again(store: 
     let mut count = 0;
     loop {
         let (cursor, change) = next(&mut stream).await.unwrap();
-        if let Change::Session(session) = change {
-            latest.insert(session.sid, Session::clone(&session));
+        match change {
+            Change::Session(session) => drop(latest.insert(session.sid, Session::clone(&session))),
+            Change::Everything(all) => {
+                latest = all.sessions.iter().map(|session| (session.sid, session.clone())).collect();
+            }
+            _ => {}
         }
         count += 1;
         if cursor == end {
