@@ -77,6 +77,7 @@ pub(super) fn edge(
             upstream_read: limits.upstream_read,
         },
         client_script: true,
+        marks: |_, _, _| None,
     }
 }
 

@@ -8,18 +8,15 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::header;
-use pingora_core::{
-    modules::http::compression::ResponseCompression, protocols::http::ServerSession,
-    upstreams::peer::HttpPeer,
-};
+use http::{HeaderValue, Method, header};
+use pingora_core::{protocols::http::ServerSession, upstreams::peer::HttpPeer};
 use pingora_error::{Error, ErrorSource, ErrorType, Result};
 use pingora_http::{RequestHeader, ResponseHeader};
 use pingora_proxy::{FailToProxy, ProxyHttp, Session};
 
 use super::{
     Upstreams, forward,
-    inject::Injector,
+    inject::{self, Injector, Insert, Mark, Marks},
     local,
     request::{self, Arrival, Unfit},
     response,
@@ -45,9 +42,6 @@ use crate::{
 const WRITE: Duration = Duration::from_secs(30);
 /// After so long the grant is looked at again before the panel's answer is let out.
 const LATE_ANSWER: Duration = Duration::from_secs(1);
-/// Light: it runs for every page that is rewritten.
-const COMPRESSION: u32 = 3;
-
 /// What every request needs.
 pub(super) struct Gateway {
     pub(super) gate: Arc<Gate>,
@@ -56,6 +50,7 @@ pub(super) struct Gateway {
     pub(super) trusted: TrustedProxies,
     pub(super) limits: Limits,
     pub(super) client_script: bool,
+    pub(super) marks: Marks,
     pub(super) watch: Arc<Watch>,
 }
 
@@ -67,6 +62,7 @@ pub(super) struct Ctx {
     watching: Option<Watching>,
     /// The answer is a page of a signed-in user, if it is a page at all.
     rewriting: bool,
+    mark: Option<Mark>,
     injector: Option<Mutex<Injector>>,
 }
 
@@ -163,7 +159,13 @@ impl ProxyHttp for Gateway {
         let mut head = forward::head(client, &passage.visit, &passage.grant, &passage.assertion);
         if ctx.rewriting {
             // Pages are rewritten, so the panel must not compress them; compression follows after (C5).
-            head.remove(header::ACCEPT_ENCODING);
+            head.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+            if ctx.is_marked() {
+                // A part of a page, or the word that a browser knows it already, cannot be marked.
+                for name in &request::PARTIAL {
+                    head.remove(name);
+                }
+            }
         }
         let target = passage.visit.facts.target.raw.as_bytes();
         let mut request =
@@ -196,9 +198,13 @@ impl ProxyHttp for Gateway {
         {
             watching.streaming();
         }
-        if ctx.rewriting && response::wants_script(session, head) {
-            response::rewritten(head, session.is_http2())?;
-            ctx.injector = Some(Mutex::new(Injector::new()));
+        if ctx.rewriting && response::is_page(head) {
+            let insert = Insert::new(&head.headers, &passage.visit, self.client_script, ctx.mark.take());
+            if !insert.is_empty() {
+                let compress = inject::reads_gzip(&session.req_header().headers);
+                response::rewritten(head, session.is_http2(), compress)?;
+                ctx.injector = Some(Mutex::new(Injector::new(insert, compress)));
+            }
         }
         Ok(())
     }
@@ -255,6 +261,11 @@ impl Ctx {
     fn passage(&self) -> Result<&Passage> {
         self.passage.as_ref().ok_or_else(|| Error::explain(ErrorType::InternalError, "nothing was granted"))
     }
+
+    /// Whether a page must not be shown without its mark.
+    fn is_marked(&self) -> bool {
+        self.mark.as_ref().is_some_and(|mark| mark.always)
+    }
 }
 
 impl Gateway {
@@ -298,14 +309,25 @@ impl Gateway {
             watching.uploaded(false);
         }
         ctx.watching = Some(watching);
-        // Pages that a script fetches are the script's own business.
-        let navigates = visit.facts.audience == Audience::Navigation;
-        ctx.rewriting = self.client_script && navigates && visit.facts.is_safe() && grant.bearer().is_some();
-        if ctx.rewriting {
-            prepare_rewriting(session);
-        }
+        self.prepare_rewriting(session, ctx, &visit, &grant);
         ctx.passage = Some(Passage { visit, grant, upstream, assertion });
         Ok(false)
+    }
+
+    /// Pages are rewritten when a signed-in person navigates to them, by whatever method. What a script fetches is the
+    /// script's own business, and so is what stands in a page of the same panel.
+    fn prepare_rewriting(&self, session: &mut Session, ctx: &mut Ctx, visit: &Visit, grant: &Grant) {
+        let head = session.req_header();
+        let navigates = visit.facts.audience == Audience::Navigation && head.method != Method::HEAD;
+        if !navigates || grant.bearer().is_none() {
+            return;
+        }
+        ctx.mark = (self.marks)(&head.headers, visit, grant).filter(|_| !request::is_embedded(head));
+        ctx.rewriting = self.client_script || ctx.mark.is_some();
+        if ctx.rewriting {
+            // For panels that compress although they are asked not to.
+            session.upstream_compression.adjust_decompression(true);
+        }
     }
 
     /// The panel's answer may come long after the question: whoever has been signed out since does not get it. Writes
@@ -365,16 +387,6 @@ impl Gateway {
 
 fn answered(written: Result<()>) -> Result<bool> {
     written.map(|()| true)
-}
-
-/// The page comes uncompressed from the panel and leaves compressed if the client can read that.
-fn prepare_rewriting(session: &mut Session) {
-    session.upstream_compression.adjust_decompression(true);
-    let Session { downstream_session, downstream_modules_ctx, .. } = session;
-    if let Some(compression) = downstream_modules_ctx.get_mut::<ResponseCompression>() {
-        compression.adjust_level(COMPRESSION);
-        compression.request_filter(downstream_session.req_header());
-    }
 }
 
 /// A handshake from a page of somebody else's is refused (R23): cookies travel with it all the same.

@@ -25,8 +25,11 @@ use pingora_proxy::{HttpProxy, http_proxy};
 use tokio::{net::TcpListener, sync::watch as channel, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-pub use self::upstream::{UpstreamAddress, UpstreamSettings};
 use self::{gateway::Gateway, upstream::Upstream, watch::Watch};
+pub use self::{
+    inject::{Mark, Marks},
+    upstream::{UpstreamAddress, UpstreamSettings},
+};
 pub use super::accept::{Certificates, Limits};
 use super::{
     PortalService,
@@ -59,6 +62,8 @@ pub struct EdgeSettings {
     pub limits: Limits,
     /// Whether `/_gate/client.js` is put into the HTML of signed-in users.
     pub client_script: bool,
+    /// What the pages of signed-in users show about their session.
+    pub marks: Marks,
 }
 
 /// The edge could not start, or could not take new upstreams.
@@ -134,6 +139,7 @@ impl Edge {
             trusted: trusted_proxies,
             limits,
             client_script: settings.client_script,
+            marks: settings.marks,
             watch: Arc::clone(&watch),
         };
         let proxy = Arc::new(engine(gateway, &limits));

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, Method, header, request::Parts};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header, request::Parts};
 use pingora_core::protocols::http::ServerSession;
 use pingora_http::RequestHeader;
 
@@ -18,6 +18,10 @@ use crate::{
         site::{Origin, Site},
     },
 };
+
+/// Fields that ask for less than the whole page.
+pub(super) const PARTIAL: [HeaderName; 4] =
+    [header::RANGE, header::IF_RANGE, header::IF_NONE_MATCH, header::IF_MODIFIED_SINCE];
 
 /// Everything an [`Ask`] borrows from.
 pub(super) struct Arrival {
@@ -80,7 +84,7 @@ fn fit(request: &Parts) -> Result<(), Unfit> {
     if request.headers.len() > MAX_FIELDS {
         return Err(Unfit { status: 431, what: "there are too many header fields" });
     }
-    let expected = |value: &http::HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"100-continue");
+    let expected = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"100-continue");
     if !request.headers.get_all(header::EXPECT).iter().all(expected) {
         return Err(Unfit { status: 417, what: "Expect is not exactly `100-continue`" });
     }
@@ -90,7 +94,7 @@ fn fit(request: &Parts) -> Result<(), Unfit> {
 /// The one authority: `Host`, or `:authority`, or both if they are the same (R6).
 fn authority(request: &Parts) -> Result<Vec<u8>, Unfit> {
     let named = request.uri.authority().map(|authority| authority.as_str().as_bytes());
-    let mut hosts = request.headers.get_all(header::HOST).iter().map(http::HeaderValue::as_bytes);
+    let mut hosts = request.headers.get_all(header::HOST).iter().map(HeaderValue::as_bytes);
     match (named, hosts.next(), hosts.next()) {
         (Some(authority), None, _) => Ok(authority.to_vec()),
         (None, Some(host), None) => Ok(host.to_vec()),
@@ -130,9 +134,9 @@ pub(super) fn origins(gate: Arc<Gate>) -> OriginOf {
 
 /// Whether a handshake is a WebSocket's and nothing else's (R23).
 pub(super) fn is_websocket(request: &Parts, http1: bool) -> bool {
-    let one = |name: header::HeaderName| {
+    let one = |name: HeaderName| {
         let mut values = request.headers.get_all(name).iter();
-        values.next().filter(|_| values.next().is_none()).map(http::HeaderValue::as_bytes)
+        values.next().filter(|_| values.next().is_none()).map(HeaderValue::as_bytes)
     };
     http1
         && request.method == Method::GET
@@ -142,6 +146,13 @@ pub(super) fn is_websocket(request: &Parts, http1: bool) -> bool {
         && one(header::SEC_WEBSOCKET_KEY).is_some_and(is_key)
         && !request.headers.contains_key(header::CONTENT_LENGTH)
         && !request.headers.contains_key(header::TRANSFER_ENCODING)
+}
+
+/// Whether a page is fetched to stand inside another one, which has the mark already. The frames of a frameset count as
+/// pages: the frameset itself shows nothing.
+pub(super) fn is_embedded(request: &Parts) -> bool {
+    let destination = request.headers.get("sec-fetch-dest").map(HeaderValue::as_bytes).unwrap_or_default();
+    [&b"iframe"[..], b"embed", b"object", b"fencedframe"].contains(&destination)
 }
 
 fn names_upgrade(headers: &HeaderMap) -> bool {

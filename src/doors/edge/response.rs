@@ -1,9 +1,8 @@
 //! What the client gets to see of the panel's answer.
 
-use http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use http::{HeaderName, HeaderValue, StatusCode, header};
 use pingora_error::Result;
 use pingora_http::ResponseHeader;
-use pingora_proxy::Session;
 
 use crate::{rules::outcome::Grant, rules::site::Site};
 
@@ -60,23 +59,28 @@ fn keep_cookies(head: &mut ResponseHeader, site: &Site) -> Result<()> {
     Ok(())
 }
 
-/// Whether `client.js` is put into this answer.
-pub(super) fn wants_script(session: &Session, head: &ResponseHeader) -> bool {
-    session.req_header().method == Method::GET
-        && head.status == StatusCode::OK
-        && is_html(head)
-        && !head.headers.contains_key(header::CONTENT_ENCODING)
-        && !head.headers.contains_key(header::CONTENT_RANGE)
+/// Whether this answer is a page that can be rewritten: errors are pages, too.
+pub(super) fn is_page(head: &ResponseHeader) -> bool {
+    let whole = !head.status.is_redirection()
+        && !matches!(
+            head.status,
+            StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::PARTIAL_CONTENT
+        );
+    whole && is_html(head) && !head.headers.contains_key(header::CONTENT_ENCODING)
 }
 
 /// Prepares the head of a page that will be rewritten.
-pub(super) fn rewritten(head: &mut ResponseHeader, http2: bool) -> Result<()> {
+pub(super) fn rewritten(head: &mut ResponseHeader, http2: bool, compress: bool) -> Result<()> {
     for name in OF_THE_ORIGINAL {
         head.remove_header(&name);
     }
     if !http2 {
         head.insert_header(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"))?;
     }
+    if compress {
+        head.insert_header(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"))?;
+    }
+    head.append_header(header::VARY, HeaderValue::from_static("Accept-Encoding"))?;
     Ok(())
 }
 

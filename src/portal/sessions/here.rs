@@ -54,6 +54,7 @@ fn describe(cx: &Cx, bearer: &SignedIn, page: Option<&Page>, target: &Target, el
         "name": page.map(|page| &*page.name),
         "access": if elevated { levels.elevated } else { levels.unelevated }.as_str(),
         "after_step_up": levels.elevated.as_str(),
+        "bar": page.is_none_or(|page| page.bar),
         "step_up_url": portal_page(cx.site(), "step-up", &back),
     })
 }

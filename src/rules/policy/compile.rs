@@ -96,6 +96,7 @@ impl<'d> Compiler<'d> {
             anonymous: page.anonymous.as_ref().map_or(Access::None, |access| access.value),
             lasts: lasts(page, document, found),
             allow_in_path,
+            bar: page.bar,
             levels,
             scope_read: page.scope_read.as_ref().map(|scope| scope.value.into()),
             scope_write: page.scope_write.as_ref().map(|scope| scope.value.into()),

@@ -35,6 +35,7 @@ pub(super) struct WrittenPage<'n> {
     pub(super) anonymous: Option<Written<Access>>,
     pub(super) lasts: Option<Written<Duration>>,
     pub(super) allow_in_path: Vec<Written<&'n str>>,
+    pub(super) bar: bool,
     pub(super) access: Vec<WrittenAccess<'n>>,
 }
 
@@ -92,6 +93,7 @@ fn page<'n>(node: &'n Node, found: &mut Findings) -> Option<WrittenPage<'n>> {
     let anonymous = fields.one_of("anonymous", &WORDS[..2], found);
     let lasts = fields.duration("lasts", Duration::from_secs(1), found);
     let allow_in_path = fields.texts("allow_in_path", found);
+    let bar = fields.one_of("bar", &[("true", true), ("false", false)], found).is_none_or(|bar| bar.value);
     let access = access(&mut fields, found);
     if fields.get("anonymous").is_none() {
         let help = "say what each role may do: `access: { root: full, user: read }`";
@@ -111,6 +113,7 @@ fn page<'n>(node: &'n Node, found: &mut Findings) -> Option<WrittenPage<'n>> {
         anonymous,
         lasts,
         allow_in_path,
+        bar,
         access,
     })
 }

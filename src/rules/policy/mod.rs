@@ -35,6 +35,8 @@ pub struct Page {
     pub lasts: Duration,
     /// The ambiguity classes this page opens (R4).
     pub allow_in_path: BTreeSet<Ambiguity>,
+    /// Whether the panel's pages say here that they are read-only, or verified for a while.
+    pub bar: bool,
     /// Levels by the index of the role in [`RuleSet::roles`].
     pub levels: Vec<Levels>,
     /// What an API key needs to look, if keys may.

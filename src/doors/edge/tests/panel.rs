@@ -14,7 +14,7 @@ use std::{
 use axum::body::Body;
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
-use http::{Request, Response, header};
+use http::{Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
@@ -137,6 +137,20 @@ async fn answer(request: Request<Incoming>) -> Response<Body> {
                 PAGE.as_bytes().chunks(7).map(|piece| Ok::<_, io::Error>(Bytes::copy_from_slice(piece)));
             page(Body::from_stream(futures_util::stream::iter(pieces.collect::<Vec<_>>())))
         }
+        "/page-404" => {
+            let mut missing = page(Body::from(PAGE));
+            *missing.status_mut() = StatusCode::NOT_FOUND;
+            missing
+        }
+        "/page-policy" => with_policy(request.uri().query().unwrap_or_default()),
+        "/page-gzip" => encoded("gzip", packed(PAGE)),
+        "/page-odd" => encoded("x-odd", b"odd".to_vec()),
+        "/page-slow" => {
+            let first = Ok::<_, io::Error>(Bytes::from_static(b"<html><head></head><body><p>working"));
+            page(Body::from_stream(
+                futures_util::stream::iter([first]).chain(futures_util::stream::pending()),
+            ))
+        }
         "/headers" => headers(),
         "/ws" | "/vault/ws" => websocket(request),
         "/ws-no" => {
@@ -188,6 +202,25 @@ fn page(body: Body) -> Response<Body> {
         .header(header::ETAG, "\"1\"")
         .body(body)
         .unwrap()
+}
+
+fn with_policy(query: &str) -> Response<Body> {
+    let (policy, _) = url::form_urlencoded::parse(query.as_bytes()).next().unwrap();
+    let mut answer = page(Body::from(PAGE));
+    answer.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy.parse().unwrap());
+    answer
+}
+
+fn encoded(coding: &'static str, bytes: Vec<u8>) -> Response<Body> {
+    let mut answer = page(Body::from(bytes));
+    answer.headers_mut().insert(header::CONTENT_ENCODING, coding.parse().unwrap());
+    answer
+}
+
+fn packed(text: &str) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    io::Write::write_all(&mut encoder, text.as_bytes()).unwrap();
+    encoder.finish().unwrap()
 }
 
 fn headers() -> Response<Body> {

@@ -129,6 +129,7 @@ fn settings(panel: &Panel, authority: &Arc<Authority>) -> EdgeSettings {
         proxy_protocol_from: TrustedProxies::default(),
         limits: Limits::default(),
         client_script: true,
+        marks: |_, _, _| None,
     }
 }
 
