@@ -91,7 +91,12 @@ async fn compose_gate(
     let file = store_file(&settings.data_dir);
     let broken = |source| StartError::Store { path: file.clone(), source };
     let store: Arc<dyn Store> = Arc::new(RedbStore::open(&file).map_err(broken)?);
-    let keys = feeds::keys::load_or_create(&keys_dir(&settings.data_dir), &*entropy, clock.wall());
+    let keys = feeds::keys::load_or_create_under(
+        &keys_dir(&settings.data_dir),
+        settings.master_key.as_ref(),
+        &*entropy,
+        clock.wall(),
+    );
     let snapshot = Snapshot {
         sites: translate::sites(settings).map_err(StartError::Other)?,
         keys: keys.map_err(|error| StartError::Other(error.to_string()))?,

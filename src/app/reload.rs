@@ -84,7 +84,12 @@ impl Reloader {
         let settings = loaded.map_err(|problems| problems.to_string())?.settings;
         let sites = translate::sites(&settings)?;
         let now = self.gate.moment().wall;
-        let keys = feeds::keys::load_or_create(&self.keys, self.gate.entropy(), now);
+        let keys = feeds::keys::load_or_create_under(
+            &self.keys,
+            settings.master_key.as_ref(),
+            self.gate.entropy(),
+            now,
+        );
         Ok(Fresh { settings, sites, keys: keys.map_err(|error| error.to_string())? })
     }
 

@@ -8,7 +8,7 @@ use crate::{
 const PREFIX: &str = "PANELGATE_";
 
 /// What has no section. Other names without `__` are not ours: orchestrators set `PANELGATE_PORT` and the like.
-const WITHOUT_SECTION: [&str; 1] = ["data_dir"];
+const WITHOUT_SECTION: [&str; 3] = ["data_dir", "master_key_file", "master_key_old_file"];
 
 /// Sections that a site may set for itself; what the environment says wins over the site, too.
 const PER_SITE: [&str; 2] = ["lifetimes", "second_factor"];

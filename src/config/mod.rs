@@ -4,6 +4,8 @@ mod cookies;
 mod environment;
 mod issuers;
 mod listeners;
+mod logins;
+mod master_key;
 mod problems;
 mod read;
 mod settings;

@@ -6,7 +6,9 @@ use std::{
     time::Duration,
 };
 
-use super::{LogFormat, LogSettings, Settings, issuers, listeners, sites, sources::Sources};
+use super::{
+    LogFormat, LogSettings, Settings, issuers, listeners, logins, master_key, sites, sources::Sources,
+};
 use crate::{
     live::Quotas,
     rules::{
@@ -52,7 +54,9 @@ pub(super) fn settings(root: &Node, file: &Path, sources: &mut Sources<'_>) -> O
     let data_dir = fields.text("data_dir", &mut sources.found);
     let data_dir = data_dir.map_or_else(|| PathBuf::from("/var/lib/panelgate"), |text| base.path(&text));
     let issuers = issuers::read(&mut fields, base, sources);
-    let sites = sites::read(&mut fields, base, &issuers, sources);
+    let logins = logins::read(&mut fields, base, sources);
+    let master_key = master_key::read(&mut fields, base, sources);
+    let sites = sites::read(&mut fields, base, &issuers, &logins, sources);
     let sidecar = listeners::sidecar(&mut fields, base, sources);
     let edge = listeners::edge(&mut fields, base, &sites, sources);
     if sidecar.is_none() && edge.is_none() && !sources.found.any_errors() {
@@ -79,6 +83,7 @@ pub(super) fn settings(root: &Node, file: &Path, sources: &mut Sources<'_>) -> O
         metrics,
         quotas,
         issuers,
+        master_key,
         log,
         watched,
     })

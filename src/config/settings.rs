@@ -5,6 +5,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use ipnet::IpNet;
 
 use crate::{
+    feeds::keys::GivenMaster,
     live::Quotas,
     rules::{
         site::Site,
@@ -34,6 +35,8 @@ pub struct Settings {
     pub quotas: Quotas,
     /// Trusted issuers.
     pub issuers: Vec<IssuerSettings>,
+    /// The master key, if it comes from outside the keys directory.
+    pub master_key: Option<GivenMaster>,
     /// Logs.
     pub log: LogSettings,
     /// Every file that was read: a change in one of them is a reason to load again.

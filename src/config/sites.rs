@@ -1,9 +1,10 @@
 //! The `sites` section, with the sections that sites share.
 
-use std::{collections::BTreeSet, net::IpAddr, time::Duration};
+use std::{collections::BTreeSet, net::IpAddr, sync::Arc, time::Duration};
 
 use super::{
     IssuerSettings, SiteSettings, Upstream, cookies,
+    logins::{EMBEDDED, Login},
     read::{Base, CODES},
     sources::Sources,
 };
@@ -21,12 +22,13 @@ pub(super) fn read(
     fields: &mut Fields<'_>,
     base: Base<'_>,
     issuers: &[IssuerSettings],
+    logins: &[Login],
     sources: &mut Sources<'_>,
 ) -> Vec<SiteSettings> {
     let lifetimes = lifetimes(fields, STANDARD_LIFETIMES, &mut sources.found);
     let second_factor = second_factor(fields, STANDARD_SECOND_FACTOR, &mut sources.found);
     fields.require("sites", "list what the gate protects; one entry is the normal case", &mut sources.found);
-    let shared = Shared { lifetimes, second_factor, base, issuers };
+    let shared = Shared { lifetimes, second_factor, base, issuers, logins };
     let mut sites: Vec<SiteSettings> = Vec::new();
     for node in fields.nodes("sites", &mut sources.found) {
         let Some(site) = site(node, &shared, sources) else { continue };
@@ -42,6 +44,14 @@ pub(super) fn read(
         if !sites.iter().any(named) {
             let what = format!("no site names the issuer `{}`", issuer.name);
             sources.found.warning("C036", &issuer.at, what, "write its name under `issuers` of a site");
+        }
+    }
+    for login in logins {
+        let used =
+            |site: &SiteSettings| site.site.login.as_ref().is_some_and(|used| used.name == login.recipe.name);
+        if !sites.iter().any(used) {
+            let what = format!("no site names the login `{}`", login.recipe.name);
+            sources.found.warning("C078", &login.at, what, "write its name as `identities` of a site");
         }
     }
     sites
@@ -68,6 +78,7 @@ struct Shared<'s> {
     second_factor: SecondFactor,
     base: Base<'s>,
     issuers: &'s [IssuerSettings],
+    logins: &'s [Login],
 }
 
 const STANDARD_LIFETIMES: Lifetimes = Lifetimes {
@@ -98,6 +109,7 @@ fn site(node: &Node, shared: &Shared<'_>, sources: &mut Sources<'_>) -> Option<S
     let accent = accent(&mut fields, &mut sources.found);
     let lifetimes = lifetimes(&mut fields, shared.lifetimes, &mut sources.found);
     let second_factor = second_factor(&mut fields, shared.second_factor, &mut sources.found);
+    let login = login(&mut fields, shared.logins, &cookies, &mut sources.found);
     let policy_file = fields.require("policy", "name the policy's file", &mut sources.found);
     let policy_file = policy_file.and(fields.text("policy", &mut sources.found));
     fields.finish(&mut sources.found);
@@ -106,6 +118,7 @@ fn site(node: &Node, shared: &Shared<'_>, sources: &mut Sources<'_>) -> Option<S
     let policy = sources.policy(&policy_file, Some(&policy_place.at));
     if let Some(rules) = &policy {
         issuers_roles(&credentials, shared.issuers, rules, &mut sources.found);
+        login_roles(login, rules, &mut sources.found);
     }
     let id = name?.value;
     Some(SiteSettings {
@@ -122,6 +135,7 @@ fn site(node: &Node, shared: &Shared<'_>, sources: &mut Sources<'_>) -> Option<S
             assertion: assertion.map_or(Assertion::Session, |assertion| assertion.value),
             credentials,
             accent,
+            login: login.map(|login| Arc::new(login.recipe.clone())),
         },
         upstream,
         policy_file,
@@ -227,6 +241,42 @@ fn issuers_roles(names: &CredentialNames, issuers: &[IssuerSettings], rules: &Ru
     let known: Vec<&str> = rules.roles().iter().map(|role| &**role).collect();
     let used = |issuer: &&IssuerSettings| names.issuers.iter().any(|(name, _, _)| *name == issuer.name);
     for role in issuers.iter().filter(used).flat_map(|issuer| &issuer.role_places) {
+        if !known.contains(&role.value.as_str()) {
+            let what = format!("the policy has no role `{}`", role.value);
+            found.error("C049", &role.at, what, hint(&role.value, &known));
+        }
+    }
+}
+
+/// Where the site's identities come from, if not from the gate itself.
+fn login<'l>(
+    fields: &mut Fields<'_>,
+    logins: &'l [Login],
+    cookies: &Cookies,
+    found: &mut Findings,
+) -> Option<&'l Login> {
+    let text = fields.text("identities", found).filter(|text| text.value != EMBEDDED)?;
+    let login = logins.iter().find(|login| *login.recipe.name == *text.value);
+    if login.is_none() {
+        let known: Vec<&str> = logins.iter().map(|login| &*login.recipe.name).chain([EMBEDDED]).collect();
+        let help =
+            format!("it is `{EMBEDDED}`, or stands in the top-level `logins`; {}", hint(text.value, &known));
+        found.error("C079", &text.at, format!("unknown login `{}`", text.value), help);
+    }
+    let own = [&cookies.access, &cookies.refresh, &cookies.pending];
+    if let Some(taken) =
+        login.iter().flat_map(|login| &login.recipe.pass_on.cookies).find(|name| own.contains(name))
+    {
+        let what = format!("the login `{}` passes on the gate's own cookie `{taken}`", text.value);
+        found.error("C035", &text.at, what, "name the cookie in which the panel keeps its session");
+    }
+    login
+}
+
+/// The roles that a login gives must be the policy's.
+fn login_roles(login: Option<&Login>, rules: &RuleSet, found: &mut Findings) {
+    let known: Vec<&str> = rules.roles().iter().map(|role| &**role).collect();
+    for role in login.iter().flat_map(|login| &login.roles) {
         if !known.contains(&role.value.as_str()) {
             let what = format!("the policy has no role `{}`", role.value);
             found.error("C049", &role.at, what, hint(&role.value, &known));

@@ -1,5 +1,6 @@
 mod broken;
 mod environment;
+mod logins;
 mod refused;
 mod yaml;
 

@@ -1,9 +1,11 @@
 //! The keys directory: `access-ID.pem`, `refresh-ID.key`, `master.key`, and `keys.json`, which says what each is for.
+//! The master key may come from outside instead; see [`master`].
 //!
 //! `keys.json` is written last and by renaming, so that a crash at any point leaves either the old set or the new one.
 //! It lists keys newest first: the first of a kind signs, the others serve what they signed until they retire.
 
 mod files;
+pub mod master;
 #[cfg(test)]
 mod tests;
 
@@ -14,7 +16,8 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use self::files::Folder;
+pub use self::master::{GivenMaster, drop_old_master, rotate_master};
+use self::{files::Folder, master::MASTER};
 use crate::{
     clock::Wall,
     entropy::Entropy,
@@ -78,6 +81,15 @@ pub enum KeyError {
         /// Why.
         why: BadKey,
     },
+    /// The master key is not here, but something is that hangs on one.
+    #[error(
+        "{path} has no master key: give it as it was given before (PANELGATE_MASTER_KEY, `master_key_file` or a systemd \
+         credential), or restore the directory from a backup", path = path.display()
+    )]
+    NoMaster {
+        /// The directory.
+        path: PathBuf,
+    },
 }
 
 /// `keys.json`.
@@ -86,6 +98,9 @@ pub enum KeyError {
 struct Manifest {
     access: Vec<Entry>,
     refresh: Vec<Entry>,
+    /// Empty until the first rotation.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    master: Vec<Entry>,
 }
 
 /// One key in `keys.json`.
@@ -107,6 +122,8 @@ pub struct Inventory {
     pub access: Vec<Entry>,
     /// For refresh tokens.
     pub refresh: Vec<Entry>,
+    /// For sealing; empty if it was never rotated, or if it comes from outside.
+    pub master: Vec<Entry>,
 }
 
 /// Reads the keys; makes the directory and a first set if there is none.
@@ -114,12 +131,26 @@ pub struct Inventory {
 /// # Errors
 /// When the directory or a file in it is open to others, damaged or missing.
 pub fn load_or_create(dir: &Path, entropy: &dyn Entropy, now: Wall) -> Result<KeySet, KeyError> {
+    load_or_create_under(dir, None, entropy, now)
+}
+
+/// [`load_or_create`] with a master key from outside, if one is given. Master keys in the directory then only open what
+/// they sealed.
+///
+/// # Errors
+/// As for [`load_or_create`].
+pub fn load_or_create_under(
+    dir: &Path,
+    given: Option<&GivenMaster>,
+    entropy: &dyn Entropy,
+    now: Wall,
+) -> Result<KeySet, KeyError> {
     let folder = Folder::open_or_make(dir)?;
     let manifest = match folder.manifest()? {
         Some(manifest) => manifest,
-        None => create(&folder, entropy, now)?,
+        None => create(&folder, given, entropy, now)?,
     };
-    load(&folder, &manifest, now)
+    load(&folder, given, &manifest, now)
 }
 
 /// Lists the keys.
@@ -128,7 +159,7 @@ pub fn load_or_create(dir: &Path, entropy: &dyn Entropy, now: Wall) -> Result<Ke
 /// When the directory cannot be read, or is open to others.
 pub fn list(dir: &Path) -> Result<Inventory, KeyError> {
     let manifest = Folder::open(dir)?.existing_manifest()?;
-    Ok(Inventory { access: manifest.access, refresh: manifest.refresh })
+    Ok(Inventory { access: manifest.access, refresh: manifest.refresh, master: manifest.master })
 }
 
 /// Makes new access and refresh keys the current ones. The old ones serve what they signed for another `keep`, which
@@ -141,7 +172,8 @@ pub fn rotate(dir: &Path, entropy: &dyn Entropy, now: Wall, keep: Duration) -> R
     let _lock = folder.lock()?;
     let mut manifest = folder.existing_manifest()?;
     // A damaged set must not be made the past of a new one.
-    load(&folder, &manifest, now)?;
+    signing(&folder, &manifest, now)?;
+    master::check(&folder, &manifest.master)?;
     let retires = now.plus(keep).secs();
     let retired = [
         (manifest.access.turn_over(folder.new_access(entropy, now)?, retires, now), "access"),
@@ -153,7 +185,7 @@ pub fn rotate(dir: &Path, entropy: &dyn Entropy, now: Wall, keep: Duration) -> R
             folder.remove(&file_name(kind, &entry.id))?;
         }
     }
-    Ok(Inventory { access: manifest.access, refresh: manifest.refresh })
+    Ok(Inventory { access: manifest.access, refresh: manifest.refresh, master: manifest.master })
 }
 
 trait TurnOver {
@@ -172,23 +204,49 @@ impl TurnOver for Vec<Entry> {
     }
 }
 
-fn create(folder: &Folder, entropy: &dyn Entropy, now: Wall) -> Result<Manifest, KeyError> {
+fn create(
+    folder: &Folder,
+    given: Option<&GivenMaster>,
+    entropy: &dyn Entropy,
+    now: Wall,
+) -> Result<Manifest, KeyError> {
     let _lock = folder.lock()?;
     if let Some(manifest) = folder.manifest()? {
         return Ok(manifest);
     }
     // An existing master key stays: everything sealed in the store hangs on it.
-    folder.ensure_master(entropy)?;
+    if given.is_none() {
+        folder.ensure_master(entropy)?;
+    }
     let manifest = Manifest {
         access: vec![folder.new_access(entropy, now)?],
         refresh: vec![folder.new_refresh(entropy, now)?],
+        master: vec![],
     };
     folder.write_manifest(&manifest)?;
     tracing::info!(directory = %folder.path().display(), "made the first keys; keep a backup of them");
     Ok(manifest)
 }
 
-fn load(folder: &Folder, manifest: &Manifest, now: Wall) -> Result<KeySet, KeyError> {
+fn load(
+    folder: &Folder,
+    given: Option<&GivenMaster>,
+    manifest: &Manifest,
+    now: Wall,
+) -> Result<KeySet, KeyError> {
+    let (access, refresh) = signing(folder, manifest, now)?;
+    let (master, older) = master::read(folder, given, &manifest.master)?;
+    let bad = |why| KeyError::Bad { path: folder.path().to_owned(), why };
+    let set = KeySet::new(KeyMaterial { access, refresh, master }).map_err(bad)?;
+    older.iter().try_fold(set, KeySet::opening).map_err(bad)
+}
+
+/// The keys that sign.
+fn signing(
+    folder: &Folder,
+    manifest: &Manifest,
+    now: Wall,
+) -> Result<(Vec<AccessKey>, Vec<RefreshKey>), KeyError> {
     let access = manifest.access.iter().filter(|entry| in_use(entry, now)).map(|entry| {
         let pkcs8 = folder.read_pem(&file_name("access", &entry.id))?;
         Ok(AccessKey {
@@ -201,15 +259,8 @@ fn load(folder: &Folder, manifest: &Manifest, now: Wall) -> Result<KeySet, KeyEr
         let key = folder.read_key(&file_name("refresh", &entry.id))?;
         Ok(RefreshKey { id: entry.id.clone(), key })
     });
-    let material = KeyMaterial {
-        access: access.collect::<Result<_, KeyError>>()?,
-        refresh: refresh.collect::<Result<_, KeyError>>()?,
-        master: folder.read_key(MASTER)?,
-    };
-    KeySet::new(material).map_err(|why| KeyError::Bad { path: folder.path().to_owned(), why })
+    Ok((access.collect::<Result<_, KeyError>>()?, refresh.collect::<Result<_, KeyError>>()?))
 }
-
-const MASTER: &str = "master.key";
 
 fn in_use(entry: &Entry, now: Wall) -> bool {
     entry.retires.is_none_or(|at| now.secs() < at)

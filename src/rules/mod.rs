@@ -10,6 +10,7 @@ pub mod facts;
 pub mod identity;
 pub mod judge;
 pub mod limit;
+pub mod login;
 pub mod outcome;
 pub mod policy;
 pub mod reason;

@@ -5,6 +5,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use super::{
     facts::{BadHost, CredentialNames, Host, split_port},
     identity::Role,
+    login::Recipe,
     policy::RuleSet,
     session::SiteId,
 };
@@ -34,6 +35,8 @@ pub struct Site {
     pub credentials: CredentialNames,
     /// Accent colour of the portal, `#rrggbb`.
     pub accent: String,
+    /// The panel's own login that is asked who somebody is; `None`: the accounts of the gate itself.
+    pub login: Option<Arc<Recipe>>,
 }
 
 /// A public origin: scheme, host and port, serialised as browsers do (default ports left out).
@@ -227,6 +230,7 @@ impl Site {
             assertion: Assertion::Session,
             credentials: CredentialNames { access, refresh, pending, issuers: Vec::new() },
             accent: "#2f6feb".into(),
+            login: None,
         }
     }
 }

@@ -13,7 +13,7 @@ use hyper_util::{
 use tokio::io::AsyncReadExt;
 
 use super::Stamp;
-use crate::rules::token::BadKeySet;
+use crate::{feeds::chain, rules::token::BadKeySet};
 
 /// For the whole question and answer.
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -95,15 +95,4 @@ pub(super) async fn file(path: &Path) -> Result<Bytes, FetchError> {
 pub(super) async fn stamp(path: &Path) -> Option<Stamp> {
     let about = tokio::fs::metadata(path).await.ok();
     Some(about.map_or((None, 0, 0), |about| (about.modified().ok(), about.len(), about.ino())))
-}
-
-/// An error with what caused it: the outer one alone says "client error (Connect)".
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text = format!("{text}: {cause}");
-        next = cause.source();
-    }
-    text
 }

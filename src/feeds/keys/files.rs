@@ -73,7 +73,8 @@ impl Folder {
         let text = self.read(MANIFEST)?;
         let manifest: Manifest = serde_json::from_slice(text.expose())
             .map_err(|error| self.malformed(MANIFEST, error.to_string()))?;
-        if sound(&manifest.access) && sound(&manifest.refresh) {
+        let master = manifest.master.is_empty() || sound(&manifest.master);
+        if sound(&manifest.access) && sound(&manifest.refresh) && master {
             Ok(Some(manifest))
         } else {
             Err(self

@@ -5,12 +5,16 @@ use std::{
     time::Duration,
 };
 
-use super::{KeyError, list, load_or_create, rotate};
+use super::{
+    GivenMaster, KeyError, drop_old_master, list, load_or_create, load_or_create_under, master, rotate,
+    rotate_master,
+};
 use crate::{
     clock::Wall,
     entropy::{Entropy, SeededEntropy},
     rules::{
         identity::UserId,
+        seal::Resealed,
         session::{Family, Sid},
         token::{AccessClaims, BadToken, KeySet, RefreshToken},
     },
@@ -220,4 +224,82 @@ fn ids_cannot_lead_out_of_the_directory() {
     let id = list(&dir).unwrap().access[0].id.clone();
     fs::write(dir.join("keys.json"), manifest.replace(&id, "x/../../elsewhere")).unwrap();
     assert!(matches!(load_or_create(&dir, &*entropy, now()), Err(KeyError::Malformed { .. })));
+}
+
+fn given(current: u8, older: Option<u8>) -> GivenMaster {
+    let key = |byte| SecretBytes::new([byte; 32]);
+    GivenMaster { from: "PANELGATE_MASTER_KEY".into(), current: key(current), older: older.map(key) }
+}
+
+fn opens(keys: &KeySet, sealed: &[u8]) -> bool {
+    keys.master().open("p", sealed).as_deref() == Some(b"x")
+}
+
+#[test]
+fn a_master_key_is_rotated_in_three_steps_and_each_can_be_repeated() {
+    let (_temp, dir, entropy) = place();
+    let load = || load_or_create(&dir, &*entropy, now()).unwrap();
+    let first = load().master().seal("p", b"x", [0; 12]);
+    assert!(rotate_master(&dir, &*entropy, now()).unwrap());
+    assert!(!rotate_master(&dir, &*entropy, now()).unwrap(), "one rotation at a time");
+    let keys = load();
+    assert!(opens(&keys, &first), "what the older key sealed opens");
+    let Resealed::New(second) = keys.master().reseal("p", &first, [1; 12]) else {
+        panic!("not sealed again")
+    };
+    assert_eq!(list(&dir).unwrap().master.len(), 2);
+    assert_eq!(drop_old_master(&dir, None).unwrap(), 1);
+    assert_eq!(drop_old_master(&dir, None).unwrap(), 0);
+    let keys = load();
+    assert!(opens(&keys, &second) && !opens(&keys, &first), "the older key is gone");
+    assert!(!dir.join("master.key").exists());
+    assert!(rotate_master(&dir, &*entropy, now()).unwrap(), "the next rotation");
+    assert!(opens(&load(), &second));
+}
+
+#[test]
+fn rotating_the_signing_keys_leaves_the_master_keys_alone() {
+    let (_temp, dir, entropy) = place();
+    let load = || load_or_create(&dir, &*entropy, now()).unwrap();
+    let sealed = load().master().seal("p", b"x", [0; 12]);
+    rotate_master(&dir, &*entropy, now()).unwrap();
+    rotate(&dir, &*entropy, now(), DAY).unwrap();
+    rotate(&dir, &*entropy, now().plus(DAY * 400), DAY).unwrap();
+    assert!(opens(&load_or_create(&dir, &*entropy, now().plus(DAY * 400)).unwrap(), &sealed));
+}
+
+#[test]
+fn a_master_key_from_outside_seals_and_no_file_is_made() {
+    let (_temp, dir, entropy) = place();
+    let load = |given: &GivenMaster| load_or_create_under(&dir, Some(given), &*entropy, now()).unwrap();
+    let sealed = load(&given(1, None)).master().seal("p", b"x", [0; 12]);
+    assert!(!dir.join("master.key").exists());
+    assert!(opens(&load(&given(1, None)), &sealed));
+    assert!(!opens(&load(&given(2, None)), &sealed));
+    assert!(opens(&load(&given(2, Some(1))), &sealed), "PANELGATE_MASTER_KEY_OLD");
+    // Without what was given before, no new key takes its place.
+    assert!(matches!(load_or_create(&dir, &*entropy, now()), Err(KeyError::NoMaster { .. })));
+    assert!(rotate_master(&dir, &*entropy, now()).is_err());
+}
+
+#[test]
+fn a_key_from_outside_takes_over_from_the_file_which_goes_when_nothing_needs_it() {
+    let (_temp, dir, entropy) = place();
+    let sealed = load_or_create(&dir, &*entropy, now()).unwrap().master().seal("p", b"x", [0; 12]);
+    let outside = given(1, None);
+    let keys = load_or_create_under(&dir, Some(&outside), &*entropy, now()).unwrap();
+    assert!(opens(&keys, &sealed));
+    assert!(matches!(keys.master().reseal("p", &sealed, [1; 12]), Resealed::New(_)));
+    assert_eq!(drop_old_master(&dir, Some(&outside)).unwrap(), 1);
+    assert!(!opens(&load_or_create_under(&dir, Some(&outside), &*entropy, now()).unwrap(), &sealed));
+}
+
+#[test]
+fn a_master_key_is_written_in_base64_or_hexadecimal_and_has_32_bytes() {
+    let key = SecretBytes::new([0xab; 32]);
+    assert_eq!(master::parse(&format!("{}\n", data_encoding::BASE64.encode(&[0xab; 32]))), Some(key.clone()));
+    assert_eq!(master::parse(&"aB".repeat(32)), Some(key));
+    for bad in ["", "password", &"ab".repeat(31), &"zz".repeat(32)] {
+        assert_eq!(master::parse(bad), None, "{bad}");
+    }
 }

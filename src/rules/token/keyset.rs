@@ -128,6 +128,15 @@ impl KeySet {
         Ok(Self { keys: Some(Arc::new(Keys { access, refresh })), sealer: Sealer::new(master) })
     }
 
+    /// The same set, and what an older master key sealed opens as well.
+    ///
+    /// # Errors
+    /// When that key is not 32 bytes long.
+    pub fn opening(self, older: &SecretBytes) -> Result<Self, BadKey> {
+        let older: [u8; 32] = older.expose().try_into().map_err(|_| BadKey::Master)?;
+        Ok(Self { sealer: self.sealer.opening(older), ..self })
+    }
+
     /// Signs an access token. `jti` must be fresh random bytes.
     pub fn issue_access(&self, claims: &AccessClaims, jti: [u8; 16], user: &UserId) -> String {
         self.signing().map(|key| access::issue(claims, jti, user, &key.kid, &key.private)).unwrap_or_default()

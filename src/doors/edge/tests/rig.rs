@@ -195,6 +195,7 @@ fn site() -> Site {
         assertion: Assertion::Session,
         credentials: CredentialNames { access, refresh, pending, issuers: Vec::new() },
         accent: "#336699".to_owned(),
+        login: None,
     }
 }
 
