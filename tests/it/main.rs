@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod proxies;
 #[cfg(test)]
+mod qr;
+#[cfg(test)]
 mod story;
 #[cfg(test)]
 mod support;

@@ -2,6 +2,8 @@
 
 pub mod backup;
 pub mod password;
+pub mod qr;
+pub mod strength;
 #[cfg(test)]
 mod tests;
 pub mod totp;
