@@ -8,12 +8,12 @@ demo: ## build, and run the gate in front of a sample panel; prints addresses, u
 	scripts/setup.sh
 	cargo run --locked -- demo
 
-test: setup lint ## everything: format, lints, unit, property, integration and real-proxy tests
+test: setup lint ## everything: format, lints, unit, property, integration, real-proxy and browser tests
 	cargo test --locked --all-targets
 
 lint: ## format and lints
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
 
-setup: ## install what the tests need: the five proxies, cmake, a C compiler
+setup: ## install what the tests need: the five proxies, Chromium, a QR decoder, cmake, a C compiler
 	scripts/setup.sh test

@@ -24,6 +24,9 @@ if [ "${1:-}" = test ]; then
     need haproxy haproxy
     need python3 python3
     need setpriv util-linux
+    need chromium chromium
+    need zbarimg zbar-tools
+    [ -e /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf ] || missing+=(fonts-dejavu-core)
     python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
 fi
 

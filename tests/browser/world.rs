@@ -1,0 +1,132 @@
+//! A demo of the test's own, the people in it, and a connection to the browser.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    process::Stdio,
+    sync::Arc,
+    time::Duration,
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncBufReadExt as _, BufReader},
+    process::{Child, ChildStdout, Command},
+    time::timeout,
+};
+
+use super::{cdp::Cdp, chromium, device::Device, totp::App};
+
+/// Everything that one test uses. Dropping it ends the demo, and fails the test when a page of ours complained.
+pub(crate) struct World {
+    pub(crate) cdp: Arc<Cdp>,
+    pub(crate) site: String,
+    config: PathBuf,
+    people: BTreeMap<String, Person>,
+    // In this order: the demo ends before its directory goes.
+    demo: Child,
+    _output: BufReader<ChildStdout>,
+    _directory: TempDir,
+}
+
+/// One account of the demo.
+#[derive(Clone, Debug)]
+pub(crate) struct Person {
+    pub(crate) name: String,
+    pub(crate) password: String,
+    app: Option<App>,
+}
+
+impl Person {
+    /// The authenticator app on this person's phone.
+    pub(crate) fn app(&mut self) -> &mut App {
+        self.app.as_mut().expect("this account has a second factor")
+    }
+
+    /// A new app, with the key that the set-up showed.
+    pub(crate) fn scans(&mut self, app: App) {
+        self.app = Some(app);
+    }
+}
+
+impl World {
+    /// A demo as it comes.
+    pub(crate) async fn start() -> Self {
+        Self::with(&[]).await
+    }
+
+    /// A demo with settings from the environment: `("LIFETIMES__ACCESS", "4s")`.
+    pub(crate) async fn with(settings: &[(&str, &str)]) -> Self {
+        let directory = tempfile::Builder::new().prefix("panelgate-browser-").tempdir().unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_panelgate"));
+        command.args(["demo", "--json", "--port-base", "0", "--dir"]).arg(directory.path());
+        command.envs(settings.iter().map(|(name, value)| (format!("PANELGATE_{name}"), value)));
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
+        let mut demo = command.spawn().unwrap();
+        let mut output = BufReader::new(demo.stdout.take().unwrap());
+        let mut line = String::new();
+        timeout(Duration::from_secs(30), output.read_line(&mut line)).await.expect("no output").unwrap();
+        let facts: Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        let people = facts["users"].as_array().unwrap().iter().map(person);
+        Self {
+            cdp: Arc::new(Cdp::connect(chromium::address()).await),
+            site: facts["site"].as_str().unwrap().to_owned(),
+            config: facts["config"].as_str().unwrap().into(),
+            people: people.map(|person| (person.name.clone(), person)).collect(),
+            demo,
+            _output: output,
+            _directory: directory,
+        }
+    }
+
+    /// Somebody with name, password and (root and admin) app.
+    pub(crate) fn person(&self, name: &str) -> Person {
+        self.people[name].clone()
+    }
+
+    /// A computer or phone with a browser that was never here before.
+    pub(crate) async fn device(&self) -> Device {
+        Device::new(&self.cdp, &self.site, true).await
+    }
+
+    /// Likewise, with scripts switched off.
+    pub(crate) async fn device_without_scripts(&self) -> Device {
+        Device::new(&self.cdp, &self.site, false).await
+    }
+
+    /// Runs a verb of the command line against the demo, as its operator would; answers what it printed.
+    pub(crate) async fn cli(&self, arguments: &[&str]) -> String {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_panelgate"));
+        command.args(arguments).arg("--config").arg(&self.config).stdin(Stdio::null()).kill_on_drop(true);
+        let ran = timeout(Duration::from_secs(30), command.output());
+        let output = ran.await.expect("it takes too long").unwrap();
+        let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "{arguments:?}: {out}{err}");
+        out.into_owned()
+    }
+
+    /// Where the demo keeps its files.
+    pub(crate) fn directory(&self) -> &Path {
+        self.config.parent().expect("a file is in a directory")
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        let _ = self.demo.start_kill();
+        let complaints = self.cdp.complaints();
+        if !std::thread::panicking() {
+            assert!(complaints.is_empty(), "the browser complained:\n{}", complaints.join("\n"));
+        }
+    }
+}
+
+fn person(facts: &Value) -> Person {
+    let text = |member: &str| facts[member].as_str().map(str::to_owned);
+    Person {
+        name: text("name").unwrap(),
+        password: text("password").unwrap(),
+        app: text("totp_secret").map(|secret| App::new(&secret)),
+    }
+}
