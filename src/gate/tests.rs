@@ -1,5 +1,7 @@
 //! One request after the other through a gate in memory.
 
+mod people;
+
 use std::{net::Ipv4Addr, num::NonZeroU32, sync::Arc, time::Duration};
 
 use futures_util::StreamExt;

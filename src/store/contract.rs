@@ -2,6 +2,7 @@
 
 mod accounts;
 mod changes;
+mod people;
 mod sessions;
 
 use std::{net::Ipv4Addr, sync::Arc, time::Duration};
@@ -73,6 +74,14 @@ contract! {
         purge_takes_only_what_nothing_can_name
         purge_is_bounded_and_oldest_first
         closed_means_closed;
+    people:
+        a_key_lives_until_it_or_its_account_is_removed
+        an_account_has_so_many_keys_and_no_more
+        uses_of_keys_move_only_forwards
+        r14_of_parallel_enrolments_exactly_one_counts
+        what_a_session_carries_needs_it_alive_and_dies_with_it
+        high_security_mode_is_remembered
+        places_are_remembered_once_and_the_oldest_are_forgotten;
     changes:
         every_write_shows_in_order_and_before_its_answer
         one_write_of_many_changes_has_a_position_for_each
