@@ -6,6 +6,7 @@ mod issuers;
 mod listeners;
 mod logins;
 mod master_key;
+mod passwords;
 mod problems;
 mod read;
 mod settings;

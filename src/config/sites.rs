@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, net::IpAddr, sync::Arc, time::Duration};
 use super::{
     IssuerSettings, SiteSettings, Upstream, cookies,
     logins::{EMBEDDED, Login},
+    passwords,
     read::{Base, CODES},
     sources::Sources,
 };
@@ -27,8 +28,9 @@ pub(super) fn read(
 ) -> Vec<SiteSettings> {
     let lifetimes = lifetimes(fields, STANDARD_LIFETIMES, &mut sources.found);
     let second_factor = second_factor(fields, STANDARD_SECOND_FACTOR, &mut sources.found);
+    let passwords = passwords::read(fields, &passwords::Wanted::default(), &mut sources.found);
     fields.require("sites", "list what the gate protects; one entry is the normal case", &mut sources.found);
-    let shared = Shared { lifetimes, second_factor, base, issuers, logins };
+    let shared = Shared { lifetimes, second_factor, passwords, base, issuers, logins };
     let mut sites: Vec<SiteSettings> = Vec::new();
     for node in fields.nodes("sites", &mut sources.found) {
         let Some(site) = site(node, &shared, sources) else { continue };
@@ -76,6 +78,7 @@ fn apart(one: &SiteSettings, other: &SiteSettings, found: &mut Findings) {
 struct Shared<'s> {
     lifetimes: Lifetimes,
     second_factor: SecondFactor,
+    passwords: passwords::Wanted,
     base: Base<'s>,
     issuers: &'s [IssuerSettings],
     logins: &'s [Login],
@@ -110,6 +113,7 @@ fn site(node: &Node, shared: &Shared<'_>, sources: &mut Sources<'_>) -> Option<S
     let lifetimes = lifetimes(&mut fields, shared.lifetimes, &mut sources.found);
     let second_factor = second_factor(&mut fields, shared.second_factor, &mut sources.found);
     let login = login(&mut fields, shared.logins, &cookies, &mut sources.found);
+    let passwords = passwords::read(&mut fields, &shared.passwords, &mut sources.found);
     let policy_file = fields.require("policy", "name the policy's file", &mut sources.found);
     let policy_file = policy_file.and(fields.text("policy", &mut sources.found));
     fields.finish(&mut sources.found);
@@ -119,6 +123,7 @@ fn site(node: &Node, shared: &Shared<'_>, sources: &mut Sources<'_>) -> Option<S
     if let Some(rules) = &policy {
         issuers_roles(&credentials, shared.issuers, rules, &mut sources.found);
         login_roles(login, rules, &mut sources.found);
+        passwords.check_roles(rules, &mut sources.found);
     }
     let id = name?.value;
     Some(SiteSettings {
@@ -132,6 +137,7 @@ fn site(node: &Node, shared: &Shared<'_>, sources: &mut Sources<'_>) -> Option<S
             cookies,
             lifetimes,
             second_factor,
+            passwords: passwords.rules(),
             assertion: assertion.map_or(Assertion::Session, |assertion| assertion.value),
             credentials,
             accent,

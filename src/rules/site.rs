@@ -3,6 +3,7 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use super::{
+    factor::strength,
     facts::{BadHost, CredentialNames, Host, split_port},
     identity::Role,
     login::Recipe,
@@ -29,6 +30,8 @@ pub struct Site {
     pub lifetimes: Lifetimes,
     /// When the second factor is asked for.
     pub second_factor: SecondFactor,
+    /// What is asked of new passwords.
+    pub passwords: strength::Rules,
     /// The signed assertion towards the panel.
     pub assertion: Assertion,
     /// Where credentials are looked for, those of trusted issuers included.
@@ -227,6 +230,7 @@ impl Site {
                 pending: Duration::from_secs(300),
             },
             second_factor: SecondFactor { at_sign_in: AtSignIn::Always, sign_in_elevates: true },
+            passwords: strength::Rules::default(),
             assertion: Assertion::Session,
             credentials: CredentialNames { access, refresh, pending, issuers: Vec::new() },
             accent: "#2f6feb".into(),

@@ -54,6 +54,7 @@ contract! {
         a_removed_account_frees_its_name_and_ends_its_sessions
         r14_of_200_parallel_consumers_of_one_step_exactly_one_is_told_true
         r14_a_step_that_is_not_later_is_refused
+        of_200_parallel_enrolments_exactly_one_is_told_true
         a_backup_code_is_taken_by_exactly_one
         r12_disabling_ends_every_session
         a_new_password_ends_every_session_but_the_kept_one

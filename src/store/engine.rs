@@ -21,6 +21,7 @@ use crate::{
             Sid,
         },
     },
+    secret::SecretBytes,
 };
 
 /// A backend that keeps tables. Every engine is a [`Store`].
@@ -163,8 +164,9 @@ impl<E: Engine + Clone> Store for E {
         id: UserId,
         totp: Totp,
         backup_codes: Vec<[u8; 32]>,
+        replaces: Option<SecretBytes>,
     ) -> Result<Written<bool>, StoreError> {
-        write(self, move |to| operations::enrol(to, id, totp, backup_codes)).await
+        write(self, move |to| operations::enrol(to, id, totp, backup_codes, replaces.as_ref())).await
     }
 
     async fn set_high_security(&self, on: bool) -> Result<Written<()>, StoreError> {

@@ -30,6 +30,7 @@ use crate::{
             Sid,
         },
     },
+    secret::SecretBytes,
 };
 
 /// How many API keys an account can have.
@@ -179,13 +180,14 @@ pub trait Store: Send + Sync + 'static {
         at: Wall,
     ) -> Result<Written<bool>, StoreError>;
 
-    /// Gives an account that has none an authenticator app and backup codes; `false` if it has one already. Exactly one
-    /// of any number of parallel calls is told `true`.
+    /// Gives an account an authenticator app and backup codes, if the sealed secret of its app is `replaces` (`None`: if
+    /// it has no app); `false` if not. Exactly one of any number of parallel calls is told `true`.
     async fn enrol(
         &self,
         id: UserId,
         totp: Totp,
         backup_codes: Vec<[u8; 32]>,
+        replaces: Option<SecretBytes>,
     ) -> Result<Written<bool>, StoreError>;
 
     /// Switches High Security Mode for the whole installation.

@@ -14,6 +14,7 @@ use crate::{
             Sid,
         },
     },
+    secret::SecretBytes,
 };
 
 pub(super) fn add_user(to: &mut Writing<'_>, user: User) -> Result<bool, StoreError> {
@@ -80,8 +81,10 @@ pub(super) fn enrol(
     id: UserId,
     totp: Totp,
     backup_codes: Vec<[u8; 32]>,
+    replaces: Option<&SecretBytes>,
 ) -> Result<bool, StoreError> {
-    let user = to.read().user(&id)?.filter(|user| user.totp.is_none());
+    let has = |user: &User| user.totp.as_ref().map(|totp| &totp.sealed_secret) == replaces;
+    let user = to.read().user(&id)?.filter(has);
     let Some(user) = user else { return Ok(false) };
     to.put_user(User { totp: Some(totp), backup_codes, ..user })?;
     Ok(true)

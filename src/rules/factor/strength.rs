@@ -184,8 +184,10 @@ pub fn weigh(password: &SecretText, rules: &Rules, user: &User, title: &str) -> 
     if strength < rules.min_strength && remarks.is_empty() {
         remarks.push(Remark::Guessable);
     }
-    let accepted = strength >= rules.min_strength && !remarks.iter().any(|remark| remark.refuses());
-    Verdict { strength, accepted, remarks }
+    if remarks.iter().any(|remark| remark.refuses()) {
+        return Verdict { strength: Strength::Weak, accepted: false, remarks };
+    }
+    Verdict { strength, accepted: strength >= rules.min_strength, remarks }
 }
 
 /// What bcrypt would not look at as a whole.

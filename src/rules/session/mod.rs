@@ -122,6 +122,8 @@ pub struct Enrolment {
     pub sealed_secret: SecretBytes,
     /// Until when a code counts.
     pub until: Wall,
+    /// The sealed secret of the app that this one takes the place of, which a code was shown of; `None` for a first one.
+    pub replaces: Option<SecretBytes>,
 }
 
 /// What the panel's own login gave: cookies and tokens, sealed with the master key and bound to the session.

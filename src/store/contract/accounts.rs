@@ -5,9 +5,10 @@ use std::sync::Arc;
 use super::{START, kept, later, populate, session, user};
 use crate::{
     rules::{
-        identity::UserId,
+        identity::{Totp, User, UserId},
         session::{EndReason, Ended, Sid},
     },
+    secret::SecretBytes,
     store::{Store, UserChange},
 };
 
@@ -25,7 +26,7 @@ pub(super) async fn only_what_is_some_changes(store: Arc<dyn Store>) {
     let change = UserChange { role: Some("root".into()), ..UserChange::default() };
     assert!(store.change_user(UserId([1; 16]), change, START).await.unwrap().value);
     let changed = store.user_by_name(&user(1).name).await.unwrap().unwrap();
-    assert_eq!(changed, crate::rules::identity::User { role: "root".into(), ..user(1) });
+    assert_eq!(changed, User { role: "root".into(), ..user(1) });
     assert!(!store.change_user(UserId([9; 16]), UserChange::default(), START).await.unwrap().value);
 }
 
@@ -121,4 +122,36 @@ pub(super) async fn a_session_opened_for_a_disabled_or_unknown_account_is_born_e
         store.open_session(session(n, owner)).await.unwrap();
         assert_eq!(kept(&store, n).await.ended.unwrap().why, EndReason::AccountDisabled);
     }
+}
+
+pub(super) async fn of_200_parallel_enrolments_exactly_one_is_told_true(store: Arc<dyn Store>) {
+    let id = UserId([1; 16]);
+    let app = |n: u8| Totp { sealed_secret: SecretBytes::new([n; 40]), last_step: 1 };
+    store.add_user(User { totp: None, backup_codes: Vec::new(), ..user(1) }).await.unwrap();
+    let enrolled = async |replaces: Option<Totp>| {
+        let attempts = (0..200).map(|n| {
+            let (store, replaces) = (Arc::clone(&store), replaces.clone().map(|totp| totp.sealed_secret));
+            let attempt = async move {
+                store.enrol(id, app(n), vec![[n; 32]], replaces).await.unwrap().value.then_some(n)
+            };
+            tokio::spawn(attempt)
+        });
+        let told = futures_util::future::join_all(attempts).await;
+        let winners: Vec<u8> = told.into_iter().filter_map(Result::unwrap).collect();
+        let now = store.user_by_name(&user(1).name).await.unwrap().unwrap();
+        let [winner] = winners.as_slice() else { panic!("{winners:?} were told true") };
+        assert_eq!((now.totp, now.backup_codes), (Some(app(*winner)), vec![[*winner; 32]]));
+        app(*winner)
+    };
+    let first = enrolled(None).await;
+    let other = Some(app(250).sealed_secret);
+    assert!(!store.enrol(id, app(251), Vec::new(), None).await.unwrap().value, "it has one already");
+    assert!(!store.enrol(id, app(251), Vec::new(), other).await.unwrap().value, "it has another one");
+    let change = UserChange { totp: Some(Some(app(252))), ..UserChange::default() };
+    store.change_user(id, change, START).await.unwrap();
+    let replaced = Some(first.sealed_secret);
+    assert!(
+        !store.enrol(id, app(251), Vec::new(), replaced).await.unwrap().value,
+        "it was changed meanwhile"
+    );
 }

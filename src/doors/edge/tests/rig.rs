@@ -26,6 +26,7 @@ use crate::{
     live::{Live, Quotas, Snapshot},
     rules::{
         address::TrustedProxies,
+        factor::strength,
         facts::CredentialNames,
         identity::{User, UserId, UserName, UserSource},
         limit::Quota,
@@ -192,6 +193,7 @@ fn site() -> Site {
         cookies,
         lifetimes: Lifetimes { access: hour, idle: hour, absolute: hour, grace: hour, pending: hour },
         second_factor: SecondFactor { at_sign_in: AtSignIn::Never, sign_in_elevates: true },
+        passwords: strength::Rules::default(),
         assertion: Assertion::Session,
         credentials: CredentialNames { access, refresh, pending, issuers: Vec::new() },
         accent: "#336699".to_owned(),

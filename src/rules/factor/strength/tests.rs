@@ -17,6 +17,9 @@ fn user(name: &str, display: &str, email: &str, role: &str) -> User {
         totp: None,
         backup_codes: Vec::new(),
         created: Wall::default(),
+        password_changed: None,
+        high_security: true,
+        known: Vec::new(),
     }
 }
 
@@ -55,7 +58,7 @@ fn every_kind_of_password_gets_its_grade_and_its_reasons() {
         ("alexandra2024!", Weak, false, &[Common, NameLike]),
         ("4l3x4ndr4-2024", Weak, false, &[NameLike]),
         ("ardnaxela99!!", Weak, false, &[Common, NameLike]),
-        ("harbor-panel-1", Strong, false, &[NameLike]),
+        ("harbor-panel-1", Weak, false, &[NameLike]),
         ("michaeljessica", Weak, false, &[Names]),
         ("letmein-dragon", Medium, true, &[]),
         ("oakwood rides a tandem", Strong, true, &[]),
