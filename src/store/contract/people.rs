@@ -68,9 +68,9 @@ pub(super) async fn r14_of_parallel_enrolments_exactly_one_counts(store: Arc<dyn
     populate(&store, 1, &[]).await;
     let totp = user(1).totp.unwrap();
     let id = UserId([1; 16]);
-    assert!(!store.enrol(id, totp.clone(), vec![[9; 32]]).await.unwrap().value, "there is one already");
+    assert!(!store.enrol(id, totp.clone(), vec![[9; 32]], None).await.unwrap().value, "there is one already");
     store.change_user(id, UserChange { totp: Some(None), ..UserChange::default() }, START).await.unwrap();
-    let tries = (0..50).map(|n| store.enrol(id, totp.clone(), vec![[n; 32]]));
+    let tries = (0..50).map(|n| store.enrol(id, totp.clone(), vec![[n; 32]], None));
     let outcomes = futures_util::future::join_all(tries).await;
     let winners: Vec<usize> =
         outcomes.iter().enumerate().filter(|(_, one)| one.as_ref().unwrap().value).map(|(n, _)| n).collect();
