@@ -15,9 +15,10 @@ end
 local url = "http://panelgate/api/authz/forward-auth"
 local timeout_ms = 10000
 
--- `cookie` comes back without the gate's own cookies.
-local from_the_gate = {
-  "cookie",
+-- These come back without the gate's own cookies, tokens and API keys.
+local credentials = { "cookie", "authorization", "x-api-key" }
+-- All of them, always: an empty one replaces what the client sent.
+local identity = {
   "remote-user", "remote-groups", "remote-email", "remote-name",
   "x-gate-role", "x-gate-session", "x-gate-access", "x-gate-elevated-until",
   "x-gate-actor", "x-gate-decision", "x-gate-assertion",
@@ -59,9 +60,18 @@ local function question(txn)
 end
 
 local function allow(txn, answer)
-  for _, name in ipairs(from_the_gate) do
+  local function value(name)
     local values = answer.headers[name]
-    txn.http:req_set_header(name, values and values[0] or "")
+    return values and values[0] or ""
+  end
+  for _, name in ipairs(identity) do
+    txn.http:req_set_header(name, value(name))
+  end
+  for _, name in ipairs(credentials) do
+    txn.http:req_del_header(name)
+    if value(name) ~= "" then
+      txn.http:req_set_header(name, value(name))
+    end
   end
   txn:set_var("txn.panelgate_allowed", true)
 end

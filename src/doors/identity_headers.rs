@@ -3,10 +3,13 @@
 #[cfg(test)]
 mod tests;
 
-use http::{HeaderMap, HeaderName, HeaderValue, header::COOKIE};
+mod credentials;
 
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+pub use self::credentials::{for_panel, strip_credentials};
 use crate::rules::{
-    facts::{CredentialNames, is_method_override},
+    facts::is_method_override,
     outcome::{Access, Bearer, Grant},
 };
 
@@ -64,39 +67,6 @@ pub fn is_hop_by_hop(name: &str) -> bool {
 /// Removes the fields for which [`is_hop_by_hop`] holds. Set identity headers after.
 pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
     remove_where(headers, |name| is_hop_by_hop(name.as_str()));
-}
-
-/// What the panel gets as its one `Cookie` field: all lines joined with `; `, without the gate's own cookies, the
-/// others byte for byte. `None` when nothing is left.
-pub fn without_gate_cookies(headers: &HeaderMap, names: &CredentialNames) -> Option<HeaderValue> {
-    let ours = [&names.access, &names.refresh, &names.pending];
-    let mut kept: Vec<u8> = Vec::new();
-    for line in headers.get_all(COOKIE) {
-        let pairs = line.as_bytes().split(|byte| *byte == b';');
-        for pair in pairs {
-            let name = pair.split(|byte| *byte == b'=').next().unwrap_or_default().trim_ascii();
-            let is_ours = ours.iter().any(|one| !one.is_empty() && one.as_bytes() == name);
-            if !is_ours && !pair.trim_ascii().is_empty() {
-                kept.extend_from_slice(if kept.is_empty() { b"" } else { b"; " });
-                kept.extend_from_slice(pair.trim_ascii());
-            }
-        }
-    }
-    HeaderValue::from_bytes(&kept).ok().filter(|value| !value.is_empty())
-}
-
-/// The `Cookie` field for the panel, to be answered beside the identity headers: proxies copy it like those, so that
-/// none of them has to take cookies apart. Empty when nothing is left, as a field that is left out would survive.
-pub fn cookies_for_panel(headers: &HeaderMap, names: &CredentialNames) -> (HeaderName, HeaderValue) {
-    (COOKIE, without_gate_cookies(headers, names).unwrap_or(HeaderValue::from_static("")))
-}
-
-/// [`without_gate_cookies`], in place.
-pub fn strip_gate_cookies(headers: &mut HeaderMap, names: &CredentialNames) {
-    match without_gate_cookies(headers, names) {
-        Some(cookies) => drop(headers.insert(COOKIE, cookies)),
-        None => drop(headers.remove(COOKIE)),
-    }
 }
 
 fn stamps(

@@ -1,5 +1,9 @@
 //! API keys: what a program shows instead of a session.
 
+mod text;
+
+pub use self::text::{KeyText, PREFIX};
+
 use std::{fmt, net::IpAddr, sync::Arc};
 
 use serde::{Deserialize, Serialize};

@@ -70,7 +70,7 @@ impl Service {
         if let Outcome::Allow(grant) = &judgement.outcome {
             let assertion = self.gate.assertion(&visit, grant);
             let mut identity = identity_headers::all(grant, &assertion);
-            identity.push(identity_headers::cookies_for_panel(&parts.headers, &visit.site.credentials));
+            identity.extend(identity_headers::for_panel(&parts.headers, &visit.site.credentials));
             return dialect.render(Answer::Allow { identity });
         }
         match self.gate.refusal(&visit, &judgement) {

@@ -5,7 +5,7 @@ use http::{
     header::{AUTHORIZATION, COOKIE},
 };
 
-use super::{BadAsk, CredentialNames, Presented};
+use super::{BadAsk, CredentialNames, Presented, key};
 use crate::secret::SecretText;
 
 const MAX_COOKIE_BYTES: usize = 16 * 1024;
@@ -17,7 +17,9 @@ pub(super) fn presented(headers: &HeaderMap, names: &CredentialNames) -> Result<
     if size > MAX_COOKIE_BYTES {
         return Err(BadAsk::malformed("the cookies are larger than 16 KiB together"));
     }
-    let bearer = bearer(headers)?;
+    let api_key = key::presented(headers)?;
+    // A key in `Authorization` is nobody else's token.
+    let bearer = bearer(headers)?.filter(|token| !key::is_key(token.expose().as_bytes()));
     let (external, external_doubled) = external(headers, names, bearer.as_ref())?;
     Ok(Presented {
         access: cookie_values(headers, &names.access)?,
@@ -26,7 +28,7 @@ pub(super) fn presented(headers: &HeaderMap, names: &CredentialNames) -> Result<
         external,
         external_doubled,
         bearer,
-        api_key: None,
+        api_key,
     })
 }
 
@@ -134,5 +136,7 @@ fn header_token(
         return Err(BadAsk::conflicting("a header that carries a token was sent more than once"));
     }
     let token = String::from_utf8_lossy(line.as_bytes()).into_owned();
-    Ok(Some(token).filter(|token| !token.is_empty()).map(Into::into))
+    // A key of ours in its own field is not an issuer's token, whatever the configuration says about the field.
+    let ours = field.eq_ignore_ascii_case(key::X_API_KEY.as_str()) && key::is_key(token.as_bytes());
+    Ok(Some(token).filter(|token| !token.is_empty() && !ours).map(Into::into))
 }

@@ -3,6 +3,7 @@
 mod build;
 mod credentials;
 mod host;
+mod key;
 mod nature;
 mod path;
 #[cfg(test)]
@@ -14,6 +15,7 @@ pub(in crate::rules) use self::host::split_port;
 pub use self::{
     build::{Ask, BadAsk, CredentialNames},
     host::{BadHost, Host},
+    key::{X_API_KEY, is_key},
     nature::is_method_override,
 };
 use super::{address::ClientAddr, api_key::KeyId};

@@ -2,6 +2,7 @@
 
 mod credentials;
 mod hosts;
+mod keys;
 mod nature;
 mod targets;
 
@@ -26,7 +27,7 @@ fn sites() -> Sites {
     panel.credentials.issuers = vec![(
         "legacy".into(),
         vec!["panel_jwt".into()],
-        vec!["authorization".into(), "X-Panel-Token".into()],
+        vec!["authorization".into(), "X-Panel-Token".into(), "X-Api-Key".into()],
     )];
     Sites::new(vec![panel, Site::sample("other", &["https://other.example.com"])]).unwrap()
 }
@@ -121,7 +122,9 @@ proptest::proptest! {
         cookie in proptest::collection::vec(b' '..=255, 0..80),
         authorization in proptest::collection::vec(b' '..=255, 0..40),
     ) {
-        let fields: [(&str, Vec<u8>); 2] = [("cookie", cookie), ("authorization", authorization)];
+        let key = [b"gate_".as_slice(), &authorization].concat();
+        let fields: [(&str, Vec<u8>); 3] =
+            [("cookie", cookie), ("authorization", authorization), ("x-api-key", key)];
         let mut headers = HeaderMap::new();
         for (name, value) in fields {
             if let Ok(value) = HeaderValue::from_bytes(&value) {

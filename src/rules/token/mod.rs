@@ -29,6 +29,14 @@ pub use self::{
 /// The `iss` of everything that we sign.
 pub const ISSUER: &str = "panelgate";
 
+/// Whether a bearer token says that it is of a kind of ours, good or not: such a one is nobody else's business.
+pub fn is_own_kind(text: &str) -> bool {
+    // The longest that any kind of ours may be; whatever is longer is none (R10).
+    const LIMIT: usize = 4096;
+    jws::Unverified::parse(text, LIMIT)
+        .is_some_and(|token| matches!(token.header().text("typ"), Ok(Some(typ)) if typ.starts_with("gate-")))
+}
+
 /// Why a token is not accepted. One type; the signature is checked first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadToken {
