@@ -52,6 +52,8 @@ on_every_proxy![
     the_session_is_renewed_and_the_new_token_counts,
     ambiguous_paths_open_nothing,
     the_gates_cookies_stay_at_the_gate,
+    the_panels_own_credentials_pass_unchanged,
+    the_gates_own_bearer_tokens_stay_at_the_gate,
     an_upload_arrives_whole,
     the_panels_own_refusals_pass_unchanged,
     the_gates_pages_are_served,

@@ -386,6 +386,34 @@ pub(super) async fn the_gates_cookies_stay_at_the_gate(front: &Front) {
     assert_eq!(only_ours.field("Cookie"), "");
 }
 
+pub(super) async fn the_panels_own_credentials_pass_unchanged(front: &Front) {
+    let browser = front.signed_in("user").await;
+    for own in ["Basic cGFuZWw6MQ==", "Bearer 7|sanctum", "Digest username=\"a, b\", uri=\"/\""] {
+        let ask = background("GET", "/echo/a").field("Authorization", own).field("X-Api-Key", "panel-key, 1");
+        let seen = Seen::of(&browser.send(ask).await);
+        assert_eq!(seen.field("Authorization"), own);
+        assert_eq!(seen.field("X-Api-Key"), "panel-key, 1");
+        assert_eq!(seen.field("Remote-User"), "some-user");
+    }
+    // A panel may take even an empty field for a credential.
+    let without = Seen::of(&browser.background("GET", "/echo/a").await);
+    for name in ["authorization", "x-api-key"] {
+        assert!(!without.fields().iter().any(|(field, _)| field.eq_ignore_ascii_case(name)), "{name}");
+    }
+}
+
+/// Programs may send the access token itself as a bearer token.
+pub(super) async fn the_gates_own_bearer_tokens_stay_at_the_gate(front: &Front) {
+    let browser = front.signed_in("user").await;
+    let token = browser.cookie("__Host-gate_access").unwrap_or_default();
+    let ask = || background("GET", "/echo/a").field("Authorization", &format!("Bearer {token}"));
+    for answer in [browser.client.send(&ask()).await, browser.send(ask()).await] {
+        let seen = Seen::of(&answer);
+        assert_eq!(seen.field("Remote-User"), "some-user");
+        assert!(!token.is_empty() && !answer.text().contains(&token), "{:?}", seen.fields());
+    }
+}
+
 pub(super) async fn an_upload_arrives_whole(front: &Front) {
     let browser = front.signed_in("user").await;
     let upload = vec![b'x'; 3 << 20];
