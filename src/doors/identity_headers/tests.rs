@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderName, HeaderValue};
 use super::{NAMES, is_forbidden, is_hop_by_hop, stamps, strip, strip_hop_by_hop};
 use crate::{
     clock::Wall,
@@ -12,6 +11,7 @@ use crate::{
         session::Sid,
     },
 };
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 fn bearer(display: &str, email: &str) -> Bearer {
     let user = User {
