@@ -174,10 +174,30 @@ async fn start_feeds(
     let issuers = keys.prepare(translate::issuers(settings).map_err(StartError::Other)?).await;
     live.swap(|snapshot| snapshot.issuers = issuers.clone());
     ground.tasks.spawn(keys.run(live, ground.stop.clone()));
+    start_places(settings, ground, reloader).await?;
     let (changed, changes) = mpsc::channel(1);
     let watched = Arc::clone(reloader);
     ground.tasks.spawn(feeds::files::follow(move || watched.watched(), changed, ground.stop.clone()));
     ground.tasks.spawn(tasks::reload_on_change(Arc::clone(reloader), changes, ground.stop.clone()));
+    Ok(())
+}
+
+/// Reads the database of places, if there is one, and follows its file.
+async fn start_places(
+    settings: &Settings,
+    ground: &Ground,
+    reloader: &Arc<Reloader>,
+) -> Result<(), StartError> {
+    let live = Arc::clone(ground.gate.live());
+    let first = feeds::places::Watched::of(settings.places.clone()).await;
+    if let Some(path) = settings.places.clone() {
+        let loading = tokio::task::spawn_blocking(move || feeds::places::load(&path)).await;
+        let loaded = loading.map_err(|fault| StartError::Other(fault.to_string()))?;
+        let places = loaded.map_err(|error| StartError::Other(error.to_string()))?;
+        live.swap(|snapshot| snapshot.places = places.clone());
+    }
+    let named = Arc::clone(reloader);
+    ground.tasks.spawn(feeds::places::follow(move || named.places(), first, live, ground.stop.clone()));
     Ok(())
 }
 

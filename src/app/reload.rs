@@ -23,6 +23,7 @@ pub struct Reloader {
     gate: Arc<Gate>,
     readiness: watch::Sender<Readiness>,
     watched: RwLock<Vec<PathBuf>>,
+    places: RwLock<Option<PathBuf>>,
     /// One reload at a time.
     turn: Mutex<()>,
 }
@@ -42,8 +43,10 @@ impl Reloader {
         readiness: watch::Sender<Readiness>,
     ) -> Self {
         let (file, keys) = (settings.file.clone(), compose::keys_dir(&settings.data_dir));
-        let watched = RwLock::new(settings.watched.clone());
-        Self { file, keys, environment, gate: Arc::clone(gate), readiness, watched, turn: Mutex::new(()) }
+        let (watched, places) = (settings.watched.clone(), settings.places.clone());
+        let (watched, places) = (RwLock::new(watched), RwLock::new(places));
+        let (gate, turn) = (Arc::clone(gate), Mutex::new(()));
+        Self { file, keys, environment, gate, readiness, watched, places, turn }
     }
 
     /// Loads configuration, policies and keys again. A mistake anywhere keeps everything as it was and shows in the
@@ -77,6 +80,11 @@ impl Reloader {
         self.watched.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// The database of places that is to be in force.
+    pub fn places(&self) -> Option<PathBuf> {
+        self.places.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     async fn read(&self) -> Result<Fresh, String> {
         let (file, environment) = (self.file.clone(), self.environment.clone());
         let loading = tokio::task::spawn_blocking(move || config::load(&file, &environment));
@@ -104,6 +112,7 @@ impl Reloader {
         live.assertions.clear();
         live.counters.set_quotas(fresh.settings.quotas);
         self.watched.write().unwrap_or_else(PoisonError::into_inner).clone_from(&fresh.settings.watched);
+        self.places.write().unwrap_or_else(PoisonError::into_inner).clone_from(&fresh.settings.places);
         self.readiness.send_modify(|readiness| readiness.reload_problem = None);
         let generation = live.snapshot().generation;
         tracing::info!(target: "panelgate::audit", event = "reloaded", why, generation, "the configuration is in force");

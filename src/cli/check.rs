@@ -9,8 +9,8 @@ use std::{
 use super::{ConfigArgs, NO, environment};
 use crate::{
     config::{self, EdgeSettings, Loaded, Settings},
-    feeds::certs::Certificates,
-    rules::outcome::Access,
+    feeds::{self, certs::Certificates},
+    rules::{outcome::Access, place::Places},
 };
 
 /// Checks the configuration, the policies and every file they name.
@@ -50,6 +50,10 @@ fn look(loaded: &Loaded) -> (String, bool) {
         }
         None => true,
     };
+    let places = loaded.settings.places.as_deref().map_or(Ok(Places::default()), feeds::places::load);
+    if let Err(problem) = &places {
+        let _ = writeln!(text, "{problem}\n");
+    }
     for site in &loaded.settings.sites {
         let pages = site.site.policy.pages();
         let open: Vec<&str> =
@@ -57,7 +61,7 @@ fn look(loaded: &Loaded) -> (String, bool) {
         let open = if open.is_empty() { "none".to_owned() } else { open.join(", ") };
         let _ = writeln!(text, "{}: {} pages, open to everybody: {open}", site.site.id, pages.len());
     }
-    (text, usable)
+    (text, usable && places.is_ok())
 }
 
 /// Warnings about origins that no certificate is for.

@@ -6,6 +6,7 @@ mod issuers;
 mod listeners;
 mod logins;
 mod master_key;
+mod notices;
 mod passwords;
 mod problems;
 mod read;
@@ -20,6 +21,7 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use self::sources::Sources;
 pub use self::{
+    notices::{NoticeSettings, SmtpSettings, SmtpTls, WebhookSettings},
     problems::Problems,
     settings::{
         ClaimNames, EdgeLimits, EdgeSettings, IssuerSettings, KeySource, LogFormat, LogSettings, ProxySecret,

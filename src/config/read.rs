@@ -7,7 +7,8 @@ use std::{
 };
 
 use super::{
-    LogFormat, LogSettings, Settings, issuers, listeners, logins, master_key, sites, sources::Sources,
+    LogFormat, LogSettings, Settings, issuers, listeners, logins, master_key, notices, sites,
+    sources::Sources,
 };
 use crate::{
     live::Quotas,
@@ -71,6 +72,8 @@ pub(super) fn settings(root: &Node, file: &Path, sources: &mut Sources<'_>) -> O
     let metrics = metrics(&mut fields, sources);
     let quotas = quotas(&mut fields, sources);
     let log = log(&mut fields, sources);
+    let places = notices::places(&mut fields, base, sources);
+    let notices = notices::read(&mut fields, base, sources);
     fields.finish(&mut sources.found);
     let (file, watched) = (file.to_owned(), sources.files.clone());
     Some(Settings {
@@ -84,6 +87,8 @@ pub(super) fn settings(root: &Node, file: &Path, sources: &mut Sources<'_>) -> O
         quotas,
         issuers,
         master_key,
+        places,
+        notices,
         log,
         watched,
     })

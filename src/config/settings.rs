@@ -4,6 +4,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use ipnet::IpNet;
 
+use super::NoticeSettings;
 use crate::{
     feeds::keys::GivenMaster,
     live::Quotas,
@@ -37,6 +38,10 @@ pub struct Settings {
     pub issuers: Vec<IssuerSettings>,
     /// The master key, if it comes from outside the keys directory.
     pub master_key: Option<GivenMaster>,
+    /// The MaxMind database of places, if there is one.
+    pub places: Option<PathBuf>,
+    /// How people are told about sign-ins from somewhere new.
+    pub notices: NoticeSettings,
     /// Logs.
     pub log: LogSettings,
     /// Every file that was read: a change in one of them is a reason to load again.

@@ -60,8 +60,21 @@ impl<'e> Sources<'e> {
         yaml::parse(&source, &text, &mut self.found)
     }
 
-    /// Reads a secret: the file's content without surrounding white space. `at` is the key that names the file.
+    /// Reads a secret of at least [`SECRET_BYTES`]: the file's content without surrounding white space. `at` is the key
+    /// that names the file.
     pub(super) fn secret(&mut self, path: &Path, at: &At) -> Option<SecretText> {
+        let secret = self.password(path, at)?;
+        let bytes = secret.expose().len();
+        if bytes < SECRET_BYTES {
+            let what = format!("the secret in {} has {bytes} bytes", path.display());
+            self.found.error("C022", at, what, "use at least 32: `openssl rand -hex 32`");
+            return None;
+        }
+        Some(secret)
+    }
+
+    /// Reads a secret that others have chosen, of any length.
+    pub(super) fn password(&mut self, path: &Path, at: &At) -> Option<SecretText> {
         self.files.push(path.to_owned());
         let shown = path.display();
         let text = match read(path).map(SecretText::from) {
@@ -77,13 +90,7 @@ impl<'e> Sources<'e> {
             let help = format!("chmod o= {shown}");
             self.found.error("C021", at, format!("the secret in {shown} can be read by every user"), help);
         }
-        let secret = text.expose().trim();
-        if secret.len() < SECRET_BYTES {
-            let what = format!("the secret in {shown} has {} bytes", secret.len());
-            self.found.error("C022", at, what, "use at least 32: `openssl rand -hex 32`");
-            return None;
-        }
-        Some(SecretText::from(secret.to_owned()))
+        Some(SecretText::from(text.expose().trim().to_owned()))
     }
 
     /// Notes a file of certificates that must be there and hold at least one.

@@ -1,6 +1,11 @@
 //! Files that people edit: noticed by what they hold, however an editor or an orchestrator replaced them.
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::{
+    fs,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+    time::{Duration, SystemTime},
+};
 
 use aws_lc_rs::digest::{Context, SHA256};
 use tokio::{sync::mpsc, time::MissedTickBehavior};
@@ -31,6 +36,15 @@ pub async fn follow(
             let _ = changed.try_send(());
         }
     }
+}
+
+/// What changes when a file does: cheaper than its content, for files that programs write.
+pub(super) type Stamp = (Option<SystemTime>, u64, u64);
+
+/// What the file looks like from outside; a file that is not there looks like nothing.
+pub(super) async fn stamp(path: &Path) -> Option<Stamp> {
+    let about = tokio::fs::metadata(path).await.ok();
+    Some(about.map_or((None, 0, 0), |about| (about.modified().ok(), about.len(), about.ino())))
 }
 
 /// A digest over names and contents; a file that cannot be read is told from one that is empty.

@@ -10,7 +10,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use futures_util::future::join_all;
@@ -18,6 +18,7 @@ use http::Uri;
 use tokio_util::sync::CancellationToken;
 
 use self::fetch::{Client, FetchError};
+use super::files::{Stamp, stamp};
 use crate::{
     clock::{Clock, Moment},
     live::Live,
@@ -53,18 +54,22 @@ impl Source {
     /// # Errors
     /// For anything else, and for addresses with a user name or password.
     pub fn url(text: &str) -> Result<Self, BadUrl> {
-        let bad = || BadUrl(text.to_owned());
-        let parsed = url::Url::parse(text).map_err(|_| bad())?;
-        let loopback = match parsed.host() {
-            Some(url::Host::Domain(name)) => name == "localhost",
-            Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
-            Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
-            None => false,
-        };
-        let safe = parsed.scheme() == "https" || parsed.scheme() == "http" && loopback;
-        let anonymous = parsed.username().is_empty() && parsed.password().is_none();
-        if safe && anonymous { parsed.as_str().parse().map(Self::Url).map_err(|_| bad()) } else { Err(bad()) }
+        https_or_local(text).map(Self::Url).ok_or_else(|| BadUrl(text.to_owned()))
     }
+}
+
+/// An https address, or an http address on this machine; with neither user name nor password.
+pub fn https_or_local(text: &str) -> Option<Uri> {
+    let parsed = url::Url::parse(text).ok()?;
+    let loopback = match parsed.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+        None => false,
+    };
+    let safe = parsed.scheme() == "https" || parsed.scheme() == "http" && loopback;
+    let anonymous = parsed.username().is_empty() && parsed.password().is_none();
+    parsed.as_str().parse().ok().filter(|_| safe && anonymous)
 }
 
 /// How a source is doing, for metrics.
@@ -141,9 +146,6 @@ struct Watcher {
     stamp: Option<Stamp>,
 }
 
-/// What changes when a file does.
-type Stamp = (Option<SystemTime>, u64, u64);
-
 impl Watcher {
     fn new(issuer: String, source: Source, client: Client) -> Self {
         let health = Health { issuer, failures: AtomicU64::new(0), good_at: AtomicU64::new(0) };
@@ -161,7 +163,7 @@ impl Watcher {
     async fn tick(&mut self, live: &Live, at: Moment) {
         let unknown = live.snapshot().issuers.unknown_keys(&self.health.issuer);
         let due = match &self.source {
-            Source::File(path) => self.stamp.is_none() || self.stamp != fetch::stamp(path).await,
+            Source::File(path) => self.stamp.is_none() || self.stamp != stamp(path).await,
             Source::Url(_) => self.asked.is_none_or(|(asked, well)| {
                 let waited = at.mono.saturating_sub(asked);
                 waited >= REFRESH || waited >= RETRY && (!well || unknown != self.unknown)
@@ -203,7 +205,7 @@ impl Watcher {
         let text = match &self.source {
             Source::File(path) => {
                 // Taken before reading: a change in between is seen as one.
-                self.stamp = fetch::stamp(path).await;
+                self.stamp = stamp(path).await;
                 fetch::file(path).await?
             }
             Source::Url(uri) => self.client.get(uri).await?,

@@ -8,9 +8,10 @@ pub mod files;
 pub mod jwks;
 pub mod keys;
 pub mod panel_login;
+pub mod places;
 
 /// An error with what caused it: the outer one alone says "client error (Connect)".
-fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(cause) = next {

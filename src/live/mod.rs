@@ -19,6 +19,7 @@ pub use self::{
 };
 use crate::rules::{
     address::TrustedProxies,
+    place::Places,
     site::Sites,
     token::{Issuers, KeySet},
 };
@@ -34,6 +35,8 @@ pub struct Snapshot {
     pub issuers: Issuers,
     /// Networks whose forwarded headers are believed.
     pub trusted: TrustedProxies,
+    /// Where addresses are.
+    pub places: Places,
     /// Counts up with every swap; appears in logs.
     pub generation: u64,
 }

@@ -4,6 +4,7 @@ use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
+use super::session::PublicId;
 use crate::{clock::Wall, secret::SecretBytes};
 
 /// The stable id of an account: 128 random bits, never reused.
@@ -125,6 +126,19 @@ pub struct Known {
     pub country: String,
     /// When it was first seen.
     pub first: Wall,
+    /// What the account's owner says about it.
+    pub standing: Standing,
+}
+
+/// What the owner of an account says about a place that it was signed in from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Standing {
+    /// It is theirs.
+    Familiar,
+    /// They have not said yet; this session was opened there first.
+    Asked(PublicId),
+    /// It is not theirs.
+    Disowned,
 }
 
 impl Known {

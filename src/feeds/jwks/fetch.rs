@@ -1,6 +1,6 @@
 //! Getting the bytes of a key set, in bounded time and size.
 
-use std::{os::unix::fs::MetadataExt, path::Path, sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{Request, StatusCode, Uri, header, uri::Scheme};
@@ -12,7 +12,6 @@ use hyper_util::{
 };
 use tokio::io::AsyncReadExt;
 
-use super::Stamp;
 use crate::{feeds::chain, rules::token::BadKeySet};
 
 /// For the whole question and answer.
@@ -89,10 +88,4 @@ pub(super) async fn file(path: &Path) -> Result<Bytes, FetchError> {
     let limit = u64::try_from(LARGEST).unwrap_or(u64::MAX);
     tokio::fs::File::open(path).await?.take(limit.saturating_add(1)).read_to_end(&mut text).await?;
     if text.len() > LARGEST { Err(FetchError::TooLarge) } else { Ok(text.into()) }
-}
-
-/// What the file looks like from outside; a file that is not there looks like nothing.
-pub(super) async fn stamp(path: &Path) -> Option<Stamp> {
-    let about = tokio::fs::metadata(path).await.ok();
-    Some(about.map_or((None, 0, 0), |about| (about.modified().ok(), about.len(), about.ino())))
 }

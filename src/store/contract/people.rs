@@ -6,7 +6,7 @@ use super::{START, kept, later, populate, user};
 use crate::{
     rules::{
         api_key::{ApiKey, KeyId, KeyUse},
-        identity::{Known, UserId},
+        identity::{Known, Standing, UserId},
         session::{EndReason, Impersonation, SessionChange, Sid},
     },
     store::{MOST_KEYS, Store, UserChange, Which},
@@ -113,7 +113,12 @@ pub(super) async fn high_security_mode_is_remembered(store: Arc<dyn Store>) {
 
 pub(super) async fn places_are_remembered_once_and_the_oldest_are_forgotten(store: Arc<dyn Store>) {
     populate(&store, 1, &[]).await;
-    let known = |n: usize| Known { device: format!("device {n}"), country: "SE".into(), first: later(1) };
+    let known = |n: usize| Known {
+        device: format!("device {n}"),
+        country: "SE".into(),
+        first: later(1),
+        standing: Standing::Familiar,
+    };
     for n in [0, 0].into_iter().chain(1..=Known::LIMIT) {
         let change = UserChange { known: Some(known(n)), ..UserChange::default() };
         store.change_user(UserId([1; 16]), change, later(1)).await.unwrap();

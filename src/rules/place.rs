@@ -1,0 +1,129 @@
+//! Where an address is: city and country, by a MaxMind database that is held in memory.
+
+#[cfg(test)]
+mod tests;
+
+use std::{fmt, net::IpAddr, sync::Arc};
+
+use maxminddb::{
+    Reader,
+    geoip2::{City, Names},
+};
+
+/// Where an address is, as far as it is known; every part may be empty.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// The city, in the language that was asked for, or in English.
+    pub city: String,
+    /// The country: ISO 3166-1 alpha-2, upper case.
+    pub country: String,
+    /// The country's name, in the language that was asked for, or in English.
+    pub country_name: String,
+}
+
+impl Place {
+    /// `Linköping, SE`, `SE`, or nothing when nothing is known.
+    pub fn short(&self) -> Option<String> {
+        match (self.city.as_str(), self.country.as_str()) {
+            ("", "") => None,
+            ("", country) => Some(country.to_owned()),
+            (city, "") => Some(city.to_owned()),
+            (city, country) => Some(format!("{city}, {country}")),
+        }
+    }
+}
+
+/// Why a database cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadDatabase {
+    /// It is no MaxMind database, or it is damaged.
+    #[error("not a MaxMind database, or a damaged one: {0}")]
+    Damaged(String),
+    /// It knows no countries.
+    #[error("a database of the type `{0}`, which knows no cities or countries")]
+    Type(String),
+}
+
+/// The places of all addresses. Without a database, every address is somewhere unknown. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct Places {
+    database: Option<Arc<Reader<Vec<u8>>>>,
+}
+
+impl Places {
+    /// Looks at a database's description alone: whether it is one, and one of cities or countries.
+    ///
+    /// # Errors
+    /// When it is not.
+    pub fn parse(bytes: Vec<u8>) -> Result<Self, BadDatabase> {
+        let reader = Reader::from_source(bytes).map_err(damaged)?;
+        let kind = &reader.metadata().database_type;
+        if ["City", "Country", "Enterprise"].iter().any(|known| kind.contains(known)) {
+            Ok(Self { database: Some(Arc::new(reader)) })
+        } else {
+            Err(BadDatabase::Type(kind.chars().filter(|c| !c.is_control()).take(40).collect()))
+        }
+    }
+
+    /// Looks at every record. Takes seconds for a database of the usual size.
+    ///
+    /// # Errors
+    /// With the first damage that is found.
+    pub fn verify(&self) -> Result<(), BadDatabase> {
+        self.database.as_ref().map_or(Ok(()), |reader| reader.verify()).map_err(damaged)
+    }
+
+    /// Where `address` is; nothing is known of one that has no entry, or a damaged one. `language` is `en`, `de`, ….
+    pub fn find(&self, address: IpAddr, language: &str) -> Place {
+        let Some(reader) = &self.database else { return Place::default() };
+        let Some(found) =
+            reader.lookup(address).ok().and_then(|found| found.decode::<City<'_>>().ok().flatten())
+        else {
+            return Place::default();
+        };
+        Place {
+            city: text(name(&found.city.names, language)),
+            country: text(found.country.iso_code.filter(|code| is_country(code))),
+            country_name: text(name(&found.country.names, language)),
+        }
+    }
+
+    /// The country of an address: ISO 3166-1 alpha-2, or empty when it is not known.
+    pub fn country(&self, address: IpAddr) -> String {
+        self.find(address, "en").country
+    }
+}
+
+impl fmt::Debug for Places {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = self.database.as_ref().map_or("none", |reader| reader.metadata().database_type.as_str());
+        write!(f, "Places({kind})")
+    }
+}
+
+fn name<'a>(names: &Names<'a>, language: &str) -> Option<&'a str> {
+    let wanted = match language {
+        "de" => names.german,
+        "es" => names.spanish,
+        "fr" => names.french,
+        "ja" => names.japanese,
+        "pt" => names.brazilian_portuguese,
+        "ru" => names.russian,
+        "zh" => names.simplified_chinese,
+        _ => None,
+    };
+    wanted.or(names.english)
+}
+
+fn is_country(code: &str) -> bool {
+    code.len() == 2 && code.bytes().all(|byte| byte.is_ascii_uppercase())
+}
+
+/// Shown to people and sent by mail: one line of at most 80 characters.
+fn text(text: Option<&str>) -> String {
+    text.unwrap_or_default().chars().filter(|c| !c.is_control()).take(80).collect()
+}
+
+fn damaged(error: maxminddb::MaxMindDbError) -> BadDatabase {
+    BadDatabase::Damaged(error.to_string())
+}
