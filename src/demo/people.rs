@@ -11,7 +11,7 @@ use crate::{
     entropy::Entropy,
     gate::Gate,
     rules::{
-        factor::{password, totp},
+        factor::{backup, password, totp},
         identity::{Totp, User, UserId, UserName, UserSource},
     },
     secret::SecretText,
@@ -104,6 +104,8 @@ fn account(gate: &Gate, person: &Person, now: Wall) -> Result<User, DemoError> {
         sealed_secret: totp::seal(keys.master(), &id, &secret, entropy.array()),
         last_step: 0,
     });
+    // Nobody knows these codes; they are there so that the pages have a number to show.
+    let codes = totp.as_ref().map(|_| backup::generate(std::array::from_fn(|_| entropy.array())));
     let hash = password::hash(&SecretText::from(person.password.clone()), COST, entropy.array());
     let display =
         CAST.iter().find(|(name, ..)| *name == person.name).map_or("", |(_, _, display, _)| display);
@@ -117,7 +119,7 @@ fn account(gate: &Gate, person: &Person, now: Wall) -> Result<User, DemoError> {
         password: Some(hash.map_err(|error| wrong(&error))?),
         disabled: false,
         totp,
-        backup_codes: Vec::new(),
+        backup_codes: codes.iter().flatten().map(|code| backup::hash(&id, code.expose())).collect(),
         created: now,
         password_changed: None,
         high_security: true,

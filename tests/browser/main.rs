@@ -14,6 +14,7 @@ mod node;
 mod process;
 mod protected;
 mod renewal;
+mod second_factor;
 mod signing_in;
 mod tab;
 mod totp;

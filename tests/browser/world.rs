@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    fs,
     path::{Path, PathBuf},
     process::Stdio,
     sync::Arc,
@@ -16,7 +17,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::{cdp::Cdp, chromium, device::Device, totp::App};
+use super::{cdp::Cdp, chromium, device::Device, totp::App, workspace::repository};
 
 /// Everything that one test uses. Dropping it ends the demo, and fails the test when a page of ours complained.
 pub(crate) struct World {
@@ -58,7 +59,19 @@ impl World {
 
     /// A demo with settings from the environment: `("LIFETIMES__ACCESS", "4s")`.
     pub(crate) async fn with(settings: &[(&str, &str)]) -> Self {
-        let directory = tempfile::Builder::new().prefix("panelgate-browser-").tempdir().unwrap();
+        Self::in_directory(directory(), settings).await
+    }
+
+    /// A demo whose policy has more to say.
+    pub(crate) async fn with_policy(addition: &str) -> Self {
+        let directory = directory();
+        let policy = fs::read_to_string(repository("policies/demo.yaml")).unwrap();
+        fs::create_dir(directory.path().join("policies")).unwrap();
+        fs::write(directory.path().join("policies/demo.yaml"), format!("{policy}\n{addition}\n")).unwrap();
+        Self::in_directory(directory, &[]).await
+    }
+
+    async fn in_directory(directory: TempDir, settings: &[(&str, &str)]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_panelgate"));
         command.args(["demo", "--json", "--port-base", "0", "--dir"]).arg(directory.path());
         command.envs(settings.iter().map(|(name, value)| (format!("PANELGATE_{name}"), value)));
@@ -120,6 +133,10 @@ impl Drop for World {
             assert!(complaints.is_empty(), "the browser complained:\n{}", complaints.join("\n"));
         }
     }
+}
+
+fn directory() -> TempDir {
+    tempfile::Builder::new().prefix("panelgate-browser-").tempdir().unwrap()
 }
 
 fn person(facts: &Value) -> Person {
