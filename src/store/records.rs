@@ -1,5 +1,9 @@
 //! Records in tables: how each is spelled, and the indexes that go with it.
 
+#[cfg(test)]
+mod tests;
+mod v1;
+
 use std::{ops::Bound, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -25,6 +29,7 @@ const PURGE_GRACE: Duration = Duration::from_secs(3600);
 
 /// The first byte of every record, so that a record can change its form within a schema.
 const RECORD_VERSION: u8 = 2;
+const FIRST_VERSION: u8 = 1;
 
 const SCHEMA_KEY: &[u8] = b"schema";
 const CURSOR_KEY: &[u8] = b"cursor";
@@ -240,6 +245,15 @@ impl<'a> Writing<'a> {
         Ok(())
     }
 
+    /// Brings a store of an earlier schema up to ours. Its records are read in their old form, and written in the new
+    /// one when they change.
+    pub(super) fn upgrade(&mut self) -> Result<(), StoreError> {
+        match self.read().schema()? {
+            Some(1) => self.put_schema(SCHEMA),
+            _ => Ok(()),
+        }
+    }
+
     /// Marks a new store as ours.
     pub(super) fn put_schema(&mut self, schema: u32) -> Result<(), StoreError> {
         self.tables.put(Table::Meta, SCHEMA_KEY, &schema.to_be_bytes())
@@ -273,17 +287,35 @@ fn encode(record: &impl Serialize) -> Result<Vec<u8>, StoreError> {
 }
 
 fn decode<T: DeserializeOwned>(bytes: &[u8], what: &str) -> Result<T, StoreError> {
-    let (version, body) = bytes.split_first().ok_or_else(|| damaged(what, "it is empty"))?;
-    if *version != RECORD_VERSION {
+    let (version, body) = versioned(bytes, what)?;
+    if version != RECORD_VERSION {
         return Err(damaged(what, &format!("its version is {version}")));
     }
+    whole(body, what)
+}
+
+/// The same for a record that an earlier version wrote in another form.
+fn decode_or<Old: DeserializeOwned, T: DeserializeOwned + From<Old>>(
+    bytes: &[u8],
+    what: &str,
+) -> Result<T, StoreError> {
+    let (version, body) = versioned(bytes, what)?;
+    if version == FIRST_VERSION { whole::<Old>(body, what).map(T::from) } else { decode(bytes, what) }
+}
+
+fn versioned<'b>(bytes: &'b [u8], what: &str) -> Result<(u8, &'b [u8]), StoreError> {
+    let (version, body) = bytes.split_first().ok_or_else(|| damaged(what, "it is empty"))?;
+    Ok((*version, body))
+}
+
+fn whole<T: DeserializeOwned>(body: &[u8], what: &str) -> Result<T, StoreError> {
     let (record, rest) =
         postcard::take_from_bytes(body).map_err(|error| damaged(what, &error.to_string()))?;
     if rest.is_empty() { Ok(record) } else { Err(damaged(what, "something follows it")) }
 }
 
 fn session_from(bytes: &[u8], key: &[u8]) -> Result<Kept, StoreError> {
-    let kept: Kept = decode(bytes, "a session")?;
+    let kept: Kept = decode_or::<v1::Kept, _>(bytes, "a session")?;
     if kept.session.sid.0 == key {
         Ok(kept)
     } else {
@@ -292,7 +324,7 @@ fn session_from(bytes: &[u8], key: &[u8]) -> Result<Kept, StoreError> {
 }
 
 fn user_from(bytes: &[u8], key: &[u8]) -> Result<User, StoreError> {
-    let user: User = decode(bytes, "an account")?;
+    let user: User = decode_or::<v1::User, _>(bytes, "an account")?;
     if user.id.0 == key { Ok(user) } else { Err(damaged("an account", "it is filed under another id")) }
 }
 

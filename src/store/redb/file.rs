@@ -28,7 +28,20 @@ pub(super) fn open(path: &Path) -> Result<Database, StoreError> {
         make(path, folder)?;
     }
     check_owner(path)?;
-    builder().open(path).map_err(fault)
+    let database = builder().open(path).map_err(fault)?;
+    upgrade(&database)?;
+    Ok(database)
+}
+
+/// An older file lacks tables. One transaction, so that a crash leaves the old file or the new one.
+fn upgrade(database: &Database) -> Result<(), StoreError> {
+    let transaction = begin(database)?;
+    let from = Reading(&Pending::over(&transaction)?).schema()?;
+    if from.is_none_or(|schema| schema >= SCHEMA) {
+        return transaction.abort().map_err(fault);
+    }
+    Writing::new(&mut Pending::over(&transaction)?).upgrade()?;
+    transaction.commit().map_err(fault)
 }
 
 /// Whether every record can be read and the schema is ours; the last position.

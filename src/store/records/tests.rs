@@ -1,0 +1,75 @@
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::store::{contract, tables::Staged};
+
+/// A table of bytes, as the first version left it.
+#[derive(Default)]
+struct Old(BTreeMap<(Table, Vec<u8>), Vec<u8>>);
+
+impl Read for Old {
+    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.0.get(&(table, key.to_vec())).cloned())
+    }
+
+    fn range(&self, table: Table, _: &[u8], _: Bound<&[u8]>, _: usize) -> Result<Vec<Entry>, StoreError> {
+        let of_table = self.0.iter().filter(|((of, _), _)| *of == table);
+        Ok(of_table.map(|((_, key), value)| (key.clone(), value.clone())).collect())
+    }
+}
+
+fn first_version(record: &impl Serialize) -> Vec<u8> {
+    postcard::to_extend(record, vec![FIRST_VERSION]).unwrap()
+}
+
+/// What the first version wrote about an account and its session.
+fn old() -> Old {
+    let (user, session) = (contract::user(1), contract::session(1, 1));
+    let kept = v1::Kept {
+        named_until: session.expires,
+        session: v1::Session {
+            sid: session.sid,
+            user: session.user,
+            site: session.site,
+            origin: session.origin,
+            opened: session.opened,
+            seen: session.seen,
+            idle_millis: session.idle_millis,
+            expires: session.expires,
+            family: session.family,
+            elevation: session.elevation,
+            device: session.device,
+            address: session.address,
+            ended: session.ended,
+        },
+    };
+    let account = v1::User {
+        id: user.id,
+        name: user.name,
+        display: user.display,
+        email: user.email,
+        role: user.role,
+        source: user.source,
+        password: user.password,
+        disabled: user.disabled,
+        totp: user.totp,
+        backup_codes: user.backup_codes,
+        created: user.created,
+    };
+    let mut old = Old::default();
+    old.0.insert((Table::Sessions, kept.session.sid.0.to_vec()), first_version(&kept));
+    old.0.insert((Table::Users, account.id.0.to_vec()), first_version(&account));
+    old.0.insert((Table::Meta, SCHEMA_KEY.to_vec()), 1_u32.to_be_bytes().to_vec());
+    old
+}
+
+#[test]
+fn a_store_of_the_first_version_is_read_and_brought_up_to_ours() {
+    let old = old();
+    let everything = Reading(&old).everything().unwrap();
+    assert_eq!(everything.users, [contract::user(1)]);
+    assert_eq!(everything.sessions, [contract::session(1, 1)]);
+    let mut staged = Staged::over(&old);
+    Writing::new(&mut staged).upgrade().unwrap();
+    assert_eq!(Reading(&staged).schema().unwrap(), Some(SCHEMA));
+}
