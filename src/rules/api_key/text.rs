@@ -49,14 +49,7 @@ impl KeyText {
 
 /// CRC-32 of the random characters, in base 62.
 fn checksum(random: &str) -> String {
-    base62::<CHECKSUM>(crc32(random.as_bytes()).to_be_bytes())
-}
-
-/// CRC-32 as in zlib and PNG (ISO 3309). Not secret, and too short to be worth a table.
-fn crc32(bytes: &[u8]) -> u32 {
-    !bytes.iter().fold(u32::MAX, |crc, byte| {
-        (0..8).fold(crc ^ u32::from(*byte), |crc, _| (crc >> 1) ^ (0xEDB8_8320 & (crc & 1).wrapping_neg()))
-    })
+    base62::<CHECKSUM>(crc32fast::hash(random.as_bytes()).to_be_bytes())
 }
 
 /// A big-endian number in `LENGTH` digits of base 62, with leading zeros.

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::{super::KeyId, KeyText, crc32};
+use super::{super::KeyId, KeyText};
 
 /// Made by another implementation: Python's integers, `zlib.crc32` and `hashlib.sha256`.
 const ELSEWHERE: [([u8; 32], &str, &str); 3] = [
@@ -29,12 +29,6 @@ fn keys_are_those_that_another_implementation_makes() {
         assert_eq!(key.id().public().to_string(), public);
         assert_eq!(KeyText::parse(text), Some(key.id()));
     }
-}
-
-/// The check value of the catalogue of CRC algorithms.
-#[test]
-fn the_checksum_is_that_of_zlib() {
-    assert_eq!(crc32(b"123456789"), 0xCBF4_3926);
 }
 
 #[test]
