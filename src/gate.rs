@@ -2,6 +2,7 @@
 //!
 //! Both doors and the portal ask here. At most two store reads, only on a miss.
 
+pub mod panel;
 mod refusal;
 #[cfg(test)]
 mod tests;
@@ -10,6 +11,7 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
+use self::panel::{AskPanel, Panels};
 pub use self::refusal::{Refusal, RefusalAudience, RefusalKind};
 use crate::{
     clock::{Clock, Moment, Wall},
@@ -82,6 +84,7 @@ pub struct Gate {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     notes: mpsc::Sender<Note>,
+    panels: Arc<Panels>,
 }
 
 /// How many of its fetches one request may wait for.
@@ -99,7 +102,17 @@ impl Gate {
         entropy: Arc<dyn Entropy>,
         notes: mpsc::Sender<Note>,
     ) -> Self {
-        Self { live, store, clock, entropy, notes }
+        Self { live, store, clock, entropy, notes, panels: Arc::default() }
+    }
+
+    /// The same gate, with a way to ask panels that keep their users.
+    pub fn asking(self, panels: Arc<dyn AskPanel>) -> Self {
+        Self { panels: Arc::new(Panels::new(panels)), ..self }
+    }
+
+    /// The panels' own sessions.
+    pub fn panels(&self) -> &Arc<Panels> {
+        &self.panels
     }
 
     /// The memory it reads.

@@ -3,6 +3,7 @@
 //!
 //! One JSON document on one line asks, one answers.
 
+mod batches;
 mod handler;
 mod socket;
 #[cfg(test)]
@@ -19,6 +20,7 @@ use super::{Reloader, compose};
 use crate::{
     clock::SystemClock,
     entropy::SystemEntropy,
+    feeds::keys::GivenMaster,
     gate::Gate,
     rules::{
         identity::{Role, UserName},
@@ -99,8 +101,35 @@ pub enum AdminRequest {
         /// Whose.
         user: UserName,
     },
+    /// Makes accounts, all or none, and changes those that exist if `update` says so.
+    ImportUsers {
+        /// One for each.
+        users: Vec<NewUser>,
+        /// Whether accounts that exist are changed, as far as something is said about them.
+        update: bool,
+    },
+    /// Seals everything under the current master key that is sealed under an older one.
+    Reseal,
     /// Reads configuration, policies and keys again.
     Reload,
+}
+
+/// An account to import; what is absent stays as it is, or empty.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewUser {
+    /// Its name.
+    pub name: UserName,
+    /// One of the policies' roles; a new account needs one.
+    pub role: Option<Role>,
+    /// For people.
+    pub display: Option<String>,
+    /// The mail address.
+    pub email: Option<String>,
+    /// bcrypt; a new account needs one.
+    pub password_hash: Option<String>,
+    /// Whether it is disabled.
+    pub disabled: Option<bool>,
 }
 
 /// What it is told.
@@ -133,6 +162,15 @@ pub enum AdminAnswer {
         /// How many.
         sessions: usize,
     },
+    /// Everything is sealed under the current master key but what no key opens.
+    Resealed {
+        /// So many values are sealed under the current key now.
+        sealed: usize,
+        /// So many of them were sealed under an older one before.
+        renewed: usize,
+        /// Whose values no key opens: account names, for authenticator apps, and public ids of sessions.
+        lost: Vec<String>,
+    },
     /// The answer is no.
     No {
         /// What to do about it.
@@ -160,6 +198,8 @@ pub struct UserLine {
     pub role_known: bool,
     /// The issuer that it came from, or `None` if it was made here.
     pub issuer: Option<String>,
+    /// The panel's login that it came from, or `None`.
+    pub login: Option<String>,
     /// Whether it can sign in here with a password.
     pub password: bool,
     /// Whether it is disabled.
@@ -212,6 +252,7 @@ pub(super) fn of_daemon(gate: &Arc<Gate>, reloader: &Arc<Reloader>) -> Handler {
 pub async fn alone(
     data_dir: &Path,
     roles: Vec<Role>,
+    master: Option<GivenMaster>,
     request: AdminRequest,
 ) -> Result<AdminAnswer, StoreError> {
     let store: Arc<dyn Store> = Arc::new(RedbStore::open(&compose::store_file(data_dir))?);
@@ -220,7 +261,7 @@ pub async fn alone(
         Arc::clone(&store),
         clock,
         Arc::new(SystemEntropy),
-        Ground::Alone { roles, keys: compose::keys_dir(data_dir) },
+        Ground::Alone { roles, keys: compose::keys_dir(data_dir), master },
     );
     let answer = handler.handle(request, rustix::process::getuid().as_raw()).await;
     store.close().await?;

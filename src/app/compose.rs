@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::util::BoxCloneSyncService;
 
-use super::{Readiness, Reloader, Running, StartError, admin, health, tasks, translate};
+use super::{Readiness, Reloader, Running, StartError, admin, health, logins::Logins, tasks, translate};
 use crate::{
     clock::{Clock, SystemClock},
     config::{Environment, Settings},
@@ -110,7 +110,8 @@ async fn compose_gate(
     tasks.spawn(tasks::write_notes(Arc::clone(&store), noted, stop.clone()));
     tasks.spawn(tasks::write_touches(Arc::clone(&live), Arc::clone(&store), stop.clone()));
     tasks.spawn(tasks::purge(Arc::clone(&store), Arc::clone(&clock), stop.clone()));
-    Ok(Arc::new(Gate::new(live, store, clock, entropy, notes)))
+    let logins = Logins(feeds::panel_login::PanelLogins::new(Arc::clone(&clock)));
+    Ok(Arc::new(Gate::new(live, store, clock, entropy, notes).asking(Arc::new(logins))))
 }
 
 fn portal_service(gate: &Arc<Gate>) -> PortalService {

@@ -4,6 +4,7 @@ pub mod admin;
 mod compose;
 mod error;
 mod health;
+mod logins;
 mod reload;
 mod tasks;
 mod translate;

@@ -22,6 +22,7 @@ use super::{ConfigArgs, environment, verdict::Trouble};
 use crate::{
     app::admin::{self, AdminAnswer, AdminRequest},
     config::{self, Settings},
+    feeds::keys::GivenMaster,
     rules::identity::Role,
     store::StoreError,
 };
@@ -40,6 +41,7 @@ pub(super) struct Place {
     socket: PathBuf,
     data_dir: PathBuf,
     roles: Vec<Role>,
+    master: Option<GivenMaster>,
 }
 
 impl Place {
@@ -56,7 +58,13 @@ impl Place {
             socket: settings.admin_socket.clone(),
             data_dir: settings.data_dir.clone(),
             roles: roles.into_iter().collect(),
+            master: settings.master_key.clone(),
         }
+    }
+
+    /// The roles that the policies know.
+    pub(super) fn roles(&self) -> &[Role] {
+        &self.roles
     }
 
     /// Asks whoever holds the store. An answer of no or failure comes as a trouble.
@@ -72,6 +80,7 @@ impl Place {
             | AdminAnswer::Users { .. }
             | AdminAnswer::Sessions { .. }
             | AdminAnswer::Enrolled { .. }
+            | AdminAnswer::Resealed { .. }
             | AdminAnswer::Ended { .. }) => Ok(done),
         }
     }
@@ -86,6 +95,7 @@ impl Place {
                 | AdminAnswer::Users { .. }
                 | AdminAnswer::Sessions { .. }
                 | AdminAnswer::Enrolled { .. }
+                | AdminAnswer::Resealed { .. }
                 | AdminAnswer::Ended { .. },
             ) => Ok(true),
         }
@@ -128,7 +138,9 @@ impl Place {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         runtime.map_err(|error| failed(&error))?.block_on(async {
             for _ in 0..TRIES {
-                match admin::alone(&self.data_dir, self.roles.clone(), request.clone()).await {
+                match admin::alone(&self.data_dir, self.roles.clone(), self.master.clone(), request.clone())
+                    .await
+                {
                     Err(StoreError::Locked) => tokio::time::sleep(BETWEEN_TRIES).await,
                     Err(error) => return Err(failed(&error)),
                     Ok(answer) => return Ok(answer),

@@ -1,5 +1,7 @@
 //! `panelgate key-material`: the gate's own signing keys.
 
+mod master_key;
+
 use std::{
     io::{self, Write},
     path::Path,
@@ -29,7 +31,14 @@ pub struct KeyMaterial {
 #[derive(Clone, Debug, clap::Subcommand)]
 enum Verb {
     /// Make new keys; the old ones serve the sessions that are open until these end.
-    Rotate,
+    Rotate {
+        /// Rotate the master key instead, under which secrets are sealed, and seal them all again.
+        #[arg(long)]
+        master: bool,
+        /// Afterwards delete the master keys that nothing is sealed with any more.
+        #[arg(long, requires = "master")]
+        drop_old: bool,
+    },
     /// Show the keys and until when they are used.
     List {
         /// Print JSON.
@@ -70,6 +79,9 @@ pub(super) fn start(args: &KeyMaterialArgs) -> ExitCode {
         return finish(Err(trouble));
     }
     let dir = app::keys_dir(&settings.data_dir);
+    if let Verb::Rotate { master: true, drop_old } = args.keys.verb {
+        return finish(master_key::rotate(&dir, settings.master_key.as_ref(), &place, drop_old));
+    }
     let lives = settings.sites.iter().map(|site| site.site.lifetimes.absolute);
     let with = Surroundings {
         dir: &dir,
@@ -78,7 +90,7 @@ pub(super) fn start(args: &KeyMaterialArgs) -> ExitCode {
         now: SystemClock::new().wall(),
     };
     let code = run(&args.keys, &with, &mut io::stdout().lock(), &mut io::stderr().lock());
-    if !matches!(args.keys.verb, Verb::Rotate) || code != ExitCode::SUCCESS {
+    if !matches!(args.keys.verb, Verb::Rotate { .. }) || code != ExitCode::SUCCESS {
         return code;
     }
     finish(
@@ -96,7 +108,7 @@ pub fn run(
     problems: &mut dyn Write,
 ) -> ExitCode {
     let done = match &args.verb {
-        Verb::Rotate => keys::rotate(with.dir, with.entropy, with.now, with.longest_session)
+        Verb::Rotate { .. } => keys::rotate(with.dir, with.entropy, with.now, with.longest_session)
             .map(|inventory| print(&inventory, with.now, out).and_then(|()| writeln!(out, "{AFTERWARDS}"))),
         Verb::List { json: false } => keys::list(with.dir).map(|inventory| print(&inventory, with.now, out)),
         Verb::List { json: true } => keys::list(with.dir).map(|inventory| {
@@ -120,6 +132,12 @@ fn print(inventory: &Inventory, now: Wall, out: &mut dyn Write) -> io::Result<()
         for entry in entries {
             writeln!(out, "{kind:8} {:14} {:21} {}", entry.id, moment(entry.made), used(entry, now))?;
         }
+    }
+    for entry in &inventory.master {
+        let used =
+            if entry.retires.is_none() { "for everything new" } else { "until nothing is sealed with it" };
+        let made = if entry.made == 0 { "with the first keys".to_owned() } else { moment(entry.made) };
+        writeln!(out, "{:8} {:14} {made:21} {used}", "master", entry.id)?;
     }
     Ok(())
 }

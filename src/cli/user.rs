@@ -1,5 +1,7 @@
 //! `panelgate user`: accounts.
 
+mod import;
+
 use std::process::ExitCode;
 
 use super::{
@@ -41,6 +43,8 @@ enum Verb {
         #[command(flatten)]
         password: PasswordArgs,
     },
+    /// Import accounts with the bcrypt hashes that a panel has of their passwords.
+    Import(import::ImportArgs),
     /// Show all accounts.
     List {
         /// Print JSON.
@@ -100,6 +104,11 @@ fn carry_out(verb: &Verb, place: &Place) -> Result<String, Trouble> {
             place.ask(request)?;
             Ok(format!("`{name}` can sign in, with the role `{role}`\n"))
         }
+        Verb::Import(args) => {
+            // Read first: root may give up its rights in asking.
+            let text = import::read(args)?;
+            import::run(args, &text, place)
+        }
         Verb::List { json: machine } => {
             let AdminAnswer::Users { users } = place.ask(AdminRequest::ListUsers)? else { return other() };
             if *machine { json(&users) } else { Ok(show(users)) }
@@ -141,7 +150,11 @@ fn show(users: Vec<UserLine>) -> String {
         } else {
             "none".to_owned()
         };
-        let source = user.issuer.map_or_else(|| "panelgate".to_owned(), |issuer| format!("issuer {issuer}"));
+        let source = match (user.issuer, user.login) {
+            (Some(issuer), _) => format!("issuer {issuer}"),
+            (None, Some(login)) => format!("login {login}"),
+            (None, None) => "panelgate".to_owned(),
+        };
         [user.name, role, state.to_owned(), factor, source, moment(user.created)]
     });
     table(["NAME", "ROLE", "STATE", "SECOND FACTOR", "FROM", "CREATED"], rows.collect())

@@ -14,6 +14,8 @@ pub(super) enum Trouble {
     Usage(String),
     /// The answer is no: 1.
     No(String),
+    /// The answer is no, in JSON on standard output: 1.
+    Report(String),
     /// It could not be done: 3.
     Failed(String),
 }
@@ -22,6 +24,10 @@ pub(super) enum Trouble {
 pub(super) fn finish(outcome: Result<String, Trouble>) -> ExitCode {
     let (code, text) = match outcome {
         Ok(text) => return show(&text),
+        Err(Trouble::Report(text)) => {
+            let shown = show(&text);
+            return if shown == ExitCode::SUCCESS { ExitCode::from(NO) } else { shown };
+        }
         Err(Trouble::Usage(why)) => (2, why),
         Err(Trouble::No(why)) => (NO, why),
         Err(Trouble::Failed(why)) => (FAILED, why),

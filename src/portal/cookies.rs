@@ -5,7 +5,10 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderValue, header::COOKIE};
 
 use crate::{
-    rules::site::{Cookies, SameSite},
+    rules::{
+        login::Cookie as PanelCookie,
+        site::{Cookies, SameSite},
+    },
     secret::SecretText,
 };
 
@@ -36,6 +39,13 @@ impl SetCookie {
     pub(crate) fn tries(names: &Cookies, count: u32) -> Self {
         let lives = if count == 0 { Duration::ZERO } else { Duration::from_secs(5) };
         build(&tries_name(names), &count.to_string(), REFRESH_PATH, None, SameSite::Lax, lives)
+    }
+
+    /// A cookie that the panel set at sign-in, for panels behind somebody else's proxy.
+    pub(crate) fn of_panel(names: &Cookies, cookie: &PanelCookie, lives: Duration) -> Option<Self> {
+        let value = std::str::from_utf8(cookie.value.expose()).ok()?;
+        let path = cookie.path.as_deref().unwrap_or("/");
+        Some(build(&cookie.name, value, path, names.domain.as_deref(), SameSite::Lax, lives))
     }
 
     /// Removes all cookies of a session.

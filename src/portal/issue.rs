@@ -13,9 +13,12 @@ use super::{
 };
 use crate::{
     clock::Wall,
+    gate::panel,
     rules::{
+        facts::Door,
         identity::User,
         judge::View,
+        login::Jar,
         session::{Elevation, EndReason, Family, Origin, Session, Sid},
         token::AccessClaims,
     },
@@ -66,7 +69,22 @@ pub(crate) async fn session(cx: &Cx, sid: &Sid) -> Result<Option<Arc<Session>>, 
 
 /// Opens a session with a fresh id and ends the one that this browser had (R15).
 pub(crate) async fn open(cx: &Cx, user: &User, elevation: Option<Elevation>) -> Result<Issued, Fault> {
-    let session = fresh(cx, user, elevation);
+    open_at_panel(cx, user, elevation, None).await
+}
+
+/// [`open`], with what the panel's own login gave. Where the edge is the way to the panel, the session keeps it; behind
+/// another proxy the browser has to.
+pub(crate) async fn open_at_panel(
+    cx: &Cx,
+    user: &User,
+    elevation: Option<Elevation>,
+    jar: Option<&Jar>,
+) -> Result<Issued, Fault> {
+    let mut session = fresh(cx, user, elevation);
+    let at_edge = cx.visit.facts.door == Door::Edge;
+    if let Some(jar) = jar.filter(|_| at_edge) {
+        session.panel = Some(panel::seal(cx.gate(), &cx.visit, &session.sid, jar, cx.now()));
+    }
     let written = cx.gate().store().open_session(session.clone()).await?;
     cx.gate().settled(written).await;
     if let Some(earlier) = claims(cx) {
@@ -75,7 +93,13 @@ pub(crate) async fn open(cx: &Cx, user: &User, elevation: Option<Elevation>) -> 
     }
     let (client, public, user) = (cx.visit.facts.client.ip, session.sid.public(), &user.name);
     tracing::info!(target: "panelgate::audit", event = "session-opened", %client, session = %public, %user, by = "portal");
-    renewed(cx, &session, session.family.generation)
+    let mut issued = renewed(cx, &session, session.family.generation)?;
+    if let Some(jar) = jar.filter(|_| !at_edge) {
+        let lives = lives(cx, &session);
+        let names = &cx.site().cookies;
+        issued.cookies.extend(jar.cookies.iter().filter_map(|one| SetCookie::of_panel(names, one, lives)));
+    }
+    Ok(issued)
 }
 
 /// Both tokens of a session, for a refresh generation.

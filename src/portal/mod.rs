@@ -14,6 +14,7 @@ mod fault;
 mod guard;
 mod hasher;
 mod headers;
+mod identities;
 mod issue;
 mod openapi;
 mod pages;

@@ -153,6 +153,8 @@ pub enum UserSource {
     Embedded,
     /// First seen in a token of this trusted issuer.
     Issuer(String),
+    /// First signed in at this login of the panel's.
+    Login(String),
 }
 
 /// An enrolled authenticator app (RFC 6238: SHA-1, 6 digits, 30 s).

@@ -5,7 +5,8 @@ use futures_util::stream::BoxStream;
 use tokio::sync::oneshot;
 
 use super::{
-    Change, Cursor, Everything, ExternalOpened, Store, StoreError, UserChange, Which, Written,
+    Change, Cursor, Everything, ExternalOpened, Import, Reseal, Store, StoreError, UserChange, Which,
+    Written, batches,
     feed::{self, Feed},
     operations,
     records::{Reading, Writing},
@@ -171,6 +172,19 @@ impl<E: Engine + Clone> Store for E {
 
     async fn set_high_security(&self, on: bool) -> Result<Written<()>, StoreError> {
         write(self, move |to| to.put_high_security(on)).await
+    }
+
+    async fn import(
+        &self,
+        accounts: Vec<Import>,
+        update: bool,
+        at: Wall,
+    ) -> Result<Written<Result<(), Vec<UserName>>>, StoreError> {
+        write(self, move |to| batches::import(to, accounts, update, at)).await
+    }
+
+    async fn reseal(&self, values: Vec<Reseal>) -> Result<Written<usize>, StoreError> {
+        write(self, move |to| batches::reseal(to, values)).await
     }
 
     async fn remove_user(&self, id: UserId, at: Wall) -> Result<Written<bool>, StoreError> {

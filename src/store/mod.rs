@@ -4,6 +4,7 @@
 //! transaction. A write is acknowledged only when it is durable (R33), and every write shows up in [`Store::changes`],
 //! from which alone `live` is fed.
 
+mod batches;
 #[cfg(test)]
 mod contract;
 mod engine;
@@ -143,6 +144,37 @@ pub struct UserChange {
     pub known: Option<Known>,
 }
 
+/// An account to import: as it is to be if there is none of this name, and otherwise what changes about the one there is.
+#[derive(Clone, Debug)]
+pub struct Import {
+    /// The new account.
+    pub fresh: User,
+    /// The change.
+    pub change: UserChange,
+}
+
+/// A sealed value and the same one sealed again; see [`Store::reseal`].
+#[derive(Clone, Debug)]
+pub struct Reseal {
+    /// Whose.
+    pub of: Sealed,
+    /// As it was read.
+    pub old: SecretBytes,
+    /// As it is to be.
+    pub new: SecretBytes,
+}
+
+/// What holds sealed values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sealed {
+    /// An account's authenticator app.
+    Totp(UserId),
+    /// A session's second factor that is being set up.
+    Enrolment(Sid),
+    /// A session's sign-in at the panel.
+    Panel(Sid),
+}
+
 /// Which sessions to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Which {
@@ -192,6 +224,19 @@ pub trait Store: Send + Sync + 'static {
 
     /// Switches High Security Mode for the whole installation.
     async fn set_high_security(&self, on: bool) -> Result<Written<()>, StoreError>;
+
+    /// Makes accounts, all or none. Accounts that exist already are changed if `update` says so, as
+    /// [`Store::change_user`] would; otherwise, and if they are not of the embedded source, they are named and nothing
+    /// is done.
+    async fn import(
+        &self,
+        accounts: Vec<Import>,
+        update: bool,
+        at: Wall,
+    ) -> Result<Written<Result<(), Vec<UserName>>>, StoreError>;
+
+    /// Replaces sealed values that are still what was read; how many it replaced.
+    async fn reseal(&self, values: Vec<Reseal>) -> Result<Written<usize>, StoreError>;
 
     /// Removes an account, ends its sessions and drops its API keys; `false` if there is none.
     async fn remove_user(&self, id: UserId, at: Wall) -> Result<Written<bool>, StoreError>;

@@ -292,7 +292,7 @@ pub(super) fn purge(to: &mut Writing<'_>, now: Wall, limit: usize) -> Result<usi
 }
 
 /// Applies a transition and writes the record if it changed. `None`: no such session.
-fn change_session<T>(
+pub(super) fn change_session<T>(
     to: &mut Writing<'_>,
     sid: &Sid,
     transition: impl FnOnce(&mut Session) -> T,

@@ -7,7 +7,7 @@ use crate::{
     app::Reloader,
     clock::{Clock, Wall},
     entropy::Entropy,
-    feeds::keys,
+    feeds::keys::{self, GivenMaster},
     gate::Gate,
     rules::{
         factor::{backup, password, totp},
@@ -20,9 +20,9 @@ use crate::{
 
 /// Answers administration requests.
 pub struct Handler {
-    store: Arc<dyn Store>,
-    clock: Arc<dyn Clock>,
-    entropy: Arc<dyn Entropy>,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) entropy: Arc<dyn Entropy>,
     ground: Ground,
 }
 
@@ -41,11 +41,13 @@ pub(super) enum Ground {
         roles: Vec<Role>,
         /// The folder of the keys.
         keys: PathBuf,
+        /// The master key, if it comes from outside.
+        master: Option<GivenMaster>,
     },
 }
 
 /// Why a request was not carried out.
-enum Refusal {
+pub(super) enum Refusal {
     No(String),
     Fault(StoreError),
 }
@@ -56,7 +58,7 @@ impl From<StoreError> for Refusal {
     }
 }
 
-type Outcome = Result<AdminAnswer, Refusal>;
+pub(super) type Outcome = Result<AdminAnswer, Refusal>;
 
 impl Handler {
     /// Works on a store; `ground` says whether a gate has to follow.
@@ -128,6 +130,8 @@ impl Handler {
                 let account = self.user(&user).await?;
                 self.end(Which::AllOf(account.id), user.as_str(), by).await
             }
+            AdminRequest::ImportUsers { users, update } => self.import(users, update, by).await,
+            AdminRequest::Reseal => self.reseal(by).await,
             AdminRequest::Reload => self.reload().await,
         }
     }
@@ -186,11 +190,13 @@ impl Handler {
         })
     }
 
-    fn keys(&self) -> Result<KeySet, Refusal> {
+    pub(super) fn keys(&self) -> Result<KeySet, Refusal> {
         match &self.ground {
             Ground::Daemon { gate, .. } => Ok(gate.live().snapshot().keys.clone()),
-            Ground::Alone { keys, .. } => keys::load_or_create(keys, &*self.entropy, self.clock.wall())
-                .map_err(|error| Refusal::Fault(StoreError::Unavailable(error.to_string()))),
+            Ground::Alone { keys, master, .. } => {
+                keys::load_or_create_under(keys, master.as_ref(), &*self.entropy, self.clock.wall())
+                    .map_err(|error| Refusal::Fault(StoreError::Unavailable(error.to_string())))
+            }
         }
     }
 
@@ -253,7 +259,7 @@ impl Handler {
     }
 
     /// The value of a write, once the gate judges by it.
-    async fn settled<T>(&self, written: Written<T>) -> T {
+    pub(super) async fn settled<T>(&self, written: Written<T>) -> T {
         match &self.ground {
             Ground::Daemon { gate, .. } => gate.settled(written).await,
             Ground::Alone { .. } => written.value,
@@ -269,7 +275,7 @@ impl Handler {
         snapshot.sites.all().iter().flat_map(|site| site.policy.roles().to_vec()).collect()
     }
 
-    fn check_role(&self, role: &Role) -> Result<(), Refusal> {
+    pub(super) fn check_role(&self, role: &Role) -> Result<(), Refusal> {
         let mut known = self.roles();
         if known.contains(role) {
             return Ok(());
@@ -287,8 +293,12 @@ impl Handler {
             role: user.role.to_string(),
             role_known: self.roles().contains(&user.role),
             issuer: match &user.source {
-                UserSource::Embedded => None,
                 UserSource::Issuer(issuer) => Some(issuer.clone()),
+                UserSource::Embedded | UserSource::Login(_) => None,
+            },
+            login: match &user.source {
+                UserSource::Login(login) => Some(login.clone()),
+                UserSource::Embedded | UserSource::Issuer(_) => None,
             },
             password: user.password.is_some(),
             disabled: user.disabled,
@@ -331,7 +341,7 @@ fn state(status: Status) -> &'static str {
     }
 }
 
-fn check_hash(hash: &str) -> Result<(), Refusal> {
+pub(super) fn check_hash(hash: &str) -> Result<(), Refusal> {
     if password::well_formed(hash) {
         return Ok(());
     }
@@ -346,6 +356,6 @@ fn no_user(name: &UserName) -> Outcome {
     no(unknown_user(name))
 }
 
-fn no(why: impl Into<String>) -> Outcome {
+pub(super) fn no(why: impl Into<String>) -> Outcome {
     Err(Refusal::No(why.into()))
 }

@@ -19,7 +19,7 @@ use super::{AdminAnswer, AdminRequest, Handler};
 /// A request has to be here within this time, and its answer taken.
 const DEADLINE: Duration = Duration::from_secs(10);
 /// The longest request. Answers may be longer.
-const REQUEST_BYTES: u64 = 64 << 10;
+const REQUEST_BYTES: u64 = 16 << 20;
 /// How long to wait when the process has no file descriptors left.
 const EXHAUSTED: Duration = Duration::from_millis(200);
 

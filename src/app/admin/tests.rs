@@ -40,8 +40,11 @@ fn desk() -> Desk {
     let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
     let clock = Arc::new(ManualClock::at(NOW));
     let folder = tempfile::tempdir().unwrap();
-    let ground =
-        Ground::Alone { roles: vec!["root".into(), "user".into()], keys: folder.path().join("keys") };
+    let ground = Ground::Alone {
+        roles: vec!["root".into(), "user".into()],
+        keys: folder.path().join("keys"),
+        master: None,
+    };
     let entropy = Arc::new(SeededEntropy::new(1));
     let handler = Handler::new(Arc::clone(&store), Arc::clone(&clock) as Arc<dyn Clock>, entropy, ground);
     Desk { folder, handler: Arc::new(handler), store, clock }

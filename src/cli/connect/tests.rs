@@ -15,6 +15,7 @@ pub(in crate::cli) fn place(data_dir: &Path) -> Place {
         socket: data_dir.join("admin.socket"),
         data_dir: data_dir.to_owned(),
         roles: vec!["root".into(), "user".into()],
+        master: None,
     }
 }
 

@@ -18,6 +18,7 @@ use super::{
     Upstreams, forward,
     inject::{self, Injector, Insert, Mark, Marks},
     local,
+    panel::{self, Verdict},
     request::{self, Arrival, Unfit},
     response,
     tunnel::{self, Patience},
@@ -29,7 +30,7 @@ use crate::{
         PortalService,
         accept::{Conn, Limits},
     },
-    gate::{Gate, Refusal, RefusalKind, Visit},
+    gate::{Gate, Refusal, RefusalKind, Visit, panel::Carried},
     rules::{
         address::TrustedProxies,
         facts::Audience,
@@ -59,6 +60,8 @@ pub(super) struct Gateway {
 pub(super) struct Ctx {
     conn: Option<Arc<Conn>>,
     passage: Option<Passage>,
+    /// The same request is to come once more.
+    again: bool,
     watching: Option<Watching>,
     /// The answer is a page of a signed-in user, if it is a page at all.
     rewriting: bool,
@@ -72,6 +75,8 @@ pub(super) struct Passage {
     pub(super) grant: Arc<Grant>,
     pub(super) upstream: Arc<Upstream>,
     pub(super) assertion: Arc<str>,
+    /// What of the panel's own session goes with it.
+    pub(super) panel: Carried,
 }
 
 #[async_trait]
@@ -157,6 +162,7 @@ impl ProxyHttp for Gateway {
         let passage = ctx.passage()?;
         let client = &session.req_header().headers;
         let mut head = forward::head(client, &passage.visit, &passage.grant, &passage.assertion);
+        panel::carry(&mut head, passage);
         if ctx.rewriting {
             // Pages are rewritten, so the panel must not compress them; compression follows after (C5).
             head.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
@@ -193,6 +199,10 @@ impl ProxyHttp for Gateway {
         }
         self.still_welcome(passage)?;
         response::clean(head, &passage.visit.site, &passage.grant)?;
+        if self.panel_session(head, passage).await? == Verdict::Again {
+            ctx.again = true;
+            return Err(Error::explain(ErrorType::HTTPStatus(307), "the panel was signed in to again"));
+        }
         if response::lasts(head)
             && let Some(watching) = &ctx.watching
         {
@@ -293,7 +303,8 @@ impl Gateway {
             let cut = conn.kill.child_token();
             let watching = self.watch.add(&visit, &grant, &conn, cut.clone());
             watching.streaming();
-            let passage = Passage { visit, grant, upstream, assertion };
+            let panel = self.gate.panels().carried(&self.gate, &visit, &grant);
+            let passage = Passage { visit, grant, upstream, assertion, panel };
             let patience = Patience { answer: self.limits.upstream_read, idle: self.limits.websocket_idle };
             if let Err(refused) = tunnel::run(session, &passage, &cut, patience).await? {
                 let (kind, reason) = refused.kind();
@@ -310,7 +321,8 @@ impl Gateway {
         }
         ctx.watching = Some(watching);
         self.prepare_rewriting(session, ctx, &visit, &grant);
-        ctx.passage = Some(Passage { visit, grant, upstream, assertion });
+        let panel = self.gate.panels().carried(&self.gate, &visit, &grant);
+        ctx.passage = Some(Passage { visit, grant, upstream, assertion, panel });
         Ok(false)
     }
 
@@ -372,6 +384,10 @@ impl Gateway {
         };
         session.set_keepalive(None);
         let answer = match &ctx.passage {
+            Some(passage) if ctx.again => {
+                let written = local::again(session, &passage.visit.facts.url()).await;
+                return if written.is_ok() { 307 } else { 0 };
+            }
             Some(passage) if !downstream => {
                 let refusal = failed(&passage.visit, &passage.grant, kind, reason);
                 let decision = passage.grant.decision();

@@ -77,6 +77,17 @@ pub(super) async fn plain(session: &mut Session, unfit: Unfit) -> Result<()> {
     if empty { Ok(()) } else { session.downstream_session.write_response_body(body, true).await }
 }
 
+/// The same request once more, with its method and body (RFC 9110 §15.4.8).
+pub(super) async fn again(session: &mut Session, url: &str) -> Result<()> {
+    drain(session).await;
+    let mut head = ResponseHeader::build(307, Some(3))?;
+    head.insert_header(header::LOCATION, url)?;
+    head.insert_header(header::CONTENT_LENGTH, HeaderValue::from_static("0"))?;
+    head.insert_header(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))?;
+    session.downstream_session.write_response_header(Box::new(head)).await?;
+    session.downstream_session.write_response_body(Bytes::new(), true).await
+}
+
 async fn ask(session: &mut Session, portal: &PortalService, request: Request<Body>) -> Result<()> {
     let response = match portal.clone().oneshot(request).await {
         Ok(response) => response,

@@ -5,6 +5,7 @@ mod forward;
 mod gateway;
 mod inject;
 mod local;
+mod panel;
 mod request;
 mod response;
 #[cfg(test)]

@@ -10,3 +10,4 @@ mod http;
 mod listeners;
 mod live;
 mod pages;
+mod panel_login;

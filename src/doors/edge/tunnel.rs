@@ -21,7 +21,7 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
-use super::{forward, gateway::Passage, response};
+use super::{forward, gateway::Passage, panel, response};
 use crate::{doors::identity_headers, gate::RefusalKind, rules::reason::Reason};
 
 /// The longest answer head that the panel may send.
@@ -120,6 +120,7 @@ async fn ask(session: &Session, passage: &Passage) -> std::result::Result<Answer
 fn handshake(session: &Session, passage: &Passage) -> Option<Request<Body>> {
     let client = &session.req_header().headers;
     let mut headers = forward::head(client, &passage.visit, &passage.grant, &passage.assertion);
+    panel::carry(&mut headers, passage);
     headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
     headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
     headers.remove(header::EXPECT);
@@ -151,6 +152,8 @@ fn copy(answer: &Response<Incoming>, passage: &Passage) -> Result<ResponseHeader
         }
     }
     response::clean(&mut head, &passage.visit.site, &passage.grant)?;
+    // What a handshake sets is not learned, but no browser gets it either.
+    panel::keep_back(&mut head, passage)?;
     Ok(head)
 }
 

@@ -141,14 +141,7 @@ impl AsRef<[u8]> for Wiped {
 }
 
 fn field(jar: &Jar) -> Option<HeaderValue> {
-    let mut text: Vec<u8> = Vec::new();
-    for (name, value) in &jar.cookies {
-        text.extend_from_slice(if text.is_empty() { b"" } else { b"; " });
-        text.extend_from_slice(name.as_bytes());
-        text.push(b'=');
-        text.extend_from_slice(value.expose());
-    }
-    let mut value = HeaderValue::from_bytes(&text).ok().filter(|value| !value.is_empty())?;
+    let mut value = HeaderValue::from_bytes(&jar.pairs()).ok().filter(|value| !value.is_empty())?;
     value.set_sensitive(true);
     Some(value)
 }

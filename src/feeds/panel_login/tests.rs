@@ -21,7 +21,7 @@ use crate::{
         identity::UserName,
         login::{Before, Claims, PassOn, Person, Piece, Recipe, Success, Template},
     },
-    secret::{SecretBytes, SecretText},
+    secret::SecretText,
 };
 
 const SIGNED_IN: &str = "HTTP/1.1 302 Found\r\nlocation: /\r\nset-cookie: sid=abc; HttpOnly\r\n\
@@ -109,7 +109,7 @@ async fn credentials_are_sent_as_a_form_and_the_answer_decides() {
     let (url, heard) = panel(&[SIGNED_IN, WRONG]).await;
     let (logins, recipe) = (logins().0, recipe(url));
     let person = ask(&logins, &recipe).await.unwrap();
-    assert_eq!(person.jar.cookies, [("sid".to_owned(), SecretBytes::new(*b"abc"))]);
+    assert_eq!(person.jar.pairs(), b"sid=abc");
     assert_eq!(person.jar.again, None, "the password is kept only where `renew` says so");
     assert_eq!(ask(&logins, &recipe).await, Err(Failure::NoMatch));
     let heard = heard.lock().unwrap();

@@ -43,8 +43,8 @@ pub(crate) async fn call(cx: Cx, body: Body) -> Response {
         Ok(proof) => proof,
         Err(fault) => return fault.document(cx.words, cx.now()).into_response(),
     };
-    if let Some((_, user)) = pending(&cx) {
-        return match complete(&cx, &user, proof).await {
+    if let Some((pending, user)) = pending(&cx) {
+        return match complete(&cx, &pending, &user, proof).await {
             Ok((issued, elevation)) => done(&cx, Some(&issued), elevation),
             Err(why) => refuse(&cx, &why),
         };

@@ -19,7 +19,7 @@ use crate::{
         pages,
         redirect::Return,
     },
-    rules::{identity::User, judge::View, session::Elevation, token::Pending},
+    rules::{identity::User, judge::View, login::Jar, session::Elevation, token::Pending},
 };
 
 const PAGE: &str = "/_gate/second-factor";
@@ -47,7 +47,7 @@ pub(crate) async fn post(cx: Cx, body: Body) -> Response {
         Ok(proof) => proof,
         Err(text) => return prompt.show(&cx, StatusCode::UNPROCESSABLE_ENTITY, Some(text.to_owned())),
     };
-    match complete(&cx, &user, proof).await {
+    match complete(&cx, &pending, &user, proof).await {
         Ok((issued, _)) => issued.to(pages::see_other(back.as_str())),
         Err(why) => prompt.refuse(&cx, &why),
     }
@@ -64,12 +64,14 @@ pub(super) fn pending(cx: &Cx) -> Option<(Pending, Arc<User>)> {
 /// Takes the proof and opens the session.
 pub(super) async fn complete(
     cx: &Cx,
+    pending: &Pending,
     user: &User,
     proof: Proof,
 ) -> Result<(Issued, Option<Elevation>), Unproved> {
     let by = prove(cx, user, proof).await?;
     let elevation = cx.site().second_factor.sign_in_elevates.then_some(Elevation { at: cx.now(), by });
-    let issued = issue::open(cx, user, elevation).await.map_err(Unproved::Fault)?;
+    let jar = pending.panel.as_ref().and_then(|bytes| Jar::from_bytes(bytes.expose()));
+    let issued = issue::open_at_panel(cx, user, elevation, jar.as_ref()).await.map_err(Unproved::Fault)?;
     Ok((issued, elevation))
 }
 

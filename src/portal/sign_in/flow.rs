@@ -15,11 +15,6 @@ pub(crate) enum Next {
     AskCode,
 }
 
-/// The hash to check against; `None` when no password may match, which then costs the same work (R31).
-pub(crate) fn hash_of(user: Option<&User>) -> Option<String> {
-    user.filter(|user| !user.disabled).and_then(|user| user.password.clone())
-}
-
 /// Whether a code is asked for. `known` is whether this browser had a session of this account before.
 pub(crate) fn after_password(user: &User, asks: AtSignIn, known: bool) -> Next {
     match asks {

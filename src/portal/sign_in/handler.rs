@@ -19,6 +19,7 @@ use crate::{
         cookies::SetCookie,
         csrf::{self, Binding},
         fault::Fault,
+        identities::{self, Verified},
         issue::{self, Issued},
         pages::{self, Notice},
         problem::{self, Problem, seconds_up},
@@ -28,12 +29,16 @@ use crate::{
     rules::{
         address::NetworkKey,
         identity::{User, UserName},
+        login::Jar,
         reason::Reason,
         site::AtSignIn,
         token::Pending,
     },
-    secret::SecretText,
+    secret::{SecretBytes, SecretText},
 };
+
+/// The longest pending cookie, in bytes: with its name and attributes it has to stay under 4 KB.
+const LONGEST_PENDING: usize = 3800;
 
 /// What a right password came to.
 enum Signed {
@@ -124,29 +129,29 @@ pub(crate) async fn call(cx: Cx, body: Body) -> Response {
 }
 
 async fn sign_in(cx: &Cx, name: &str, password: SecretText, back: &Return) -> Result<Signed, Refused> {
-    let user = check(cx, name, password).await?;
+    let Verified { user, jar } = check(cx, name, password).await?;
     let asks = cx.site().second_factor.at_sign_in;
     let known = asks == AtSignIn::NewDevice && is_known(cx, &user).await?;
     match flow::after_password(&user, asks, known) {
-        Next::Open => Ok(Signed::In(issue::open(cx, &user, None).await?)),
-        Next::AskCode => Ok(Signed::Half(pending(cx, &user, back))),
+        Next::Open => Ok(Signed::In(issue::open_at_panel(cx, &user, None, jar.as_ref()).await?)),
+        Next::AskCode => Ok(Signed::Half(pending(cx, &user, jar.as_ref(), back)?)),
     }
 }
 
 /// The account, if the password is right. Charged before any work is done.
-async fn check(cx: &Cx, name: &str, password: SecretText) -> Result<Arc<User>, Refused> {
+async fn check(cx: &Cx, name: &str, password: SecretText) -> Result<Verified, Refused> {
     let client = cx.visit.facts.client.ip;
     let charged = cx.gate().live().counters.charge(NetworkKey::of(client), Class::SignIn, cx.visit.moment);
     charged.map_err(Fault::Throttled)?;
     let name = UserName::parse(name).ok();
-    let user = name.as_ref().and_then(|name| cx.gate().live().records.user_by_name(name));
-    let (hash, cost) = (flow::hash_of(user.as_deref()), cx.gate().live().records.password_cost());
-    let matches = cx.portal.hasher.verify(password, hash, cost).await.map_err(Fault::from)?;
-    if !matches {
-        let user = name.as_ref().map(UserName::as_str);
-        tracing::info!(target: "panelgate::audit", event = "sign-in-failed", %client, user);
-    }
-    user.filter(|_| matches).ok_or(Refused::NoMatch)
+    identities::of(cx).check(name.as_ref(), password).await.map_err(|why| match why.fault() {
+        Some(fault) => Refused::Fault(fault),
+        None => {
+            let user = name.as_ref().map(UserName::as_str);
+            tracing::info!(target: "panelgate::audit", event = "sign-in-failed", %client, user);
+            Refused::NoMatch
+        }
+    })
 }
 
 async fn is_known(cx: &Cx, user: &User) -> Result<bool, Fault> {
@@ -157,7 +162,7 @@ async fn is_known(cx: &Cx, user: &User) -> Result<bool, Fault> {
     Ok(flow::is_known(earlier.as_deref(), user.id))
 }
 
-fn pending(cx: &Cx, user: &User, back: &Return) -> SetCookie {
+fn pending(cx: &Cx, user: &User, jar: Option<&Jar>, back: &Return) -> Result<SetCookie, Fault> {
     let lasts = cx.site().lifetimes.pending;
     let pending = Pending {
         user: user.id,
@@ -165,9 +170,16 @@ fn pending(cx: &Cx, user: &User, back: &Return) -> SetCookie {
         issued: cx.now(),
         expires: cx.now().plus(lasts),
         rd: Some(back.field().to_owned()),
+        panel: jar.map(|jar| SecretBytes::new(jar.bytes().as_slice())),
     };
     let sealed = cx.keys().seal_pending(&pending, cx.gate().entropy().array());
-    SetCookie::pending(&cx.site().cookies, &sealed, lasts)
+    if sealed.len() > LONGEST_PENDING {
+        tracing::error!(
+            "what the panel's login answers is too long to be kept while a code is asked for: pass on less of it"
+        );
+        return Err(Fault::Unavailable);
+    }
+    Ok(SetCookie::pending(&cx.site().cookies, &sealed, lasts))
 }
 
 fn refuse(cx: &Cx, back: &Return, name: &str, fault: Fault) -> Response {

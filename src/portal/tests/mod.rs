@@ -1,5 +1,6 @@
 mod forgery;
 mod pages;
+mod panel_login;
 mod redirects;
 mod refusals;
 mod renewal;

@@ -12,7 +12,7 @@ use tower::ServiceExt;
 use crate::{
     clock::{Clock, ManualClock, Wall},
     entropy::{Entropy, SeededEntropy},
-    gate::{Gate, Visit},
+    gate::{Gate, Visit, panel::fake::FakePanel},
     live::{Live, Quotas, Snapshot},
     portal::{Hasher, Portal},
     rules::{
@@ -36,6 +36,8 @@ use crate::{
 pub(crate) const SECRET: [u8; 20] = *b"12345678901234567890";
 pub(crate) const BACKUP: &str = "0000-0000-0001";
 pub(crate) const START: Wall = Wall::from_secs(1_764_000_000);
+/// Marks the requests that came by way of a sidecar.
+const PROXIED: &str = "x-test-proxied";
 pub(crate) const HOST: &str = "panel.example.com";
 
 /// A gate with a portal, all in memory.
@@ -43,6 +45,8 @@ pub(crate) struct World {
     pub(crate) gate: Arc<Gate>,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) portal: Arc<Portal>,
+    /// Asked where the site has a login.
+    pub(crate) panel: Arc<FakePanel>,
     router: Router,
 }
 
@@ -66,9 +70,11 @@ impl World {
         let (notes, _) = tokio::sync::mpsc::channel(64);
         let (clock_arc, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>) =
             (clock.clone(), Arc::new(SeededEntropy::new(7)));
-        let gate = Arc::new(Gate::new(live, store, clock_arc, entropy, notes));
+        let panel = Arc::new(FakePanel::default());
+        let gate = Gate::new(live, store, clock_arc, entropy, notes).asking(panel.clone());
+        let gate = Arc::new(gate);
         let portal = Arc::new(Portal { gate: Arc::clone(&gate), hasher: Hasher::new(2) });
-        let world = Self { gate, clock, router: crate::portal::serve(Arc::clone(&portal)), portal };
+        let world = Self { gate, clock, router: crate::portal::serve(Arc::clone(&portal)), portal, panel };
         for (name, enrolled) in [("alice", false), ("root", true), ("admin", true)] {
             world.add(name, enrolled).await;
         }
@@ -133,7 +139,7 @@ impl World {
         let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
         let client = ClientAddr { ip: Ipv4Addr::new(192, 0, 2, 7).into(), from: AddrSource::Peer };
         let ask = Ask {
-            door: Door::Edge,
+            door: if parts.headers.contains_key(PROXIED) { Door::Sidecar } else { Door::Edge },
             scheme: b"https",
             authority: HOST.as_bytes(),
             method: parts.method.as_str().as_bytes(),
@@ -278,12 +284,18 @@ impl Answer {
 #[derive(Clone)]
 pub(crate) struct Browser<'w> {
     world: &'w World,
+    proxied: bool,
     pub(crate) jar: BTreeMap<String, String>,
 }
 
 impl<'w> Browser<'w> {
     pub(crate) fn new(world: &'w World) -> Self {
-        Self { world, jar: BTreeMap::new() }
+        Self { world, proxied: false, jar: BTreeMap::new() }
+    }
+
+    /// The same browser in front of a sidecar.
+    pub(crate) fn behind_a_proxy(self) -> Self {
+        Self { proxied: true, ..self }
     }
 
     /// A page being navigated to.
@@ -318,7 +330,10 @@ impl<'w> Browser<'w> {
 
     /// Any request with this browser's cookies.
     pub(crate) fn request(&self, method: &str, target: &str) -> http::request::Builder {
-        let builder = Request::builder().method(method).uri(target).header("user-agent", "curl/8");
+        let mut builder = Request::builder().method(method).uri(target).header("user-agent", "curl/8");
+        if self.proxied {
+            builder = builder.header(PROXIED, "yes");
+        }
         let refreshes = target.starts_with("/_gate/refresh");
         let sent = |name: &str| refreshes || !name.contains("refresh");
         let cookies: Vec<_> = self

@@ -4,7 +4,10 @@ use totp_rs::{Builder, Totp};
 
 use crate::{
     clock::Wall,
-    rules::{identity::UserId, seal::Sealer},
+    rules::{
+        identity::UserId,
+        seal::{Resealed, Sealer},
+    },
     secret::SecretBytes,
 };
 
@@ -50,6 +53,11 @@ pub fn seal(sealer: &Sealer, user: &UserId, secret: &[u8], nonce: [u8; 12]) -> S
 /// Opens what [`seal`] made for this account.
 pub fn open(sealer: &Sealer, user: &UserId, sealed: &SecretBytes) -> Option<SecretBytes> {
     sealer.open(&purpose(user), sealed.expose()).map(SecretBytes::new)
+}
+
+/// The same secret for this account under the current master key, if it is not yet. The nonce must be fresh random bytes.
+pub fn reseal(sealer: &Sealer, user: &UserId, sealed: &SecretBytes, nonce: [u8; 12]) -> Resealed {
+    sealer.reseal(&purpose(user), sealed.expose(), nonce)
 }
 
 fn purpose(user: &UserId) -> String {

@@ -4,7 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use super::SetCookie;
 use crate::{
-    rules::{identity::UserName, seal::Sealer, session::Sid},
+    rules::{
+        identity::UserName,
+        seal::{Resealed, Sealer},
+        session::Sid,
+    },
     secret::SecretBytes,
 };
 
@@ -12,11 +16,22 @@ use crate::{
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Jar {
     /// By name; at most one of each.
-    pub cookies: Vec<(String, SecretBytes)>,
+    pub cookies: Vec<Cookie>,
     /// A header field, lower case, with its whole value.
     pub header: Option<(String, SecretBytes)>,
     /// To sign in again; only where the configuration says `renew: true`.
     pub again: Option<Credentials>,
+}
+
+/// A cookie of the panel's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cookie {
+    /// Its name.
+    pub name: String,
+    /// Its value.
+    pub value: SecretBytes,
+    /// The path that the panel gave it, if any.
+    pub path: Option<String>,
 }
 
 /// What was typed.
@@ -33,12 +48,12 @@ impl Jar {
     pub fn take(&mut self, cookies: &[SetCookie], names: &[String]) -> bool {
         let before = self.cookies.clone();
         for cookie in cookies.iter().filter(|cookie| names.contains(&cookie.name)) {
-            self.cookies.retain(|(name, _)| *name != cookie.name);
-            if let Some(value) = &cookie.value {
-                self.cookies.push((cookie.name.clone(), value.clone()));
+            self.cookies.retain(|known| known.name != cookie.name);
+            if let Some(value) = cookie.value.clone() {
+                self.cookies.push(Cookie { name: cookie.name.clone(), value, path: cookie.path.clone() });
             }
         }
-        self.cookies.sort_by(|a, b| a.0.cmp(&b.0));
+        self.cookies.sort_by(|a, b| a.name.cmp(&b.name));
         self.cookies != before
     }
 
@@ -53,6 +68,23 @@ impl Jar {
         Self::from_bytes(plain.expose())
     }
 
+    /// `name=value` pairs, for a `Cookie` field.
+    pub fn pairs(&self) -> Vec<u8> {
+        let mut text = Vec::new();
+        for cookie in &self.cookies {
+            text.extend_from_slice(if text.is_empty() { b"" } else { b"; " });
+            text.extend_from_slice(cookie.name.as_bytes());
+            text.push(b'=');
+            text.extend_from_slice(cookie.value.expose());
+        }
+        text
+    }
+
+    /// The same secret things for this session under the current master key, if they are not yet.
+    pub fn reseal(sealer: &Sealer, sid: &Sid, sealed: &SecretBytes, nonce: [u8; 12]) -> Resealed {
+        sealer.reseal(&purpose(sid), sealed.expose(), nonce)
+    }
+
     /// For keeping it inside something that is sealed as a whole.
     pub fn bytes(&self) -> zeroize::Zeroizing<Vec<u8>> {
         zeroize::Zeroizing::new(postcard::to_stdvec(self).unwrap_or_default())
@@ -65,6 +97,6 @@ impl Jar {
 }
 
 /// What the sealed jar of a session is bound to.
-pub(in crate::rules) fn purpose(sid: &Sid) -> String {
+fn purpose(sid: &Sid) -> String {
     format!("panel-login:{}", sid.public())
 }

@@ -14,7 +14,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 pub use self::{
     breaker::Breaker,
     cookie::SetCookie,
-    jar::{Credentials, Jar},
+    jar::{Cookie, Credentials, Jar},
     reading::{Answer, Person, Reading, read},
     template::{Body, Filling, Piece, Template},
 };
@@ -152,4 +152,26 @@ pub(in crate::rules) fn leads_to(location: &str, from: &url::Url, wanted: &str) 
     }
     let Some(rest) = there.strip_prefix(wanted) else { return false };
     rest.is_empty() || wanted.ends_with('/') || rest.starts_with(['/', '?', '&', ';'])
+}
+
+#[cfg(test)]
+impl Recipe {
+    /// A login for tests: everybody is an `alice`, `sid` is passed on, and redirects to `/login` end it.
+    pub(crate) fn sample() -> Self {
+        Self {
+            name: "panel-login".into(),
+            url: url::Url::parse("http://127.0.0.1:8080/login").unwrap(),
+            before: None,
+            body: Template::Form(vec![("user".into(), Piece::split("{username}"))]),
+            success: Success { status: vec![200, 302], ..Success::default() },
+            claims: Claims::default(),
+            roles: BTreeMap::new(),
+            role: Some("alice".into()),
+            timeout: Duration::from_secs(5),
+            authorities: vec![],
+            pass_on: PassOn { cookies: vec!["sid".into()], token: None },
+            signed_out: Some(SignedOut { status: vec![], location: Some("/login".into()) }),
+            renew: false,
+        }
+    }
 }

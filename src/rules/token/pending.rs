@@ -7,6 +7,7 @@ use super::BadToken;
 use crate::{
     clock::Wall,
     rules::{identity::UserId, seal::Sealer, session::SiteId},
+    secret::SecretBytes,
 };
 
 const PURPOSE: &str = "pending";
@@ -26,12 +27,15 @@ pub struct Pending {
     pub issued: Wall,
     /// Until when the second factor must follow.
     pub expires: Wall,
-    /// Where to go afterwards. One of more than 2 KB is not kept.
+    /// Where to go afterwards. One that would make the cookie too long is not kept.
     pub rd: Option<String>,
+    /// What the panel's own login gave, as `rules::login::Jar` writes itself.
+    pub panel: Option<SecretBytes>,
 }
 
 pub(super) fn seal(pending: &Pending, nonce: [u8; 12], sealer: &Sealer) -> String {
-    let rd = pending.rd.clone().filter(|rd| rd.len() <= LONGEST_RD);
+    let rest = pending.panel.as_ref().map_or(0, |panel| panel.expose().len());
+    let rd = pending.rd.clone().filter(|rd| rd.len().saturating_add(rest) <= LONGEST_RD);
     let plain = postcard::to_stdvec(&Pending { rd, ..pending.clone() }).unwrap_or_default();
     BASE64URL_NOPAD.encode(&sealer.seal(PURPOSE, &plain, nonce))
 }

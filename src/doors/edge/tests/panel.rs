@@ -151,6 +151,7 @@ async fn answer(request: Request<Incoming>) -> Response<Body> {
                 futures_util::stream::iter([first]).chain(futures_util::stream::pending()),
             ))
         }
+        "/member" => member(&request),
         "/headers" => headers(),
         "/ws" | "/vault/ws" => websocket(request),
         "/ws-no" => {
@@ -159,6 +160,21 @@ async fn answer(request: Request<Incoming>) -> Response<Body> {
         "/ws-not-agreed" => plain(Body::from("HTTP/1.1 200")),
         _ => plain(Body::from(echo(&request))),
     }
+}
+
+/// A page of a panel with a session of its own: only `sid=1` and up are known there, and each visit sets the next one.
+fn member(request: &Request<Incoming>) -> Response<Body> {
+    let cookies = request.headers().get(header::COOKIE).map_or("", |value| value.to_str().unwrap());
+    let sid = cookies.split("; ").find_map(|pair| pair.strip_prefix("sid=")).unwrap_or("none");
+    let Ok(number) = sid.parse::<u32>() else {
+        let to_login = Response::builder().status(302).header(header::LOCATION, "/login?next=member");
+        return to_login.body(Body::empty()).unwrap();
+    };
+    Response::builder()
+        .header(header::SET_COOKIE, format!("sid={}; Path=/; HttpOnly", number + 100))
+        .header(header::SET_COOKIE, "theme=dark")
+        .body(Body::from(format!("{} {cookies}", request.method())))
+        .unwrap()
 }
 
 fn echo(request: &Request<Incoming>) -> String {

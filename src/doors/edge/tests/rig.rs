@@ -22,7 +22,7 @@ use crate::{
     clock::{Clock, SystemClock, Wall},
     doors::PortalService,
     entropy::{Entropy, SystemEntropy},
-    gate::{Gate, Refusal, RefusalKind, Visit},
+    gate::{Gate, Refusal, RefusalKind, Visit, panel::fake::FakePanel},
     live::{Live, Quotas, Snapshot},
     rules::{
         address::TrustedProxies,
@@ -116,7 +116,8 @@ async fn gate(store: &Arc<MemoryStore>, keys: KeySet, stop: &CancellationToken) 
     let (notes, mut noted) = tokio::sync::mpsc::channel(64);
     tokio::spawn(async move { while noted.recv().await.is_some() {} });
     let store: Arc<dyn Store> = Arc::<MemoryStore>::clone(store);
-    Arc::new(Gate::new(live, store, Arc::new(SystemClock::new()), Arc::new(SystemEntropy), notes))
+    let gate = Gate::new(live, store, Arc::new(SystemClock::new()), Arc::new(SystemEntropy), notes);
+    Arc::new(gate.asking(Arc::new(FakePanel::default())))
 }
 
 fn settings(panel: &Panel, authority: &Arc<Authority>) -> EdgeSettings {
@@ -177,7 +178,7 @@ impl Authority {
     }
 }
 
-fn site() -> Site {
+pub(super) fn site() -> Site {
     let names = ["__Host-gate_access", "__Secure-gate_refresh", "__Host-gate_pending"].map(str::to_owned);
     let [access, refresh, pending] = names.clone();
     let cookies = Cookies { access, refresh, pending, domain: None, same_site: SameSite::Lax };
@@ -249,7 +250,7 @@ async fn add_user(store: &MemoryStore) -> User {
         display: "Ada L.".to_owned(),
         email: "ada@panel.test".to_owned(),
         role: Arc::from("admin"),
-        source: UserSource::Embedded,
+        source: UserSource::Login("panel-login".to_owned()),
         password: None,
         disabled: false,
         totp: None,

@@ -24,6 +24,7 @@ fn tokens() -> [(&'static str, String); 5] {
         issued: now(),
         expires: crate::clock::Wall::NEVER,
         rd: None,
+        panel: None,
     };
     [
         ("access", access_token()),

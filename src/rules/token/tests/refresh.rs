@@ -118,6 +118,7 @@ fn pending() -> Pending {
         issued: now(),
         expires,
         rd: Some("https://panel.example.com/".into()),
+        panel: None,
     }
 }
 
