@@ -23,6 +23,8 @@ if [ "${1:-}" = test ]; then
     need nginx nginx-light
     need haproxy haproxy
     need python3 python3
+    need php php-cli
+    [ -f /usr/share/dokuwiki/doku.php ] || missing+=(dokuwiki)
     need setpriv util-linux
     need chromium chromium
     need zbarimg zbar-tools

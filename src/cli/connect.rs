@@ -41,7 +41,7 @@ pub(super) struct Place {
     socket: PathBuf,
     data_dir: PathBuf,
     roles: Vec<Role>,
-    master: Option<GivenMaster>,
+    pub(super) master: Option<GivenMaster>,
 }
 
 impl Place {

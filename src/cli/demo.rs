@@ -19,6 +19,9 @@ pub(super) struct DemoArgs {
     /// Print one line of JSON first.
     #[arg(long)]
     json: bool,
+    /// Let the sample panel keep its users: it has a login form and sessions of its own, which the gate asks and carries.
+    #[arg(long, conflicts_with = "tour")]
+    panel_login: bool,
     /// Play the whole story against a gate of its own, print every step, and exit 0 only if all held.
     #[arg(long, conflicts_with_all = ["json", "port_base"])]
     tour: bool,
@@ -35,6 +38,7 @@ pub(super) fn run(args: &DemoArgs) -> ExitCode {
         dir: args.dir.clone(),
         port_base: args.port_base,
         json: args.json,
+        panel_login: args.panel_login,
         with_parent: args.with_parent,
     };
     let held = if args.tour {

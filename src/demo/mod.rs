@@ -40,6 +40,8 @@ pub struct Options {
     pub port_base: Option<u16>,
     /// Whether the first line of the output is one JSON object.
     pub json: bool,
+    /// Whether the sample panel keeps its users, and the gate asks it who somebody is.
+    pub panel_login: bool,
     /// Whether to be killed when the process that started this one is gone: for the tour.
     pub with_parent: bool,
 }
@@ -89,9 +91,10 @@ pub fn run(options: &Options, environment: &Environment) -> Result<(), DemoError
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let people = people::load_or_make(&place, &SystemEntropy)?;
         let (running, report, listener) = start(options, environment, &place, &people, &*clock).await?;
+        let members = options.panel_login.then(|| people.iter().map(Person::member).collect());
         let panel = async {
             report.print(options.json, clock.wall());
-            panel::serve(listener, Arc::clone(&clock)).await
+            panel::serve(listener, Arc::clone(&clock), members).await
         };
         let outcome = tokio::select! {
             // First, so that signals are listened for before anybody is told where we are.
@@ -124,12 +127,12 @@ async fn start(
     loop {
         attempt += 1;
         let (ports, listener) = Ports::choose(options.port_base).await?;
-        place.write_configuration(ports)?;
+        place.write_configuration(ports, options.panel_login)?;
         let loaded = config::load(&place.config(), environment).map_err(DemoError::Config)?;
         let report = Report::new(place, ports, &loaded.settings.admin_socket, people);
         match app::start(loaded.settings, environment.clone()).await {
             Ok(running) => {
-                people::seed(&running.gate, people, clock.wall()).await?;
+                people::seed(&running.gate, people, options.panel_login, clock.wall()).await?;
                 return Ok((running, report, listener));
             }
             Err(app::StartError::Listen { .. }) if options.port_base == Some(0) && attempt < ATTEMPTS => {}

@@ -5,7 +5,11 @@ use std::fmt::Write as _;
 use data_encoding::BASE32_NOPAD;
 use serde::{Deserialize, Serialize};
 
-use super::{DemoError, place::Place};
+use super::{
+    DemoError,
+    panel::sign_in::Member,
+    place::{self, Place},
+};
 use crate::{
     clock::Wall,
     entropy::Entropy,
@@ -41,6 +45,12 @@ pub(super) struct Person {
 }
 
 impl Person {
+    /// The same person as the sample panel knows it.
+    pub(super) fn member(&self) -> Member {
+        let (name, role) = (self.name.clone(), self.role.clone());
+        Member { name, password: SecretText::from(self.password.clone()), role }
+    }
+
     /// The code that this person's app shows.
     pub(super) fn code(&self, at: Wall) -> Option<String> {
         let secret = BASE32_NOPAD.decode(self.totp_secret.as_ref()?.as_bytes()).ok()?;
@@ -62,9 +72,18 @@ pub(super) fn load_or_make(place: &Place, entropy: &dyn Entropy) -> Result<Vec<P
 }
 
 /// Puts the accounts into the store; those that are there already stay as they are.
-pub(super) async fn seed(gate: &Gate, people: &[Person], now: Wall) -> Result<(), DemoError> {
+/// Where the panel keeps its users it keeps their passwords, too; the second factors are the gate's own in any case.
+pub(super) async fn seed(
+    gate: &Gate,
+    people: &[Person],
+    panel_login: bool,
+    now: Wall,
+) -> Result<(), DemoError> {
     for person in people {
-        let user = account(gate, person, now)?;
+        let mut user = account(gate, person, now)?;
+        if panel_login {
+            (user.source, user.password) = (UserSource::Login(place::LOGIN.to_owned()), None);
+        }
         let added = gate.store().add_user(user).await;
         let added = added.map_err(|error| DemoError::Other(error.to_string()))?;
         gate.settled(added).await;

@@ -64,8 +64,15 @@ impl Place {
     }
 
     /// Writes the configuration anew, and the policy unless there is one, so that it can be played with.
-    pub(super) fn write_configuration(&self, ports: Ports) -> Result<(), DemoError> {
-        self.write("config.yaml", &configuration(ports))?;
+    pub(super) fn write_configuration(&self, ports: Ports, panel_login: bool) -> Result<(), DemoError> {
+        let mut text = configuration(ports);
+        if panel_login {
+            let site = "    issuers: [panel-jwt]\n";
+            text = text.replace(site, &format!("{site}    identities: {LOGIN}\n"));
+            text.push('\n');
+            text.push_str(&login(ports.panel));
+        }
+        self.write("config.yaml", &text)?;
         if self.path("policies/demo.yaml").exists() {
             Ok(())
         } else {
@@ -141,6 +148,26 @@ async fn free() -> Result<Ports, DemoError> {
 
 async fn bind(port: u16) -> Result<TcpListener, DemoError> {
     TcpListener::bind(("127.0.0.1", port)).await.map_err(|source| DemoError::Port { port, source })
+}
+
+/// What the sample panel's own login is called.
+pub(super) const LOGIN: &str = "harbor";
+
+/// How the sample panel's own login is asked.
+fn login(panel: u16) -> String {
+    format!(
+        r#"logins:
+  - name: {LOGIN}
+    url: http://127.0.0.1:{panel}/login
+    form: {{ user: "{{username}}", pass: "{{password}}" }}
+    success: {{ status: [200], json: {{ pointer: /ok, equals: "true" }} }}
+    claims: {{ name: /user/name, role: /user/role }}
+    pass_on: {{ cookies: [{cookie}] }}
+    signed_out: {{ location: /login }}
+    renew: true                                     # Harbor's own sessions last 15 s, so that their renewal can be watched
+"#,
+        cookie = super::panel::sign_in::COOKIE,
+    )
 }
 
 fn configuration(ports: Ports) -> String {

@@ -29,7 +29,7 @@ fn the_configuration_that_the_demo_writes_passes_every_check() {
     let (_dir, place) = place();
     certificates::make(&place, NOW).unwrap();
     issuer::make(&place).unwrap();
-    place.write_configuration(Ports::from_base(18_443)).unwrap();
+    place.write_configuration(Ports::from_base(18_443), false).unwrap();
     let loaded =
         config::load(&place.config(), &Environment::new()).unwrap_or_else(|problems| panic!("{problems}"));
     assert_eq!(loaded.settings.sites.len(), 1);
@@ -40,7 +40,7 @@ fn the_configuration_that_the_demo_writes_passes_every_check() {
 fn a_policy_that_somebody_has_changed_stays() {
     let (_dir, place) = place();
     place.write("policies/demo.yaml", "changed").unwrap();
-    place.write_configuration(Ports::from_base(18_443)).unwrap();
+    place.write_configuration(Ports::from_base(18_443), false).unwrap();
     assert_eq!(place.read("policies/demo.yaml").unwrap().as_deref(), Some("changed"));
 }
 

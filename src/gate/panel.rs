@@ -27,7 +27,7 @@ use crate::{
 /// What the panel has set is written down so much later; a crash forgets at most that.
 const WRITE_AFTER: Duration = Duration::from_secs(1);
 /// A panel that says so soon after a sign-in that nobody is signed in would say so again.
-const FRESH: Duration = Duration::from_secs(10);
+const FRESH: Duration = Duration::from_secs(5);
 
 /// Asks the login endpoint of a panel.
 #[async_trait]

@@ -1,6 +1,8 @@
 //! The integration tests: the built binary, with the real world around it.
 
 #[cfg(test)]
+mod panel_login;
+#[cfg(test)]
 mod proxies;
 #[cfg(test)]
 mod qr;

@@ -64,3 +64,80 @@ pub(super) fn rotate(
     }
     Ok(said)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::{keys, rotate};
+    use crate::{
+        app::admin::{AdminAnswer, AdminRequest},
+        cli::{
+            connect::{Place, tests::place},
+            verdict::Trouble,
+        },
+        feeds::keys::GivenMaster,
+        rules::identity::UserName,
+        secret::SecretBytes,
+    };
+
+    /// A store with an account that has an authenticator app, and its keys.
+    fn desk() -> (tempfile::TempDir, PathBuf, Place) {
+        let folder = tempfile::tempdir().unwrap();
+        let place = place(folder.path());
+        let name = UserName::parse("carol").unwrap();
+        let hash = format!("$2b$04${}", "a".repeat(53));
+        let (display, email) = (String::new(), String::new());
+        let add = AdminRequest::AddUser {
+            name: name.clone(),
+            role: "user".into(),
+            display,
+            email,
+            password_hash: hash,
+        };
+        assert_eq!(place.ask(add).unwrap(), AdminAnswer::Done);
+        place.ask(AdminRequest::Enrol { name }).unwrap();
+        let keys = folder.path().join("keys");
+        (folder, keys, place)
+    }
+
+    #[test]
+    fn everything_is_sealed_again_before_the_old_key_goes_and_each_step_can_be_repeated() {
+        let (_folder, keys, place) = desk();
+        let said = rotate(&keys, None, &place, false).unwrap();
+        assert!(
+            said.contains("a new master key") && said.contains("1 values are sealed with it, 1 of them"),
+            "{said}"
+        );
+        let said = rotate(&keys, None, &place, false).unwrap();
+        assert!(said.contains("under way already") && said.contains("0 of them"), "{said}");
+        let said = rotate(&keys, None, &place, true).unwrap();
+        assert!(said.contains("1 older master keys were deleted"), "{said}");
+        let said = rotate(&keys, None, &place, true).unwrap();
+        assert!(said.contains("1 values are sealed with it, 0") && said.contains("0 older"), "{said}");
+        assert!(!keys.join("master.key").exists());
+    }
+
+    #[test]
+    fn no_key_goes_while_something_is_sealed_with_one_that_is_not_there() {
+        let (folder, keys, mut place) = desk();
+        let away = folder.path().join("away.key");
+        std::fs::rename(keys.join("master.key"), &away).unwrap();
+        let given = GivenMaster { from: "the test".into(), current: SecretBytes::new([1; 32]), older: None };
+        place.master = Some(given.clone());
+        let Err(Trouble::No(said)) = rotate(&keys, Some(&given), &place, true) else { panic!("deleted") };
+        assert!(said.contains("carol") && said.contains("no key is deleted"), "{said}");
+        // With the file back the key from outside takes over.
+        std::fs::rename(&away, keys.join("master.key")).unwrap();
+        let said = rotate(&keys, Some(&given), &place, true).unwrap();
+        assert!(
+            said.contains("comes from the test") && said.contains("1 of them were sealed again"),
+            "{said}"
+        );
+        assert!(
+            said.contains("1 older master keys were deleted") && !keys.join("master.key").exists(),
+            "{said}"
+        );
+        assert!(keys::list(&keys).is_ok());
+    }
+}

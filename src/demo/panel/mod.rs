@@ -1,6 +1,7 @@
 //! Harbor, a sample hosting panel: the thing that Panelgate is put in front of.
 //!
-//! It has no authentication of its own. It believes the identity headers, shows them, and keeps everything in memory.
+//! It believes the identity headers, shows them, and keeps everything in memory. It authenticates nobody itself, unless
+//! it is to show what a panel with users of its own looks like behind a gate ([`sign_in`]).
 
 mod book;
 mod charts;
@@ -8,6 +9,7 @@ mod echo;
 mod flash;
 mod live;
 mod pages;
+pub mod sign_in;
 mod users;
 mod visitor;
 
@@ -26,19 +28,27 @@ use axum::{
 use http::{HeaderValue, header};
 use tokio::net::TcpListener;
 
-use self::book::Harbor;
+use self::{book::Harbor, sign_in::Member};
 use crate::clock::Clock;
 
 /// Everything from here, nothing inline; the gate's own script is same-origin.
 const CONTENT_POLICY: &str =
     "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
-/// Serves the panel for ever.
+/// Serves the panel for ever, with a sign-in of its own if it has members.
 ///
 /// # Errors
 /// If the listener fails for good.
-pub async fn serve(listener: TcpListener, clock: Arc<dyn Clock>) -> io::Result<()> {
-    axum::serve(listener, router(clock)).await
+pub async fn serve(
+    listener: TcpListener,
+    clock: Arc<dyn Clock>,
+    members: Option<Vec<Member>>,
+) -> io::Result<()> {
+    let router = match members {
+        Some(members) => sign_in::router(members, clock),
+        None => router(clock),
+    };
+    axum::serve(listener, router).await
 }
 
 /// The panel as a service.

@@ -104,7 +104,7 @@ async fn the_second_factor_is_the_gates_own_and_the_panels_session_waits_for_it(
     sign_in(&mut Browser::new(&world), "maria", "right").await;
     let maria = user(&world, "maria").unwrap();
     let app = Totp { sealed_secret: totp::seal(&sealer(), &maria.id, &SECRET, [5; 12]), last_step: 0 };
-    let written = world.gate.store().enrol(maria.id, app, vec![]).await.unwrap();
+    let written = world.gate.store().enrol(maria.id, app, vec![], None).await.unwrap();
     world.gate.settled(written).await;
 
     let mut browser = Browser::new(&world);

@@ -29,6 +29,8 @@ pub(crate) struct Client {
     pub(crate) host: &'static str,
     /// The address to come from; another one for each client, as limits count addresses.
     pub(crate) from: Ipv4Addr,
+    /// What `Host` says.
+    authority: String,
     tls: Arc<ClientConfig>,
 }
 
@@ -138,7 +140,13 @@ impl Client {
         static NEXT: AtomicU32 = AtomicU32::new(1);
         let number = NEXT.fetch_add(1, Ordering::Relaxed).to_be_bytes();
         let from = Ipv4Addr::new(127, 64 + number[1], number[2], number[3]);
-        Self { server: (Ipv4Addr::LOCALHOST, port).into(), host, from, tls }
+        Self { server: (Ipv4Addr::LOCALHOST, port).into(), host, from, authority: host.to_owned(), tls }
+    }
+
+    /// The same client, for an origin that is not on the usual port.
+    pub(crate) fn naming_its_port(mut self) -> Self {
+        self.authority = format!("{}:{}", self.host, self.server.port());
+        self
     }
 
     /// Sends a request and reads the whole answer.
@@ -151,7 +159,7 @@ impl Client {
     pub(crate) async fn open(&self, ask: &Ask) -> Open {
         let mut stream = self.connect().await;
         // A proxy may answer and close before it has read a body that it refuses.
-        let sent = stream.write_all(&ask.bytes(self.host)).await;
+        let sent = stream.write_all(&ask.bytes(&self.authority)).await;
         let mut read = Vec::new();
         loop {
             if let Some(end) = find(&read, b"\r\n\r\n") {

@@ -130,7 +130,7 @@ fn a_file_that_cannot_be_read_says_where() {
         ("name,pasword_hash\n", 1, "no column `pasword_hash`"),
         ("[\n{\"name\":\"a\"}\n{\"name\":\"b\"}]", 3, "comma"),
         ("[\n{\"name\":\"a\",\n\"nam\":\"b\"}\n]", 2, "no column `nam`"),
-        ("[\n{\"name\":\n", 2, "not JSON"),
+        ("[\n{\"name\":\n", 3, "not JSON"),
         ("[1]", 1, "an object"),
         ("[]", 1, "no accounts"),
     ] {
