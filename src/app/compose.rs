@@ -14,7 +14,9 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::util::BoxCloneSyncService;
 
-use super::{Readiness, Reloader, Running, StartError, admin, health, logins::Logins, tasks, translate};
+use super::{
+    Readiness, Reloader, Running, StartError, admin, health, logins::Logins, notice, tasks, translate,
+};
 use crate::{
     clock::{Clock, SystemClock},
     config::{Environment, Settings},
@@ -54,7 +56,8 @@ pub(super) async fn compose(
 ) -> Result<Running, StartError> {
     make_data_dir(&settings.data_dir)?;
     let gate = compose_gate(&settings, &stop, &tasks).await?;
-    let ground = Ground { portal: portal_service(&gate), gate, stop, tasks };
+    let ground =
+        Ground { portal: portal_service(&gate, start_notices(&settings, &stop, &tasks)?), gate, stop, tasks };
     let readiness = watch::Sender::new(Readiness::default());
     let reloader = Arc::new(Reloader::new(&settings, environment, &ground.gate, readiness.clone()));
     let metrics = start_health(&settings, &ground, &readiness).await?;
@@ -114,10 +117,24 @@ async fn compose_gate(
     Ok(Arc::new(Gate::new(live, store, clock, entropy, notes).asking(Arc::new(logins))))
 }
 
-fn portal_service(gate: &Arc<Gate>) -> PortalService {
+/// The queue of news of sign-ins; without a way of telling anybody, nobody reads it.
+fn start_notices(
+    settings: &Settings,
+    stop: &CancellationToken,
+    tasks: &TaskTracker,
+) -> Result<mpsc::Sender<portal::NewSignIn>, StartError> {
+    let (notices, queue) = mpsc::channel(notice::QUEUE);
+    let ways = notice::Ways::new(&settings.notices).map_err(StartError::Other)?;
+    if !ways.are_none() {
+        tasks.spawn(notice::deliver(ways, queue, stop.clone()));
+    }
+    Ok(notices)
+}
+
+fn portal_service(gate: &Arc<Gate>, notices: mpsc::Sender<portal::NewSignIn>) -> PortalService {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let router =
-        portal::router(portal::Portal { gate: Arc::clone(gate), hasher: portal::Hasher::new(cores) });
+    let (gate, hasher) = (Arc::clone(gate), portal::Hasher::new(cores));
+    let router = portal::router(portal::Portal { gate, hasher, notices });
     BoxCloneSyncService::new(tower::service_fn(move |request: Request<Body>| {
         let router = router.clone();
         tower::ServiceExt::oneshot(router, request)

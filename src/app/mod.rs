@@ -5,6 +5,7 @@ mod compose;
 mod error;
 mod health;
 mod logins;
+mod notice;
 mod reload;
 mod tasks;
 mod translate;

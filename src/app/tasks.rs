@@ -147,3 +147,6 @@ pub(super) async fn reload_on_change(
         let _ = reloader.reload("a file has changed").await;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,30 +1,54 @@
 //! What a browser calls itself, shortened to what people recognise: `Firefox on Linux`.
 
+#[cfg(test)]
+mod tests;
+
+use super::words::{Words, fill};
+
 /// In this order, since most browsers claim to be others as well.
-const BROWSERS: [(&str, &str); 9] = [
-    ("Edg", "Edge"),
+const BROWSERS: [(&str, &str); 22] = [
+    ("EdgiOS/", "Edge"),
+    ("EdgA/", "Edge"),
+    ("Edg/", "Edge"),
+    ("Edge/", "Edge"),
     ("OPR/", "Opera"),
+    ("OPT/", "Opera"),
+    ("OPiOS/", "Opera"),
+    ("Vivaldi/", "Vivaldi"),
+    ("YaBrowser/", "Yandex Browser"),
     ("SamsungBrowser/", "Samsung Internet"),
+    ("DuckDuckGo/", "DuckDuckGo"),
+    ("Ddg/", "DuckDuckGo"),
     ("Firefox/", "Firefox"),
     ("FxiOS/", "Firefox"),
+    ("Focus/", "Firefox Focus"),
     ("CriOS/", "Chrome"),
     ("Chrome/", "Chrome"),
+    ("Epiphany/", "GNOME Web"),
     ("Safari/", "Safari"),
+    ("Trident/", "Internet Explorer"),
     ("curl/", "curl"),
+    ("Wget/", "Wget"),
 ];
 
-const SYSTEMS: [(&str, &str); 8] = [
+/// In this order: phones claim to be the system that they come from.
+const SYSTEMS: [(&str, &str); 12] = [
     ("iPhone", "iPhone"),
     ("iPad", "iPad"),
+    ("iPod", "iPod"),
     ("Android", "Android"),
     ("CrOS", "ChromeOS"),
     ("Windows", "Windows"),
     ("Mac OS X", "macOS"),
     ("Macintosh", "macOS"),
+    ("FreeBSD", "FreeBSD"),
+    ("OpenBSD", "OpenBSD"),
+    ("NetBSD", "NetBSD"),
     ("Linux", "Linux"),
 ];
 
-/// At most 40 characters; what is unknown keeps the first word of what was sent.
+/// At most 40 characters of letters, digits, spaces, `.`, `-`, `_` and `/`. Of what is unknown the product's name and
+/// version stay, and nothing that a mail program would make a link of: whoever signs in chooses the text.
 pub(crate) fn name(user_agent: &str) -> String {
     let find = |table: &[(&str, &'static str)]| {
         table.iter().find(|(mark, _)| user_agent.contains(mark)).map(|(_, name)| *name)
@@ -32,35 +56,28 @@ pub(crate) fn name(user_agent: &str) -> String {
     match (find(&BROWSERS), find(&SYSTEMS)) {
         (Some(browser), Some(system)) => format!("{browser} on {system}"),
         (Some(browser), None) => browser.to_owned(),
-        (None, _) => user_agent.split([' ', '(']).next().unwrap_or_default().chars().take(40).collect(),
+        (None, _) => product(user_agent),
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_usual_browsers_are_recognised() {
-        for (sent, shown) in [
-            ("Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0", "Firefox on Linux"),
-            (
-                "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36 Edg/140.0",
-                "Edge on Windows",
-            ),
-            (
-                "Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/19.0 Mobile/15E148 Safari/604.1",
-                "Safari on iPhone",
-            ),
-            (
-                "Mozilla/5.0 (Linux; Android 16) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0 Mobile Safari/537.36",
-                "Chrome on Android",
-            ),
-            ("curl/8.14.1", "curl"),
-            ("my-script/1.0 (x)", "my-script/1.0"),
-            ("", ""),
-        ] {
-            assert_eq!(name(sent), shown);
+/// The device of a session in the reader's words. Sessions of trusted issuers hold what the browser sent.
+pub(crate) fn shown(words: &Words, device: &str) -> String {
+    let short = if device.contains('/') { name(device) } else { device.to_owned() };
+    match short.split_once(" on ") {
+        None if short.is_empty() => words.devices.unknown_device.to_owned(),
+        None => short,
+        Some((browser, system)) => {
+            fill(words.devices.browser_on, &[("browser", browser), ("system", system)])
         }
     }
+}
+
+/// RFC 9110 §10.1.5: `name/version`.
+fn product(user_agent: &str) -> String {
+    let first = user_agent.split([' ', '(']).next().unwrap_or_default();
+    let (name, version) = first.split_once('/').unwrap_or((first, ""));
+    let plain = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    let name: String = name.chars().take_while(plain).take(24).collect();
+    let version: String = version.chars().take_while(|c| c.is_ascii_digit() || *c == '.').take(15).collect();
+    if name.is_empty() || version.is_empty() { name } else { format!("{name}/{version}") }
 }

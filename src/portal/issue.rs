@@ -10,6 +10,7 @@ use super::{
     context::Cx,
     cookies::{SetCookie, only},
     fault::Fault,
+    sessions,
 };
 use crate::{
     clock::Wall,
@@ -91,8 +92,9 @@ pub(crate) async fn open_at_panel(
         let ended = cx.gate().store().end(Which::One(earlier.sid), EndReason::SignedOut, cx.now()).await?;
         cx.gate().settled(ended).await;
     }
-    let (client, public, user) = (cx.visit.facts.client.ip, session.sid.public(), &user.name);
-    tracing::info!(target: "panelgate::audit", event = "session-opened", %client, session = %public, %user, by = "portal");
+    let (client, public, name) = (cx.visit.facts.client.ip, session.sid.public(), &user.name);
+    tracing::info!(target: "panelgate::audit", event = "session-opened", %client, session = %public, user = %name, by = "portal");
+    sessions::look(cx, user, &session).await?;
     let mut issued = renewed(cx, &session, session.family.generation)?;
     if let Some(jar) = jar.filter(|_| !at_edge) {
         let lives = lives(cx, &session);

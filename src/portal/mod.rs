@@ -4,6 +4,7 @@
 //! answered); words are in [`words`], templates in `pages/`. Every answer gets the headers of [`headers`], every unsafe
 //! request passes [`csrf`].
 
+mod admin;
 mod assets;
 mod body;
 mod context;
@@ -16,6 +17,7 @@ mod hasher;
 mod headers;
 mod identities;
 mod issue;
+mod notice;
 mod openapi;
 mod pages;
 mod problem;
@@ -34,8 +36,12 @@ mod words;
 use std::sync::Arc;
 
 use axum::{Router, middleware};
+use tokio::sync::mpsc;
 
-pub use self::hasher::Hasher;
+pub use self::{
+    hasher::Hasher,
+    notice::{Letter, NewSignIn},
+};
 use crate::gate::Gate;
 
 /// What the portal stands on.
@@ -44,6 +50,8 @@ pub struct Portal {
     pub gate: Arc<Gate>,
     /// Checks passwords.
     pub hasher: Hasher,
+    /// Where news of sign-ins waits to be sent; closed if it is sent nowhere.
+    pub notices: mpsc::Sender<NewSignIn>,
 }
 
 /// The portal. Every request must carry an `Arc<Visit>` extension, except `/_gate/refused` for a host of no site.

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use axum::{
     response::Response,
-    routing::{MethodRouter, any, delete, get, post},
+    routing::{MethodRouter, any, get, post},
 };
 
 use super::{
-    Portal, assets, context::Cx, openapi, problem, refresh, refusal, second_factor, sessions, sign_in,
+    Portal, admin, assets, context::Cx, openapi, problem, refresh, refusal, second_factor, sessions, sign_in,
     sign_out,
 };
 
@@ -32,7 +32,7 @@ pub(crate) fn refused() -> Route {
 /// Every other address; unsafe methods pass the guard of `csrf` first.
 pub(crate) fn guarded() -> Vec<Route> {
     let forms = &["GET", "POST"];
-    vec![
+    let core = vec![
         route("/_gate/sign-in", forms, get(sign_in::show).post(sign_in::post)),
         route("/_gate/second-factor", forms, get(second_factor::show_complete).post(second_factor::complete)),
         route("/_gate/step-up", forms, get(second_factor::show_step_up).post(second_factor::step_up)),
@@ -46,14 +46,8 @@ pub(crate) fn guarded() -> Vec<Route> {
         route("/_gate/api/v1/sign-in", &["POST"], post(sign_in::call)),
         route("/_gate/api/v1/second-factor", &["POST"], post(second_factor::call)),
         route("/_gate/api/v1/sign-out", &["POST"], post(sign_out::call)),
-        route("/_gate/api/v1/session", &["GET"], get(sessions::here)),
-        route(
-            "/_gate/api/v1/sessions",
-            &["GET", "DELETE"],
-            get(sessions::list).delete(sessions::revoke_others),
-        ),
-        route("/_gate/api/v1/sessions/{id}", &["DELETE"], delete(sessions::revoke)),
-    ]
+    ];
+    [core, sessions::routes(), admin::routes()].into_iter().flatten().collect()
 }
 
 /// `GET /_gate/.well-known/jwks.json`: for panels that check assertions.

@@ -1,5 +1,6 @@
 //! The integration tests: the built binary, with the real world around it.
 
+mod notices;
 #[cfg(test)]
 mod panel_login;
 #[cfg(test)]

@@ -2,13 +2,31 @@
 
 use crate::{
     gate::SignedIn,
-    portal::{context::Cx, words::Words},
+    portal::{
+        context::Cx,
+        csrf::{self, Binding},
+        device,
+        sessions::{When, place},
+        words::{Words, fill},
+    },
+    rules::{identity::Known, known, session::PublicId},
 };
 
 /// The top bar and the tabs. A template that extends `account_layout.html` has `frame: Frame` and `me: AccountFrame`.
 pub(crate) struct AccountFrame {
     pub(crate) name: String,
     pub(crate) tabs: Vec<TabLink>,
+    /// Sign-ins from somewhere new that nobody has answered for.
+    pub(crate) news: Vec<NewsItem>,
+    /// The token of the forms that answer.
+    pub(crate) form: String,
+}
+
+/// A sign-in from somewhere new.
+pub(crate) struct NewsItem {
+    pub(crate) id: String,
+    pub(crate) text: String,
+    pub(crate) at: When,
 }
 
 /// One section.
@@ -32,8 +50,8 @@ pub(crate) enum Tab {
 
 impl Tab {
     /// Those that are wired into the router.
-    const OWN: [Self; 0] = [];
-    const ADMINISTRATORS: [Self; 0] = [];
+    const OWN: [Self; 1] = [Self::Sessions];
+    const ADMINISTRATORS: [Self; 2] = [Self::Users, Self::AllSessions];
     const ROOT: [Self; 0] = [];
 
     fn link(self, words: &Words, current: Self) -> TabLink {
@@ -61,6 +79,23 @@ impl AccountFrame {
         Self {
             name: member.user.name.to_string(),
             tabs: tabs.map(|tab| tab.link(cx.words, current)).collect(),
+            news: known::unanswered(&member.user.known).map(|(one, id)| NewsItem::new(cx, one, id)).collect(),
+            form: csrf::token(cx, Binding::Session(&member.sid)),
+        }
+    }
+}
+
+impl NewsItem {
+    fn new(cx: &Cx, known: &Known, id: &PublicId) -> Self {
+        // The record of the session knows the city; what is remembered is the country.
+        let session = cx.gate().live().records.session_by_public(id);
+        let place = session.map_or_else(|| known.country.clone(), |session| place(cx, &session));
+        let place = if place.is_empty() { cx.words.devices.unknown_place.to_owned() } else { place };
+        let device = device::shown(cx.words, &known.device);
+        Self {
+            id: id.to_string(),
+            text: fill(cx.words.devices.news_text, &[("device", &device), ("place", &place)]),
+            at: When::new(cx.words, known.first, cx.now()),
         }
     }
 }

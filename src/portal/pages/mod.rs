@@ -1,6 +1,8 @@
 //! View models of the pages. Templates are compiled in and escape everything (R21).
 
 mod account;
+mod admin;
+mod confirm;
 
 use std::time::Duration;
 
@@ -11,7 +13,11 @@ use axum::{
 };
 use http::{HeaderValue, StatusCode, header};
 
-pub(crate) use self::account::{AccountFrame, Tab};
+pub(crate) use self::{
+    account::{AccountFrame, Tab},
+    admin::{AdminSessions, AdminUser, AdminUsers, Pager, UserRow},
+    confirm::{Confirm, Fact, NotMe, Sessions},
+};
 use super::{
     assets,
     problem::seconds_up,
@@ -192,7 +198,13 @@ pub(crate) fn clock(at: Wall) -> String {
     timestamp(at).strftime("%H:%M").to_string()
 }
 
-fn iso(at: Wall) -> String {
+/// `2026-11-24 14:02 UTC`.
+pub(crate) fn date_and_time(at: Wall) -> String {
+    timestamp(at).strftime("%Y-%m-%d %H:%M UTC").to_string()
+}
+
+/// `2026-11-24T14:02:11Z`.
+pub(crate) fn iso(at: Wall) -> String {
     timestamp(at).strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 

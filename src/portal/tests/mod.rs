@@ -1,3 +1,5 @@
+mod admin;
+mod devices;
 mod forgery;
 mod pages;
 mod panel_login;

@@ -3,7 +3,7 @@ use std::time::Duration;
 use http::StatusCode;
 use serde_json::json;
 
-use super::support::{Answer, BACKUP, Browser, World};
+use super::support::{Answer, BACKUP, Browser, World, example};
 use crate::{
     portal::routes,
     rules::{outcome::Outcome, site::AtSignIn},
@@ -27,6 +27,7 @@ async fn a_pending_sign_in_opens_nothing_but_its_own_prompt() {
     let open_to_everybody = [
         "/_gate/sign-in",
         "/_gate/sign-out",
+        "/_gate/not-me",
         "/_gate/api/v1/sign-in",
         "/_gate/api/v1/sign-out",
         "/_gate/client.js",
@@ -40,7 +41,7 @@ async fn a_pending_sign_in_opens_nothing_but_its_own_prompt() {
     let mut tried = 0;
     for route in routes::guarded() {
         for method in route.methods {
-            let target = route.path.replace("{id}", "aaaaaaaaaaaaaaaa");
+            let target = example(route.path);
             let answer = half(&world).await.call(method, &target, "{}").await;
             assert!(
                 answer.set_cookie("__Host-gate_access").is_none_or(|cookie| cookie.contains("=;")),

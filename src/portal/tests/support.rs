@@ -1,12 +1,19 @@
 //! A portal in memory and browsers that use it.
 
-use std::{collections::BTreeMap, net::Ipv4Addr, num::NonZeroU32, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, Ipv4Addr},
+    num::NonZeroU32,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use axum::{Router, body::Body, response::Response};
 use futures_util::StreamExt;
 use http::{HeaderMap, Request, StatusCode, header, request::Parts};
 use http_body_util::BodyExt;
 use serde_json::{Value as Json, json};
+use tokio::sync::mpsc;
 use tower::ServiceExt;
 
 use crate::{
@@ -14,7 +21,7 @@ use crate::{
     entropy::{Entropy, SeededEntropy},
     gate::{Gate, Visit, panel::fake::FakePanel},
     live::{Live, Quotas, Snapshot},
-    portal::{Hasher, Portal},
+    portal::{Hasher, NewSignIn, Portal},
     rules::{
         address::{AddrSource, ClientAddr},
         factor::{backup, password, totp},
@@ -22,6 +29,7 @@ use crate::{
         identity::{Totp, User, UserId, UserName, UserSource},
         limit::Quota,
         outcome::Outcome,
+        place::Places,
         policy::{RuleSet, compile},
         seal::Sealer,
         session::{PublicId, Session},
@@ -30,7 +38,7 @@ use crate::{
         written::{At, Findings, Key, Node, Value},
     },
     secret::{SecretBytes, SecretText},
-    store::{MemoryStore, Store},
+    store::{MemoryStore, Store, UserChange},
 };
 
 pub(crate) const SECRET: [u8; 20] = *b"12345678901234567890";
@@ -40,6 +48,9 @@ pub(crate) const START: Wall = Wall::from_secs(1_764_000_000);
 const PROXIED: &str = "x-test-proxied";
 pub(crate) const HOST: &str = "panel.example.com";
 
+/// Where browsers are unless they say otherwise.
+const ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7));
+
 /// A gate with a portal, all in memory.
 pub(crate) struct World {
     pub(crate) gate: Arc<Gate>,
@@ -47,6 +58,8 @@ pub(crate) struct World {
     pub(crate) portal: Arc<Portal>,
     /// Asked where the site has a login.
     pub(crate) panel: Arc<FakePanel>,
+    /// News of sign-ins that waits to be sent.
+    told: Mutex<mpsc::Receiver<NewSignIn>>,
     router: Router,
 }
 
@@ -61,20 +74,26 @@ impl World {
             Site::sample("panel", &["https://panel.example.com", "https://other.example.com:8443"]);
         site.policy = Arc::new(policy());
         change(&mut site);
-        let snapshot =
-            Snapshot { sites: Sites::new(vec![site]).unwrap(), keys: keys(), ..Snapshot::default() };
+        let snapshot = Snapshot {
+            sites: Sites::new(vec![site]).unwrap(),
+            keys: keys(),
+            places: places(),
+            ..Snapshot::default()
+        };
         let live = Arc::new(Live::new(snapshot, quotas(tries)));
         let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
         feed(&live, &store).await;
         let clock = Arc::new(ManualClock::at(START));
-        let (notes, _) = tokio::sync::mpsc::channel(64);
+        let (notes, _) = mpsc::channel(64);
         let (clock_arc, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>) =
             (clock.clone(), Arc::new(SeededEntropy::new(7)));
         let panel = Arc::new(FakePanel::default());
         let gate = Gate::new(live, store, clock_arc, entropy, notes).asking(panel.clone());
         let gate = Arc::new(gate);
-        let portal = Arc::new(Portal { gate: Arc::clone(&gate), hasher: Hasher::new(2) });
-        let world = Self { gate, clock, router: crate::portal::serve(Arc::clone(&portal)), portal, panel };
+        let (notices, told) = mpsc::channel(4);
+        let portal = Arc::new(Portal { gate: Arc::clone(&gate), hasher: Hasher::new(2), notices });
+        let router = crate::portal::serve(Arc::clone(&portal));
+        let world = Self { gate, clock, portal, panel, told: Mutex::new(told), router };
         for (name, enrolled) in [("alice", false), ("root", true), ("admin", true)] {
             world.add(name, enrolled).await;
         }
@@ -121,6 +140,17 @@ impl World {
         self.gate.live().records.session_by_public(&PublicId(id.into())).unwrap()
     }
 
+    /// The next piece of news that waits to be sent.
+    pub(crate) fn news(&self) -> Option<NewSignIn> {
+        self.told.lock().unwrap().try_recv().ok()
+    }
+
+    /// Changes an account behind everybody's back.
+    pub(crate) async fn change(&self, name: &str, change: UserChange) {
+        let written = self.gate.store().change_user(id(name), change, self.clock.wall()).await.unwrap();
+        assert!(self.gate.settled(written).await);
+    }
+
     /// Sends one request as it is.
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
         let (mut parts, body) = request.into_parts();
@@ -137,7 +167,8 @@ impl World {
 
     fn visit(&self, parts: &Parts) -> Visit {
         let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
-        let client = ClientAddr { ip: Ipv4Addr::new(192, 0, 2, 7).into(), from: AddrSource::Peer };
+        let ip = parts.extensions.get::<IpAddr>().copied().unwrap_or(ADDRESS);
+        let client = ClientAddr { ip, from: AddrSource::Peer };
         let ask = Ask {
             door: if parts.headers.contains_key(PROXIED) { Door::Sidecar } else { Door::Edge },
             scheme: b"https",
@@ -156,6 +187,17 @@ pub(crate) fn id(name: &str) -> UserId {
     let mut id = [0; 16];
     id.iter_mut().zip(name.bytes()).for_each(|(to, from)| *to = from);
     UserId(id)
+}
+
+/// MaxMind's own test database.
+fn places() -> Places {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/geoip/GeoLite2-City-Test.mmdb");
+    Places::parse(std::fs::read(file).unwrap()).unwrap()
+}
+
+/// An address of a route, with something in each of its places.
+pub(crate) fn example(path: &str) -> String {
+    path.replace("{id}", "aaaaaaaaaaaaaaaa").replace("{name}", "alice").replace("{act}", "disable")
 }
 
 fn policy() -> RuleSet {
@@ -286,16 +328,23 @@ pub(crate) struct Browser<'w> {
     world: &'w World,
     proxied: bool,
     pub(crate) jar: BTreeMap<String, String>,
+    pub(crate) agent: String,
+    pub(crate) address: IpAddr,
 }
 
 impl<'w> Browser<'w> {
     pub(crate) fn new(world: &'w World) -> Self {
-        Self { world, proxied: false, jar: BTreeMap::new() }
+        Self { world, proxied: false, jar: BTreeMap::new(), agent: "curl/8".to_owned(), address: ADDRESS }
     }
 
     /// The same browser in front of a sidecar.
     pub(crate) fn behind_a_proxy(self) -> Self {
         Self { proxied: true, ..self }
+    }
+
+    /// One that calls itself `agent` and comes from `address`.
+    pub(crate) fn at(world: &'w World, agent: &str, address: &str) -> Self {
+        Self { agent: agent.to_owned(), address: address.parse().unwrap(), ..Self::new(world) }
     }
 
     /// A page being navigated to.
@@ -330,7 +379,11 @@ impl<'w> Browser<'w> {
 
     /// Any request with this browser's cookies.
     pub(crate) fn request(&self, method: &str, target: &str) -> http::request::Builder {
-        let mut builder = Request::builder().method(method).uri(target).header("user-agent", "curl/8");
+        let mut builder = Request::builder()
+            .method(method)
+            .uri(target)
+            .header("user-agent", &self.agent)
+            .extension(self.address);
         if self.proxied {
             builder = builder.header(PROXIED, "yes");
         }

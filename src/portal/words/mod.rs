@@ -97,6 +97,11 @@ pub(crate) fn fill(pattern: &str, values: &[(&str, &str)]) -> String {
     text
 }
 
+/// A language by its name, English if there is none of that name.
+pub(crate) fn by_language(name: &str) -> &'static Words {
+    by_tag(name).unwrap_or(&en::WORDS)
+}
+
 fn by_tag(primary: &str) -> Option<&'static Words> {
     [&en::WORDS, &de::WORDS].into_iter().find(|words| words.lang.eq_ignore_ascii_case(primary))
 }

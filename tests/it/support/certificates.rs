@@ -5,13 +5,14 @@ use std::{fs, path::Path, sync::Arc};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use rustls::{ClientConfig, RootCertStore};
 
-/// Writes `chain.pem`, `key.pem` and `both.pem` for a host, and gives a client configuration that trusts nothing else.
+/// Writes `ca.pem`, `chain.pem`, `key.pem` and `both.pem` for a host, and gives a client configuration that trusts nothing else.
 pub(crate) fn issue(directory: &Path, host: &str) -> Arc<ClientConfig> {
     let authority = authority();
     let mut params = CertificateParams::new(vec![host.to_owned()]).expect("a valid host name");
     params.distinguished_name.push(DnType::CommonName, host);
     let key = KeyPair::generate().expect("keys can be made");
     let leaf = params.signed_by(&key, &authority).expect("the authority can sign");
+    fs::write(directory.join("ca.pem"), authority.pem()).expect("the directory is writable");
     let (chain, key) = (leaf.pem(), key.serialize_pem());
     fs::write(directory.join("chain.pem"), &chain).expect("the directory is writable");
     fs::write(directory.join("key.pem"), &key).expect("the directory is writable");

@@ -40,7 +40,7 @@ pub(crate) struct Gate {
     pub(crate) secret: String,
     operators: Vec<Operator>,
     taken: AtomicUsize,
-    _running: Running,
+    running: Running,
 }
 
 /// An account of the mightiest role, with an authenticator app.
@@ -54,6 +54,11 @@ pub(crate) struct Operator {
 impl Gate {
     /// Starts one in a directory; `access` is how long access tokens live.
     pub(crate) fn start(directory: &Path, access: Duration) -> Self {
+        Self::start_with(directory, access, "")
+    }
+
+    /// With `more` at the end of the configuration.
+    pub(crate) fn start_with(directory: &Path, access: Duration, more: &str) -> Self {
         let secret = "0123456789abcdef0123456789abcdef0123456789abcdef".to_owned();
         let (socket, port) = (directory.join("sidecar.sock"), ports::free());
         let data = directory.join("data");
@@ -61,7 +66,7 @@ impl Gate {
         let operators = add_accounts(&data);
         write_privately(&directory.join("secret"), &secret);
         fs::write(directory.join("policy.yaml"), POLICY).expect("the workspace is writable");
-        let config = config(directory, &socket, port, access);
+        let config = config(directory, &socket, port, access) + more;
         let file = directory.join("config.yaml");
         fs::write(&file, config).expect("the workspace is writable");
         let binary = Path::new(env!("CARGO_BIN_EXE_panelgate"));
@@ -73,7 +78,12 @@ impl Gate {
         );
         running.wait_for_port(port);
         running.wait_until("open its socket", || socket.exists());
-        Self { socket, port, secret, operators, taken: AtomicUsize::new(0), _running: running }
+        Self { socket, port, secret, operators, taken: AtomicUsize::new(0), running }
+    }
+
+    /// The last lines that it printed.
+    pub(crate) fn log_tail(&self) -> String {
+        self.running.log_tail()
     }
 
     /// An account with a second factor that no other test uses, and its password.
@@ -155,7 +165,8 @@ fn write(data: &Path, users: Vec<User>) {
     written.join().expect("accounts are written");
 }
 
-fn write_privately(path: &Path, text: &str) {
+/// A file that nobody else can read.
+pub(crate) fn write_privately(path: &Path, text: &str) {
     let file = fs::OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(path);
     file.and_then(|mut file| file.write_all(text.as_bytes())).expect("the workspace is writable");
 }

@@ -1,0 +1,183 @@
+//! `/_gate/admin/sessions`: where everybody is signed in.
+
+use std::sync::Arc;
+
+use axum::{
+    body::Body,
+    extract::Path,
+    response::{IntoResponse, Response},
+};
+use http::StatusCode;
+use serde_json::json;
+
+use super::{
+    paging::Paged,
+    who::{account, accounts},
+};
+use crate::{
+    gate::SignedIn,
+    portal::{
+        body::{self, Form},
+        context::Cx,
+        csrf::{self, Binding},
+        fault::Fault,
+        guard,
+        pages::{self, AccountFrame, AdminSessions, Confirm, Tab},
+        problem,
+        sessions::{SessionRow, document, is_living},
+    },
+    rules::{
+        identity::{User, UserId},
+        judge::View,
+        session::{EndReason, PublicId, Session},
+    },
+    store::Which,
+};
+
+const LIST: &str = "/_gate/admin/sessions";
+
+/// `GET /_gate/admin/sessions?user=&page=`
+pub(super) async fn list(cx: Cx) -> Response {
+    let member = match guard::administrator(&cx).await {
+        Ok(member) => member,
+        Err(response) => return response,
+    };
+    let filter = cx.query("user").unwrap_or_default().to_owned();
+    let paged = Paged::new(&cx, living(&cx, &member, &filter), LIST, ("user", &filter));
+    let row = |(user, session): &(Arc<User>, Arc<Session>)| {
+        SessionRow::new(&cx, session, &member.sid).of(user.name.as_str())
+    };
+    let page = AdminSessions {
+        frame: cx.frame(),
+        me: AccountFrame::new(&cx, &member, Tab::AllSessions),
+        done: (cx.query("done") == Some("revoked")).then_some(cx.words.devices.revoked),
+        sessions: paged.items.iter().map(row).collect(),
+        list: LIST,
+        filter,
+        pager: paged.into(),
+    };
+    pages::html(StatusCode::OK, &page)
+}
+
+/// `GET /_gate/admin/sessions/{id}/revoke`
+pub(super) async fn ask(cx: Cx, Path(id): Path<String>) -> Response {
+    let member = match guard::administrator(&cx).await {
+        Ok(member) => member,
+        Err(response) => return response,
+    };
+    match found(&cx, &member, &id) {
+        Ok((user, session)) => confirm(&cx, &member, &user, &session, StatusCode::OK),
+        Err(response) => response,
+    }
+}
+
+/// `POST /_gate/admin/sessions/{id}/revoke`
+pub(super) async fn revoke(cx: Cx, Path(id): Path<String>, body: Body) -> Response {
+    let member = match guard::administrator(&cx).await {
+        Ok(member) => member,
+        Err(response) => return response,
+    };
+    let fields = match Form::read(&cx.headers, body, &["form"]).await {
+        Ok(fields) => fields,
+        Err(fault) => return guard::refuse(&cx, fault),
+    };
+    let (user, session) = match found(&cx, &member, &id) {
+        Ok(found) => found,
+        Err(response) => return response,
+    };
+    if let Err(fault) = csrf::check(&cx, Binding::Session(&member.sid), fields.get("form")) {
+        return confirm(&cx, &member, &user, &session, fault.status());
+    }
+    match end(&cx, &member, &user, &session).await {
+        Ok(_) => pages::see_other(&format!("{LIST}?done=revoked")),
+        Err(fault) => guard::refuse(&cx, fault),
+    }
+}
+
+/// `GET /_gate/api/v1/admin/sessions?user=&page=`
+pub(super) async fn call_list(cx: Cx) -> Response {
+    let member = match guard::administrator(&cx).await {
+        Ok(member) => member,
+        Err(response) => return response,
+    };
+    let filter = cx.query("user").unwrap_or_default().to_owned();
+    let paged = Paged::new(&cx, living(&cx, &member, &filter), LIST, ("user", &filter));
+    let describe = |(user, session): &(Arc<User>, Arc<Session>)| {
+        let mut document = document(&cx, session, &member.sid);
+        if let Some(members) = document.as_object_mut() {
+            members.insert("user".into(), user.name.as_str().into());
+        }
+        document
+    };
+    let sessions: Vec<_> = paged.items.iter().map(describe).collect();
+    let (page, pages, total) = (paged.page, paged.pages, paged.total);
+    problem::answer(&json!({ "sessions": sessions, "page": page, "pages": pages, "total": total }))
+}
+
+/// `DELETE /_gate/api/v1/admin/sessions/{id}`
+pub(super) async fn call_revoke(cx: Cx, Path(id): Path<String>) -> Response {
+    if let Err(fault) = body::is_json(&cx.headers) {
+        return guard::refuse(&cx, fault);
+    }
+    let member = match guard::administrator(&cx).await {
+        Ok(member) => member,
+        Err(response) => return response,
+    };
+    let (user, session) = match found(&cx, &member, &id) {
+        Ok(found) => found,
+        Err(response) => return response,
+    };
+    match end(&cx, &member, &user, &session).await {
+        Ok(ended) => problem::answer(&json!({ "revoked": ended })).into_response(),
+        Err(fault) => guard::refuse(&cx, fault),
+    }
+}
+
+/// The sessions that can be used now, of the accounts that are seen and match, the last used first.
+fn living(cx: &Cx, member: &SignedIn, filter: &str) -> Vec<(Arc<User>, Arc<Session>)> {
+    let records = &cx.gate().live().records;
+    let users: std::collections::HashMap<UserId, Arc<User>> =
+        accounts(cx, member, filter).into_iter().map(|user| (user.id, user)).collect();
+    let mut sessions: Vec<_> = records
+        .sessions()
+        .into_iter()
+        .filter(|session| is_living(cx, session))
+        .filter_map(|session| Some((Arc::clone(users.get(&session.user)?), session)))
+        .collect();
+    sessions.sort_by_key(|(_, session)| std::cmp::Reverse(records.last_seen(session)));
+    sessions
+}
+
+fn found(cx: &Cx, member: &SignedIn, id: &str) -> Result<(Arc<User>, Arc<Session>), Response> {
+    let records = &cx.gate().live().records;
+    let session = records.session_by_public(&PublicId(id.into())).filter(|session| is_living(cx, session));
+    let owner = session.and_then(|session| Some((records.user(&session.user)?, session)));
+    let (user, session) = owner.ok_or_else(|| guard::refuse(cx, Fault::NotFound))?;
+    let user = account(cx, member, user.name.as_str())?;
+    Ok((user, session))
+}
+
+async fn end(cx: &Cx, member: &SignedIn, user: &User, session: &Session) -> Result<usize, Fault> {
+    let written = cx.gate().store().end(Which::One(session.sid), EndReason::Revoked, cx.now()).await?;
+    let ended = cx.gate().settled(written).await;
+    let (client, by, public) = (cx.visit.facts.client.ip, &member.user.name, session.sid.public());
+    tracing::info!(target: "panelgate::audit", event = "sessions-revoked", %client, user = %user.name, %by, what = %public, ended);
+    Ok(ended)
+}
+
+fn confirm(cx: &Cx, member: &SignedIn, user: &User, session: &Session, status: StatusCode) -> Response {
+    let devices = &cx.words.devices;
+    let row = SessionRow::new(cx, session, &member.sid).of(user.name.as_str());
+    let page = Confirm {
+        title: devices.revoke_title.to_owned(),
+        text: devices.revoke_text.to_owned(),
+        warning: row.current.then(|| devices.revoke_own.to_owned()),
+        facts: row.facts(cx.words),
+        effects: vec![devices.revoke_effect.to_owned()],
+        error: (status != StatusCode::OK).then(|| cx.words.stale_form.to_owned()),
+        action: format!("{LIST}/{}/revoke", session.sid.public()),
+        button: devices.revoke,
+        ..Confirm::new(cx, member, Tab::AllSessions, LIST, devices.keep)
+    };
+    pages::html(status, &page)
+}
