@@ -48,7 +48,8 @@ impl Confirm {
     pub(crate) fn new(cx: &Cx, member: &SignedIn, tab: Tab, back: &str, leave: &'static str) -> Self {
         Self {
             frame: cx.frame(),
-            me: AccountFrame::new(cx, member, tab),
+            // One question at a time.
+            me: AccountFrame { news: Vec::new(), ..AccountFrame::new(cx, member, tab) },
             title: String::new(),
             text: String::new(),
             facts: Vec::new(),
