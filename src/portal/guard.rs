@@ -7,7 +7,7 @@ use super::{
     context::Cx,
     fault::Fault,
     pages::{self, Notice},
-    redirect::{Return, portal_page},
+    redirect::portal_page,
     refusal,
     words::fill,
 };
@@ -16,14 +16,42 @@ use crate::gate::SignedIn;
 /// Where a second factor is set up.
 pub(crate) const ENROLMENT: &str = "/_gate/account/two-factor";
 
-/// Anybody who is signed in.
+/// Anybody who is signed in, unless the role needs a second factor that is not set up yet: then nothing but the set-up
+/// opens (`require_2fa`).
 pub(crate) async fn member(cx: &Cx) -> Result<SignedIn, Response> {
-    cx.gate().signed_in(&cx.visit).await.map_err(|reason| refuse(cx, Fault::SignedOut(reason)))
+    let member = signed_in(cx).await?;
+    match owes_factor(cx, &member) {
+        true if !cx.is_call() && is_get(cx) => Err(pages::found(&enrolment_url(cx, &here(cx)))),
+        true => Err(refuse(cx, Fault::FactorFirst)),
+        false => Ok(member),
+    }
 }
 
 /// Somebody who is signed in and acts for nobody: for whatever concerns one's own credentials.
 pub(crate) async fn own_credentials(cx: &Cx) -> Result<SignedIn, Response> {
-    let member = member(cx).await?;
+    acts_for_nobody(cx, member(cx).await?)
+}
+
+/// The same for the set-up of the second factor itself.
+pub(crate) async fn enrolling(cx: &Cx) -> Result<SignedIn, Response> {
+    acts_for_nobody(cx, signed_in(cx).await?)
+}
+
+/// Whether the policy wants a second factor of this role and the account has none.
+pub(crate) fn owes_factor(cx: &Cx, member: &SignedIn) -> bool {
+    cx.site().policy.requires_second_factor(&member.role) && member.user.totp.is_none()
+}
+
+/// Where a second factor is set up, with the place to come back to.
+pub(crate) fn enrolment_url(cx: &Cx, rd: &str) -> String {
+    portal_page(cx.site(), "account/two-factor", rd)
+}
+
+async fn signed_in(cx: &Cx) -> Result<SignedIn, Response> {
+    cx.gate().signed_in(&cx.visit).await.map_err(|reason| refuse(cx, Fault::SignedOut(reason)))
+}
+
+fn acts_for_nobody(cx: &Cx, member: SignedIn) -> Result<SignedIn, Response> {
     if is_acting(&member) { Err(refuse(cx, Fault::WhileActing)) } else { Ok(member) }
 }
 
@@ -73,9 +101,9 @@ pub(crate) fn refuse(cx: &Cx, fault: Fault) -> Response {
             pages::html(fault.status(), &notice.action(cx.words.verify_title, to))
         }
         Fault::FactorFirst => {
-            let to = format!("{ENROLMENT}{}", Return::new(Some(&here(cx)), cx.site()).query());
-            let notice = Notice::new(cx.frame(), cx.words.not_enrolled_title, cx.words.admin.factor_first);
-            pages::html(fault.status(), &notice.action(cx.words.go_on, to))
+            let to = enrolment_url(cx, &here(cx));
+            let notice = Notice::new(cx.frame(), cx.words.not_enrolled_title, cx.words.not_enrolled);
+            pages::html(fault.status(), &notice.action(cx.words.account.set_up, to))
         }
         Fault::NotYours => {
             let text = fill(cx.words.admin.not_yours, &[("roles", &administrators(cx))]);
@@ -101,6 +129,7 @@ fn refuse_call(cx: &Cx, fault: Fault) -> Response {
     match fault {
         Fault::SignedOut(reason) => refusal::signed_out_document(cx, reason),
         Fault::StepUp => problem.with("step_up_url", portal_page(cx.site(), "step-up", "")).into_response(),
+        Fault::FactorFirst => problem.with("enrolment_url", enrolment_url(cx, "")).into_response(),
         Fault::CrossSite
         | Fault::StaleForm
         | Fault::TooLarge
@@ -111,7 +140,6 @@ fn refuse_call(cx: &Cx, fault: Fault) -> Response {
         | Fault::Busy
         | Fault::Unavailable
         | Fault::WhileActing
-        | Fault::FactorFirst
         | Fault::NotYours => problem.into_response(),
     }
 }

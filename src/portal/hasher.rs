@@ -41,16 +41,30 @@ impl Hasher {
         hash: Option<String>,
         cost: u32,
     ) -> Result<bool, Busy> {
-        let _admitted = self.admitted.try_acquire().map_err(|_| Busy)?;
-        let running = Arc::clone(&self.running).acquire_owned().await.map_err(|_| Busy)?;
         #[cfg(test)]
         self.checks.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let matches = self.run(move || password::verify_evenly(&password, hash.as_deref(), cost)).await?;
+        Ok(matches.unwrap_or(false))
+    }
+
+    /// The hash of a new password; `None` for one that cannot have any. The salt must be fresh random bytes.
+    pub(crate) async fn hash(&self, password: SecretText, salt: [u8; 16]) -> Result<Option<String>, Busy> {
+        Ok(self.run(move || password::hash(&password, password::USUAL_COST, salt).ok()).await?.flatten())
+    }
+
+    /// Does slow work when it is its turn; `None` if it panicked.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<Option<T>, Busy> {
+        let _admitted = self.admitted.try_acquire().map_err(|_| Busy)?;
+        let running = Arc::clone(&self.running).acquire_owned().await.map_err(|_| Busy)?;
         let work = spawn_blocking(move || {
-            let matches = password::verify_evenly(&password, hash.as_deref(), cost);
+            let result = work();
             // A client that went away has not stopped the work, so the slot stays taken until it is done.
             drop(running);
-            matches
+            result
         });
-        Ok(work.await.unwrap_or(false))
+        Ok(work.await.ok())
     }
 }

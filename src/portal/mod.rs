@@ -4,6 +4,7 @@
 //! answered); words are in [`words`], templates in `pages/`. Every answer gets the headers of [`headers`], every unsafe
 //! request passes [`csrf`].
 
+mod account;
 mod admin;
 mod assets;
 mod body;

@@ -8,8 +8,8 @@ use axum::{
 };
 
 use super::{
-    Portal, admin, assets, context::Cx, openapi, problem, refresh, refusal, second_factor, sessions, sign_in,
-    sign_out,
+    Portal, account, admin, assets, context::Cx, openapi, problem, refresh, refusal, second_factor, sessions,
+    sign_in, sign_out,
 };
 
 /// One address.
@@ -31,8 +31,12 @@ pub(crate) fn refused() -> Route {
 
 /// Every other address; unsafe methods pass the guard of `csrf` first.
 pub(crate) fn guarded() -> Vec<Route> {
+    [core(), account::routes(), sessions::routes(), admin::routes()].into_iter().flatten().collect()
+}
+
+fn core() -> Vec<Route> {
     let forms = &["GET", "POST"];
-    let core = vec![
+    vec![
         route("/_gate/sign-in", forms, get(sign_in::show).post(sign_in::post)),
         route("/_gate/second-factor", forms, get(second_factor::show_complete).post(second_factor::complete)),
         route("/_gate/step-up", forms, get(second_factor::show_step_up).post(second_factor::step_up)),
@@ -46,8 +50,7 @@ pub(crate) fn guarded() -> Vec<Route> {
         route("/_gate/api/v1/sign-in", &["POST"], post(sign_in::call)),
         route("/_gate/api/v1/second-factor", &["POST"], post(second_factor::call)),
         route("/_gate/api/v1/sign-out", &["POST"], post(sign_out::call)),
-    ];
-    [core, sessions::routes(), admin::routes()].into_iter().flatten().collect()
+    ]
 }
 
 /// `GET /_gate/.well-known/jwks.json`: for panels that check assertions.

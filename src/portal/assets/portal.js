@@ -5,7 +5,7 @@
 //   [data-js]                    hidden until now
 //   [data-copy="#id"]            copies the text of that element, and says so in the [role=status] beside it
 //   [data-print]                 prints the page
-//   [data-keep]                  on a form: leaving the page any other way asks first
+//   [data-keep]                  on a link: leaving the page any other way asks first
 //   [data-meter="#id"]           a new password: the server's verdict, while it is typed
 (() => {
   "use strict";
@@ -18,7 +18,7 @@
   for (const hidden of all("[data-js]")) hidden.hidden = false;
   for (const button of all("[data-copy]")) copies(button);
   for (const button of all("[data-print]")) button.addEventListener("click", () => print());
-  for (const form of all("form[data-keep]")) keeps(form);
+  for (const link of all("a[data-keep]")) keeps(link);
   for (const password of all("[data-meter]")) measured(password);
 
   function localise(time) {
@@ -102,9 +102,9 @@
     });
   }
 
-  function keeps(form) {
+  function keeps(link) {
     let kept = false;
-    form.addEventListener("submit", () => { kept = true; });
+    link.addEventListener("click", () => { kept = true; });
     for (const other of all("form[data-again]")) {
       other.addEventListener("submit", () => { kept = true; setTimeout(() => { kept = false; }, 2000); });
     }
@@ -113,7 +113,7 @@
 
   function measured(password) {
     const meter = document.querySelector(password.dataset.meter);
-    const status = meter.parentElement.querySelector("[role=status]");
+    const status = meter.nextElementSibling;
     let timer = 0, asked = null;
     const show = (verdict) => {
       meter.hidden = !verdict;

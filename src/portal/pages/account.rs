@@ -50,7 +50,7 @@ pub(crate) enum Tab {
 
 impl Tab {
     /// Those that are wired into the router.
-    const OWN: [Self; 1] = [Self::Sessions];
+    const OWN: [Self; 2] = [Self::Security, Self::Sessions];
     const ADMINISTRATORS: [Self; 2] = [Self::Users, Self::AllSessions];
     const ROOT: [Self; 0] = [];
 

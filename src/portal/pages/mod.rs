@@ -3,6 +3,7 @@
 mod account;
 mod admin;
 mod confirm;
+mod security;
 
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ pub(crate) use self::{
     account::{AccountFrame, Tab},
     admin::{AdminSessions, AdminUser, AdminUsers, Pager, UserRow},
     confirm::{Confirm, Fact, NotMe, Sessions},
+    security::{Ask, BackupCodes, CodesLeft, Password, PasswordState, Prove, Scan, Security},
 };
 use super::{
     assets,
@@ -108,6 +110,19 @@ impl Decision {
     }
 }
 
+/// A day and a time, for `<time>`.
+pub(crate) struct When {
+    pub(crate) iso: String,
+    pub(crate) text: String,
+}
+
+impl When {
+    /// `2026-11-24T14:02:11Z`, `2026-11-24 14:02 UTC`.
+    pub(crate) fn new(at: Wall) -> Self {
+        Self { iso: iso(at), text: timestamp(at).strftime("%Y-%m-%d %H:%M UTC").to_string() }
+    }
+}
+
 /// User name and password.
 #[derive(Template)]
 #[template(path = "portal/pages/sign_in.html")]
@@ -131,7 +146,7 @@ pub(crate) struct Code {
     pub(crate) stays: Option<String>,
     pub(crate) error: Option<String>,
     pub(crate) backup: bool,
-    pub(crate) switch: String,
+    pub(crate) switch: Option<String>,
     pub(crate) leave: String,
     pub(crate) leave_label: &'static str,
 }

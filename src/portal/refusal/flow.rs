@@ -14,14 +14,20 @@ pub(crate) enum Plan {
     /// Say it on a page, with this way on if there is one.
     Page(Option<String>),
     /// Say it in a problem document.
-    Document {
-        /// Where a person can sign in.
-        sign_in: Option<String>,
-        /// Where the session can be renewed.
-        refresh: Option<String>,
-        /// Where the second factor can be proved.
-        step_up: Option<String>,
-    },
+    Document(Links),
+}
+
+/// What a problem document leads to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Links {
+    /// Where a person can sign in.
+    pub(super) sign_in: Option<String>,
+    /// Where the session can be renewed.
+    pub(super) refresh: Option<String>,
+    /// Where the second factor can be proved.
+    pub(super) step_up: Option<String>,
+    /// Where a second factor can be set up.
+    pub(super) enrolment: Option<String>,
 }
 
 /// Decides the shape of the answer.
@@ -37,21 +43,19 @@ pub(crate) fn plan(refusal: &Refusal, site: Option<&Site>) -> Plan {
 
 fn document(refusal: &Refusal, onward: Option<String>, site: Option<&Site>) -> Plan {
     let sign_in = site.map(|site| portal_page(site, "sign-in", &refusal.url));
-    match refusal.kind {
-        RefusalKind::SignIn if refusal.reason == Reason::AccessExpired => Plan::Document {
-            sign_in,
-            refresh: site.map(|site| portal_page(site, "refresh", "")),
-            step_up: None,
-        },
-        RefusalKind::SignIn => Plan::Document { sign_in, refresh: None, step_up: None },
-        RefusalKind::StepUp { .. } => Plan::Document { sign_in: None, refresh: None, step_up: onward },
-        RefusalKind::Deny
-        | RefusalKind::Throttle { .. }
+    Plan::Document(match refusal.kind {
+        RefusalKind::SignIn if refusal.reason == Reason::AccessExpired => {
+            Links { sign_in, refresh: site.map(|site| portal_page(site, "refresh", "")), ..Links::default() }
+        }
+        RefusalKind::SignIn => Links { sign_in, ..Links::default() },
+        RefusalKind::StepUp { .. } => Links { step_up: onward, ..Links::default() },
+        RefusalKind::Deny => Links { enrolment: onward, ..Links::default() },
+        RefusalKind::Throttle { .. }
         | RefusalKind::Unavailable
         | RefusalKind::BadRequest
         | RefusalKind::BadGateway
-        | RefusalKind::GatewayTimeout => Plan::Document { sign_in: None, refresh: None, step_up: None },
-    }
+        | RefusalKind::GatewayTimeout => Links::default(),
+    })
 }
 
 /// Where a person goes to make the answer a different one.
@@ -60,6 +64,7 @@ fn onward(refusal: &Refusal, site: &Site) -> Option<String> {
         RefusalKind::SignIn if refusal.reason == Reason::AccessExpired => "refresh",
         RefusalKind::SignIn => "sign-in",
         RefusalKind::StepUp { .. } => "step-up",
+        RefusalKind::Deny if refusal.reason == Reason::NeedsEnrolment => "account/two-factor",
         RefusalKind::Deny
         | RefusalKind::Throttle { .. }
         | RefusalKind::Unavailable

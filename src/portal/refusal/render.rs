@@ -3,7 +3,7 @@
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 
-use super::flow::{Plan, is_safe, plan};
+use super::flow::{Links, Plan, is_safe, plan};
 use crate::{
     gate::{Refusal, RefusalKind},
     portal::{
@@ -26,22 +26,20 @@ pub(crate) fn render(refusal: &Refusal, site: Option<&Site>, words: &'static Wor
     match plan(refusal, site) {
         Plan::Redirect(to) => pages::found(&to),
         Plan::Page(onward) => page(refusal, site, words, onward),
-        Plan::Document { sign_in, refresh, step_up } => {
-            let links = [("sign_in_url", sign_in), ("refresh_url", refresh), ("step_up_url", step_up)];
-            document(refusal, site, words, links)
-        }
+        Plan::Document(links) => document(refusal, site, words, links),
     }
 }
 
-fn document(
-    refusal: &Refusal,
-    site: Option<&Site>,
-    words: &'static Words,
-    links: [(&str, Option<String>); 3],
-) -> Response {
+fn document(refusal: &Refusal, site: Option<&Site>, words: &'static Words, links: Links) -> Response {
     let (title, detail) = say(refusal, site, words);
     let mut problem = Problem::new(document_status(refusal), refusal.reason.code(), title, &detail)
         .with("decision", refusal.decision.to_string());
+    let links = [
+        ("sign_in_url", links.sign_in),
+        ("refresh_url", links.refresh),
+        ("step_up_url", links.step_up),
+        ("enrolment_url", links.enrolment),
+    ];
     for (name, link) in links {
         if let Some(link) = link {
             problem = problem.with(name, link);
@@ -91,6 +89,7 @@ fn onward_label(refusal: &Refusal, words: &'static Words) -> &'static str {
     match refusal.kind {
         RefusalKind::StepUp { .. } => words.verify_title,
         RefusalKind::SignIn if refusal.reason != Reason::AccessExpired => words.sign_in,
+        RefusalKind::Deny if refusal.reason == Reason::NeedsEnrolment => words.account.set_up,
         RefusalKind::SignIn
         | RefusalKind::Deny
         | RefusalKind::Throttle { .. }

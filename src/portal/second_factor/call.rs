@@ -20,6 +20,7 @@ use crate::{
         body,
         context::Cx,
         fault::Fault,
+        guard::enrolment_url,
         issue::Issued,
         problem::{self, Problem},
         refusal,
@@ -46,14 +47,14 @@ pub(crate) async fn call(cx: Cx, body: Body) -> Response {
     if let Some((pending, user)) = pending(&cx) {
         return match complete(&cx, &pending, &user, proof).await {
             Ok((issued, elevation)) => done(&cx, Some(&issued), elevation),
-            Err(why) => refuse(&cx, &why),
+            Err(why) => unproved_document(&cx, &why),
         };
     }
     match cx.gate().signed_in(&cx.visit).await {
         Err(reason) => refusal::signed_out_document(&cx, reason),
         Ok(bearer) => match step_up(&cx, &bearer, proof).await {
             Ok((issued, elevation)) => done(&cx, issued.as_ref(), Some(elevation)),
-            Err(why) => refuse(&cx, &why),
+            Err(why) => unproved_document(&cx, &why),
         },
     }
 }
@@ -80,7 +81,8 @@ fn done(cx: &Cx, issued: Option<&Issued>, elevation: Option<Elevation>) -> Respo
     }
 }
 
-fn refuse(cx: &Cx, why: &Unproved) -> Response {
+/// Why a proof does not count, for a script.
+pub(crate) fn unproved_document(cx: &Cx, why: &Unproved) -> Response {
     let (status, code) = match why {
         Unproved::Fault(fault) => return fault.document(cx.words, cx.now()).into_response(),
         Unproved::Wrong { .. } => (StatusCode::UNAUTHORIZED, "wrong-code"),
@@ -95,10 +97,8 @@ fn refuse(cx: &Cx, why: &Unproved) -> Response {
     match why {
         Unproved::Used(wait) => problem.retry_after(*wait),
         Unproved::Wrong { left: Some(left), .. } => problem.with("tries_left", *left),
-        Unproved::Wrong { left: None, .. }
-        | Unproved::NotHere
-        | Unproved::NotEnrolled
-        | Unproved::Fault(_) => problem,
+        Unproved::NotEnrolled => problem.with("enrolment_url", enrolment_url(cx, "")),
+        Unproved::Wrong { left: None, .. } | Unproved::NotHere | Unproved::Fault(_) => problem,
     }
     .into_response()
 }

@@ -85,6 +85,7 @@ fn prompt<'a>(cx: &Cx, pending: &'a Pending, back: &'a Return, backup: bool) -> 
         binding: Binding::Pending(pending),
         back,
         backup,
+        switchable: true,
         lead: None,
         stays: None,
         leave: format!("/_gate/sign-in{}", back.query()),

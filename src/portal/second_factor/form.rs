@@ -9,10 +9,10 @@ use crate::portal::{
     context::Cx,
     csrf::{self, Binding},
     fault::Fault,
+    guard::ENROLMENT,
     pages::{self, Notice},
     problem::seconds_up,
     redirect::Return,
-    words::fill,
 };
 
 /// One prompt.
@@ -21,6 +21,8 @@ pub(super) struct Prompt<'a> {
     pub(super) binding: Binding<'a>,
     pub(super) back: &'a Return,
     pub(super) backup: bool,
+    /// Whether the other kind of code can be given instead.
+    pub(super) switchable: bool,
     pub(super) lead: Option<String>,
     pub(super) stays: Option<String>,
     pub(super) leave: String,
@@ -36,6 +38,7 @@ impl Prompt<'_> {
             (false, true) => format!("{}?with=backup", self.action),
             (false, false) => format!("{}{query}&with=backup", self.action),
         };
+        let switch = Some(switch).filter(|_| self.switchable);
         let page = pages::Code {
             frame: cx.frame(),
             action: self.action,
@@ -56,7 +59,7 @@ impl Prompt<'_> {
     pub(super) fn refuse(self, cx: &Cx, why: &Unproved) -> Response {
         let text = why.text(cx);
         match why {
-            Unproved::NotEnrolled => not_enrolled(cx),
+            Unproved::NotEnrolled => not_enrolled(cx, self.back),
             Unproved::NotHere => self.show(cx, StatusCode::FORBIDDEN, Some(text)),
             Unproved::Wrong { .. } | Unproved::Used(_) => self.show(cx, StatusCode::UNAUTHORIZED, Some(text)),
             Unproved::Fault(fault) => {
@@ -82,7 +85,8 @@ pub(super) fn proof(cx: &Cx, fields: &Form) -> Result<Proof, &'static str> {
 }
 
 /// For an account without a second factor.
-pub(super) fn not_enrolled(cx: &Cx) -> Response {
-    let text = fill(cx.words.not_enrolled, &[("title", &cx.site().title)]);
-    pages::html(StatusCode::FORBIDDEN, &Notice::new(cx.frame(), cx.words.not_enrolled_title, text))
+pub(super) fn not_enrolled(cx: &Cx, back: &Return) -> Response {
+    let notice = Notice::new(cx.frame(), cx.words.not_enrolled_title, cx.words.not_enrolled);
+    let notice = notice.action(cx.words.account.set_up, format!("{ENROLMENT}{}", back.query()));
+    pages::html(StatusCode::FORBIDDEN, &notice)
 }

@@ -8,7 +8,9 @@ mod prove;
 mod step_up;
 
 pub(crate) use self::{
-    call::call,
+    call::{call, unproved_document},
     complete::{post as complete, show as show_complete},
+    flow::{Checked, Proof, check, few},
+    prove::{Unproved, charge, prove},
     step_up::{post as step_up, show as show_step_up},
 };

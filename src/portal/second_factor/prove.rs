@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Why a proof does not count.
-pub(super) enum Unproved {
+pub(crate) enum Unproved {
     /// It does not match; the tries left when they are few.
     Wrong {
         /// Whether it was a backup code.
@@ -39,7 +39,7 @@ pub(super) enum Unproved {
 
 impl Unproved {
     /// What people are told.
-    pub(super) fn text(&self, cx: &Cx) -> String {
+    pub(crate) fn text(&self, cx: &Cx) -> String {
         let words = cx.words;
         match self {
             Self::Wrong { backup, left } => {
@@ -66,7 +66,7 @@ impl From<StoreError> for Unproved {
 
 /// Takes the proof. Both the network and the account are charged before anything is looked at, so that failures count
 /// per account, over any number of sessions (R14, R16).
-pub(super) async fn prove(cx: &Cx, user: &User, proof: Proof) -> Result<Factor, Unproved> {
+pub(crate) async fn prove(cx: &Cx, user: &User, proof: Proof) -> Result<Factor, Unproved> {
     if user.totp.is_none() {
         return Err(Unproved::NotEnrolled);
     }
@@ -80,7 +80,8 @@ pub(super) async fn prove(cx: &Cx, user: &User, proof: Proof) -> Result<Factor, 
     proved
 }
 
-fn charge(cx: &Cx, user: &User) -> Result<u32, Duration> {
+/// Charges for one try, and says how many more the account has.
+pub(crate) fn charge(cx: &Cx, user: &User) -> Result<u32, Duration> {
     let counters = &cx.gate().live().counters;
     counters.charge(NetworkKey::of(cx.visit.facts.client.ip), Class::SecondFactor, cx.visit.moment)?;
     counters.charge_account(user.id, cx.visit.moment)

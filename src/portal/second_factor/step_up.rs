@@ -21,7 +21,14 @@ use crate::{
         refusal,
         words::fill,
     },
-    rules::{facts::Target, judge::View, outcome::Access, policy::Page, reason::Reason, session::Elevation},
+    rules::{
+        facts::Target,
+        judge::View,
+        outcome::Access,
+        policy::Page,
+        reason::Reason,
+        session::{Elevation, Factor},
+    },
 };
 
 const PAGE: &str = "/_gate/step-up";
@@ -37,7 +44,7 @@ pub(crate) async fn show(cx: Cx) -> Response {
         return already(&cx, &back, until);
     }
     if bearer.user.totp.is_none() {
-        return form::not_enrolled(&cx);
+        return form::not_enrolled(&cx, &back);
     }
     prompt(&cx, &bearer, &back, cx.query("with") == Some("backup")).show(&cx, StatusCode::OK, None)
 }
@@ -114,12 +121,14 @@ fn already(cx: &Cx, back: &Return, until: Wall) -> Response {
 fn prompt<'a>(cx: &Cx, bearer: &'a SignedIn, back: &'a Return, backup: bool) -> Prompt<'a> {
     let (policy, page) = (&cx.site().policy, page_of(cx, back));
     let lasts = pages::wait(cx.words, policy.lasts(page));
+    let [app, codes] = [Factor::Totp, Factor::BackupCode].map(|factor| policy.elevates_by(factor));
     let readable = policy.levels(page, &bearer.role).unelevated >= Access::Read;
     Prompt {
         action: PAGE,
         binding: Binding::Session(&bearer.sid),
         back,
-        backup,
+        backup: codes && (backup || !app),
+        switchable: app && codes,
         lead: lead(cx, page, readable),
         stays: Some(fill(cx.words.stays, &[("time", &lasts)])),
         // A page that is blocked would only send the reader back here.

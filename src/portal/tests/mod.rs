@@ -1,8 +1,10 @@
 mod admin;
 mod devices;
+mod forced;
 mod forgery;
 mod pages;
 mod panel_login;
+mod passwords;
 mod redirects;
 mod refusals;
 mod renewal;
@@ -10,3 +12,4 @@ mod second_factor;
 mod sessions;
 mod sign_in;
 pub(crate) mod support;
+mod two_factor;

@@ -98,7 +98,7 @@ async fn a_script_gets_a_problem_document_that_names_the_way_on() {
             Some("step_up_url"),
         ),
         (RefusalKind::Deny, Reason::RoleLacksAccess, 403, "", None),
-        (RefusalKind::Deny, Reason::NeedsEnrolment, 403, "", None),
+        (RefusalKind::Deny, Reason::NeedsEnrolment, 403, "", Some("enrolment_url")),
         (
             RefusalKind::Throttle { retry_after: Duration::from_millis(1200) },
             Reason::RateLimited,
@@ -120,7 +120,7 @@ async fn a_script_gets_a_problem_document_that_names_the_way_on() {
         assert_eq!(problem["decision"], "0410-6105");
         assert!(answer.header("www-authenticate").contains(challenge), "{reason:?}");
         assert_eq!(answer.header("www-authenticate").is_empty(), challenge.is_empty(), "{reason:?}");
-        for name in ["sign_in_url", "refresh_url", "step_up_url"] {
+        for name in ["sign_in_url", "refresh_url", "step_up_url", "enrolment_url"] {
             let expected =
                 link == Some(name) || (name == "sign_in_url" && status == 401 && link != Some("step_up_url"));
             assert_eq!(problem.get(name).is_some(), expected, "{reason:?} {name}");

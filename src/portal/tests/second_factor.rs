@@ -258,18 +258,17 @@ async fn stepping_up_elevates_the_live_session() {
 }
 
 #[tokio::test]
-async fn an_account_without_an_app_is_told_whom_to_ask() {
+async fn an_account_without_an_app_is_led_to_its_set_up() {
     let world = World::new().await;
     let mut browser = Browser::new(&world);
     browser.sign_in("alice").await;
-    let page = browser.open("/_gate/step-up").await;
+    let page = browser.open("/_gate/step-up?rd=/users").await;
     assert_eq!(page.status, StatusCode::FORBIDDEN);
-    assert!(
-        page.text.contains("You need an authenticator app") && page.text.contains("runs Panel"),
-        "{}",
-        page.text
-    );
-    assert_eq!(browser.code("123456").await.reason(), "needs-enrolment");
+    let link = "href=\"/_gate/account/two-factor?rd=https%3A%2F%2Fpanel.example.com%2Fusers\"";
+    assert!(page.text.contains("You need an authenticator app") && page.text.contains(link), "{}", page.text);
+    let answer = browser.code("123456").await;
+    assert_eq!(answer.reason(), "needs-enrolment");
+    assert_eq!(answer.json()["enrolment_url"], "https://panel.example.com/_gate/account/two-factor");
 }
 
 /// The whole story, as the gate sees it: look, be asked at the first change, change, and be asked again.

@@ -38,7 +38,7 @@ use crate::{
         written::{At, Findings, Key, Node, Value},
     },
     secret::{SecretBytes, SecretText},
-    store::{MemoryStore, Store, UserChange},
+    store::{Change, MemoryStore, Store, UserChange},
 };
 
 pub(crate) const SECRET: [u8; 20] = *b"12345678901234567890";
@@ -128,6 +128,22 @@ impl World {
         totp::code(&SECRET, self.clock.wall())
     }
 
+    /// Takes the password out of an account, as if it signed in elsewhere.
+    pub(crate) async fn forget_password(&self, name: &str) {
+        let user = self.gate.store().user_by_name(&UserName::parse(name).unwrap()).await.unwrap().unwrap();
+        let user = User { password: None, ..user };
+        let records = &self.gate.live().records;
+        let now = *records.applied().borrow();
+        records.apply(now, Change::User(Arc::new(user)));
+    }
+
+    /// The code of an app that was given this secret, so many steps from now.
+    pub(crate) fn code_of(&self, base32: &str, steps: i64) -> String {
+        let secret = data_encoding::BASE32_NOPAD.decode(base32.as_bytes()).unwrap();
+        let at = self.clock.wall().millis().checked_add_signed(steps * 30_000).unwrap();
+        totp::code(&secret, Wall::from_millis(at))
+    }
+
     pub(crate) fn checks(&self) -> usize {
         self.portal.hasher.checks.load(std::sync::atomic::Ordering::Relaxed)
     }
@@ -201,7 +217,12 @@ pub(crate) fn example(path: &str) -> String {
 }
 
 fn policy() -> RuleSet {
-    let document = json!({
+    policy_with("version", json!(1))
+}
+
+/// The policy with one key set otherwise.
+pub(crate) fn policy_with(key: &str, value: Json) -> RuleSet {
+    let mut document = json!({
         "version": 1,
         "roles": ["root", "admin", "alice"],
         "elevation": { "lasts": "15m" },
@@ -219,6 +240,7 @@ fn policy() -> RuleSet {
             },
         ],
     });
+    document[key] = value;
     let mut found = Findings::default();
     let rules = compile(&node(&document), &mut found);
     rules.unwrap_or_else(|| panic!("{found:?}"))

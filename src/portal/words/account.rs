@@ -17,7 +17,7 @@ catalogue! {
     remove_title remove_text remove_needed new_codes_title new_codes_text
     sign_in_again_title sign_in_again no_factor_title no_factor
     password_title current_password new_password new_password_hint password_effect
-    wrong_password enter_current enter_new elsewhere_title elsewhere not_taken_title
+    wrong_password elsewhere_title elsewhere not_taken_title
     weak medium strong graded advice better
     because_empty because_short because_long because_nul because_common because_name_like because_same
     because_contains_name because_like_common because_names because_keyboard because_repeats because_sequence
@@ -100,8 +100,6 @@ pub(super) const EN: Words = Words {
     new_password_hint: "At least {n} characters. A few words that do not belong together are good.",
     password_effect: "Every other session of your account is signed out at once.",
     wrong_password: "That is not your current password.",
-    enter_current: "Enter your current password.",
-    enter_new: "Enter a new password.",
     elsewhere_title: "Your password is kept elsewhere",
     elsewhere: "You sign in through {source}. Change your password there.",
     not_taken_title: "Choose another password",
@@ -204,8 +202,6 @@ pub(super) const DE: Words = Words {
     new_password_hint: "Mindestens {n} Zeichen. Gut sind ein paar Wörter, die nicht zusammengehören.",
     password_effect: "Alle anderen Sitzungen Ihres Kontos werden sofort abgemeldet.",
     wrong_password: "Das ist nicht Ihr jetziges Passwort.",
-    enter_current: "Geben Sie Ihr jetziges Passwort ein.",
-    enter_new: "Geben Sie ein neues Passwort ein.",
     elsewhere_title: "Ihr Passwort liegt woanders",
     elsewhere: "Sie melden sich über {source} an. Ändern Sie Ihr Passwort dort.",
     not_taken_title: "Wählen Sie ein anderes Passwort",

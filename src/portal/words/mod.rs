@@ -13,6 +13,8 @@ mod tests;
 
 use http::{HeaderMap, header::ACCEPT_LANGUAGE};
 
+pub(crate) use self::account::Words as AccountWords;
+
 /// A catalogue of messages: its own, and the catalogues of single features inside it. `{names}` in braces are filled
 /// in by [`fill`].
 macro_rules! catalogue {
