@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use async_trait::async_trait;
 
 use crate::{
+    doors::dialect,
     feeds::panel_login::{Failure, PanelLogins, Question},
     gate::panel::{AskPanel, NotSignedIn},
     rules::{
@@ -26,9 +27,12 @@ impl AskPanel for Logins {
         password: &SecretText,
         client: IpAddr,
     ) -> Result<Person, NotSignedIn> {
-        self.0.ask(recipe, Question { name, password, client }).await.map_err(|failure| match failure {
-            Failure::NoMatch => NotSignedIn::NoMatch,
-            Failure::Unavailable => NotSignedIn::Unavailable,
-        })
+        let on_behalf_of = dialect::on_behalf_of(client);
+        self.0.ask(recipe, Question { name, password, on_behalf_of: &on_behalf_of }).await.map_err(
+            |failure| match failure {
+                Failure::NoMatch => NotSignedIn::NoMatch,
+                Failure::Unavailable => NotSignedIn::Unavailable,
+            },
+        )
     }
 }

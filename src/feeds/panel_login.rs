@@ -7,10 +7,11 @@ mod tests;
 
 use std::{
     collections::HashMap,
-    net::IpAddr,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
+
+use http::{HeaderName, HeaderValue};
 
 use self::exchange::{Exchange, Fault};
 use crate::{
@@ -29,8 +30,8 @@ pub struct Question<'a> {
     pub name: &'a UserName,
     /// The password.
     pub password: &'a SecretText,
-    /// Whose browser it is; the panel gets it as `X-Forwarded-For`, for limits of its own.
-    pub client: IpAddr,
+    /// The field that tells the panel whose browser it is, for limits of its own.
+    pub on_behalf_of: &'a (HeaderName, HeaderValue),
 }
 
 /// Why nobody was signed in.
@@ -132,7 +133,7 @@ async fn sign_in(exchange: &Exchange, recipe: &Recipe, question: Question<'_>) -
     let mut token = String::new();
     let mut seen = Vec::new();
     if let Some(before) = &recipe.before {
-        let page = exchange.get(&before.url, question.client).await?;
+        let page = exchange.get(&before.url, question.on_behalf_of).await?;
         token = form_token::find(&page.body, &before.field)
             .ok_or_else(|| Fault::NoToken(before.field.clone()))?;
         keep(&mut cookies, &page.cookies);
@@ -140,7 +141,7 @@ async fn sign_in(exchange: &Exchange, recipe: &Recipe, question: Question<'_>) -
     }
     let filling = Filling { username: question.name.as_str(), password: question.password, token: &token };
     let Body { content_type, bytes } = recipe.body.fill(filling);
-    let answer = exchange.post(&recipe.url, content_type, bytes, &cookies, question.client).await?;
+    let answer = exchange.post(&recipe.url, content_type, bytes, &cookies, question.on_behalf_of).await?;
     // A page before may have set the cookie that the sign-in only makes valid; success is judged by the answer alone.
     let mut reading = read(
         recipe,

@@ -75,6 +75,11 @@ pub enum Carried {
     ClientsOwn,
     /// Nothing, whatever the client sends.
     Nothing,
+    /// Nothing, whatever the client sends: this session was opened without a sign-in at the panel, or it is lost.
+    Missing {
+        /// The session.
+        sid: Sid,
+    },
     /// This, in place of what the client sends.
     Panel {
         /// Behind this session.
@@ -163,13 +168,13 @@ impl Panels {
             Some((jar, at)) => Carried::Panel { sid, jar, at },
             None => {
                 tracing::debug!(login = %recipe.name, session = %session.sid.public(), "this session has no panel login");
-                Carried::Nothing
+                Carried::Missing { sid }
             }
         }
     }
 
     /// Takes in what the panel set in an answer.
-    pub fn learn(self: &Arc<Self>, gate: &Arc<Gate>, visit: &Arc<Visit>, sid: Sid, cookies: &[SetCookie]) {
+    pub fn learn(self: &Arc<Self>, gate: &Arc<Gate>, visit: &Visit, sid: Sid, cookies: &[SetCookie]) {
         let Some(recipe) = &visit.site.login else { return };
         let Some(session) = gate.live().records.session(&sid) else { return };
         let Some((mut jar, at)) = self.jar(visit, &session) else { return };
@@ -185,8 +190,8 @@ impl Panels {
             news.version == 1
         };
         if first {
-            let (panels, gate, visit) = (Arc::clone(self), Arc::clone(gate), Arc::clone(visit));
-            tokio::spawn(async move { panels.write_news(&gate, &visit, sid).await });
+            let (panels, gate) = (Arc::clone(self), Arc::clone(gate));
+            tokio::spawn(async move { panels.write_news(&gate, sid).await });
         }
     }
 
@@ -207,7 +212,9 @@ impl Panels {
         let (Some(recipe), Some(session)) = (&visit.site.login, gate.live().records.session(&sid)) else {
             return Lapse::SignIn;
         };
-        let Some((jar, newest)) = self.jar(visit, &session) else { return Lapse::SignIn };
+        let Some((jar, newest)) = self.jar(visit, &session) else {
+            return end(gate, visit, &session, "panel-signed-out").await;
+        };
         if newest > at {
             // Another request of this session was faster.
             return Lapse::Renewed;
@@ -228,7 +235,7 @@ impl Panels {
 
     async fn keep(&self, gate: &Gate, visit: &Visit, session: &Session, jar: &Jar, now: Wall) -> Lapse {
         self.news.remove(&session.sid);
-        match write(gate, visit, session.sid, jar, now).await {
+        match write(gate, session.sid, jar, now).await {
             Ok(true) => {
                 let (client, session) = (visit.facts.client.ip, session.sid.public());
                 tracing::info!(target: "panelgate::audit", event = "panel-login-renewed", %client, %session);
@@ -253,13 +260,13 @@ impl Panels {
     }
 
     /// Writes what a panel has set down, until there is nothing new.
-    async fn write_news(&self, gate: &Gate, visit: &Visit, sid: Sid) {
+    async fn write_news(&self, gate: &Gate, sid: Sid) {
         loop {
             tokio::time::sleep(WRITE_AFTER).await;
             let Some(news) = self.news.get(&sid).map(|news| news.clone()) else { return };
             let record = gate.live().records.session(&sid).and_then(|session| session.panel.clone());
             if record.is_some_and(|record| record.at == news.at)
-                && let Err(error) = write(gate, visit, sid, &news.jar, news.at).await
+                && let Err(error) = write(gate, sid, &news.jar, news.at).await
             {
                 unavailable(&error);
             }
@@ -272,13 +279,14 @@ impl Panels {
 }
 
 /// A jar, sealed for its session.
-pub fn seal(gate: &Gate, visit: &Visit, sid: &Sid, jar: &Jar, at: Wall) -> PanelLogin {
-    let sealed = jar.seal(visit.snapshot.keys.master(), sid, gate.entropy().array());
+pub fn seal(gate: &Gate, sid: &Sid, jar: &Jar, at: Wall) -> PanelLogin {
+    // The newest key: what a rotation has sealed again must not come back under the older one.
+    let sealed = jar.seal(gate.live().snapshot().keys.master(), sid, gate.entropy().array());
     PanelLogin { sealed, at }
 }
 
-async fn write(gate: &Gate, visit: &Visit, sid: Sid, jar: &Jar, at: Wall) -> Result<bool, StoreError> {
-    let panel = Some(Some(seal(gate, visit, &sid, jar, at)));
+async fn write(gate: &Gate, sid: Sid, jar: &Jar, at: Wall) -> Result<bool, StoreError> {
+    let panel = Some(Some(seal(gate, &sid, jar, at)));
     let change = SessionChange { panel, ..SessionChange::default() };
     let written = gate.store().change_session(sid, change, gate.moment().wall).await?;
     Ok(gate.settled(written).await)

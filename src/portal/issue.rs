@@ -84,7 +84,7 @@ pub(crate) async fn open_at_panel(
     let mut session = fresh(cx, user, elevation);
     let at_edge = cx.visit.facts.door == Door::Edge;
     if let Some(jar) = jar.filter(|_| at_edge) {
-        session.panel = Some(panel::seal(cx.gate(), &cx.visit, &session.sid, jar, cx.now()));
+        session.panel = Some(panel::seal(cx.gate(), &session.sid, jar, cx.now()));
     }
     let written = cx.gate().store().open_session(session.clone()).await?;
     cx.gate().settled(written).await;

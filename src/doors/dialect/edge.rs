@@ -57,6 +57,13 @@ pub(in crate::doors) fn strip(headers: &mut HeaderMap) {
     }
 }
 
+/// The client's address, for the panel.
+pub(super) fn on_behalf_of(client: IpAddr) -> (HeaderName, HeaderValue) {
+    // An address is always a valid value.
+    let value = HeaderValue::try_from(client.to_string()).unwrap_or(HeaderValue::from_static(""));
+    (HeaderName::from_static("x-forwarded-for"), value)
+}
+
 /// Tells the panel who its client is, and how the client reached us. `host` is the host that was judged.
 pub(in crate::doors) fn stamp(headers: &mut HeaderMap, client: IpAddr, host: &str) {
     headers.insert("x-forwarded-proto", HeaderValue::from_static("https"));

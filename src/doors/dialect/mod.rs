@@ -24,6 +24,11 @@ use crate::{
     rules::{address::TrustedProxies, facts::Ask},
 };
 
+/// The field that tells a panel, in a question of our own, on whose behalf we ask.
+pub fn on_behalf_of(client: IpAddr) -> (HeaderName, HeaderValue) {
+    edge::on_behalf_of(client)
+}
+
 /// Who asks, as the listener established it.
 #[derive(Clone, Copy, Debug)]
 pub struct Caller<'a> {

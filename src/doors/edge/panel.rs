@@ -9,6 +9,7 @@ use pingora_http::ResponseHeader;
 
 use super::gateway::{Gateway, Passage};
 use crate::{
+    clock::Wall,
     gate::panel::{Carried, Lapse},
     rules::login::SetCookie,
 };
@@ -27,7 +28,7 @@ pub(super) fn carry(headers: &mut HeaderMap, passage: &Passage) {
     let Some(recipe) = &passage.visit.site.login else { return };
     let jar = match &passage.panel {
         Carried::ClientsOwn => return,
-        Carried::Nothing => None,
+        Carried::Nothing | Carried::Missing { .. } => None,
         Carried::Panel { jar, .. } => Some(jar),
     };
     let names = &recipe.pass_on.cookies;
@@ -102,7 +103,11 @@ impl Gateway {
     ) -> Result<Verdict> {
         let says_so = self.says_signed_out(head, passage);
         let cookies = keep_back(head, passage)?;
-        let Carried::Panel { sid, at, .. } = &passage.panel else { return Ok(Verdict::Answer) };
+        let (sid, at) = match &passage.panel {
+            Carried::ClientsOwn | Carried::Nothing => return Ok(Verdict::Answer),
+            Carried::Missing { sid } => (sid, &Wall::default()),
+            Carried::Panel { sid, at, .. } => (sid, at),
+        };
         if says_so {
             let over = |status, what| Error::explain(ErrorType::HTTPStatus(status), what);
             match self.gate.panels().lapsed(&self.gate, &passage.visit, *sid, *at).await {

@@ -1,10 +1,10 @@
 //! One question and its answer over HTTP, bounded in size. Redirects are never followed: the credentials go to the
 //! address that the configuration names and nowhere else.
 
-use std::{net::IpAddr, sync::Arc};
+use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, header, uri::Scheme};
+use http::{HeaderName, HeaderValue, Method, Request, header, uri::Scheme};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
@@ -69,8 +69,12 @@ impl Exchange {
         Self { plain: builder.build_http(), secure: secure.map_err(Arc::from) }
     }
 
-    pub(super) async fn get(&self, url: &url::Url, client: IpAddr) -> Result<Answered, Fault> {
-        self.ask(Request::builder().method(Method::GET), url, Bytes::new(), client).await
+    pub(super) async fn get(
+        &self,
+        url: &url::Url,
+        for_whom: &(HeaderName, HeaderValue),
+    ) -> Result<Answered, Fault> {
+        self.ask(Request::builder().method(Method::GET), url, Bytes::new(), for_whom).await
     }
 
     pub(super) async fn post(
@@ -79,7 +83,7 @@ impl Exchange {
         content_type: &'static str,
         body: SecretBytes,
         cookies: &Jar,
-        client: IpAddr,
+        for_whom: &(HeaderName, HeaderValue),
     ) -> Result<Answered, Fault> {
         let mut request = Request::builder()
             .method(Method::POST)
@@ -90,7 +94,7 @@ impl Exchange {
         if let Some(cookies) = field(cookies) {
             request = request.header(header::COOKIE, cookies);
         }
-        self.ask(request, url, Bytes::from_owner(Wiped(body)), client).await
+        self.ask(request, url, Bytes::from_owner(Wiped(body)), for_whom).await
     }
 
     async fn ask(
@@ -98,14 +102,14 @@ impl Exchange {
         request: http::request::Builder,
         url: &url::Url,
         body: Bytes,
-        client: IpAddr,
+        for_whom: &(HeaderName, HeaderValue),
     ) -> Result<Answered, Fault> {
         let reach = |error: &dyn std::fmt::Display| Fault::Reach(error.to_string());
         let request = request
             .uri(url.as_str())
             .header(header::ACCEPT, "application/json, text/html;q=0.9, */*;q=0.5")
             .header(header::USER_AGENT, "panelgate")
-            .header("x-forwarded-for", client.to_string())
+            .header(&for_whom.0, &for_whom.1)
             .body(Full::new(body))
             .map_err(|error| reach(&error))?;
         let asking = match &self.secure {

@@ -100,7 +100,8 @@ fn logins() -> (PanelLogins, Arc<ManualClock>) {
 
 async fn ask(logins: &PanelLogins, recipe: &Recipe) -> Result<Person, Failure> {
     let (name, password) = (UserName::parse("alice").unwrap(), SecretText::from("p&ss wörd".to_owned()));
-    let question = Question { name: &name, password: &password, client: [192, 0, 2, 7].into() };
+    let on_behalf_of = ("x-forwarded-for".parse().unwrap(), "192.0.2.7".parse().unwrap());
+    let question = Question { name: &name, password: &password, on_behalf_of: &on_behalf_of };
     logins.ask(recipe, question).await
 }
 

@@ -81,7 +81,7 @@ impl Wiki {
         for session in fs::read_dir(directory.join("php")).expect("sessions are kept there").flatten() {
             fs::remove_file(session.path()).expect("it can be removed");
         }
-        let salt = self.data.join("meta/_htcookiesalt");
+        let salt = self.data.join("meta/_htcookiesalt2");
         assert!(salt.exists(), "the wiki keeps its salt elsewhere");
         fs::write(salt, "ffffffffffffffffffffffffffffffff").expect("it can be written");
     }

@@ -109,7 +109,10 @@ fn from_json(text: &str) -> (Vec<Row>, Vec<Problem>) {
             }
             Some(Err(error)) => {
                 let line = line + (error.line() as u64).saturating_sub(1);
-                problems.push(Problem { line, what: format!("it is not JSON: {error}") });
+                // Its own place counts from this value on.
+                let text = error.to_string();
+                let what = text.split(" at line ").next().unwrap_or_default();
+                problems.push(Problem { line, what: format!("it is not JSON: {what}") });
                 return (rows, problems);
             }
             None => {

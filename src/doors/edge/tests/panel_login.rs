@@ -151,6 +151,17 @@ async fn a_password_that_was_changed_at_the_panel_ends_our_session() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_from_before_the_panel_was_asked_ends_when_the_panel_wants_a_sign_in() {
+    let rig = rig(recipe(), "7", 60).await;
+    let change = SessionChange { panel: Some(None), ..SessionChange::default() };
+    let written = rig.store.change_session(rig.sid, change, rig.gate.moment().wall).await.unwrap();
+    rig.gate.settled(written).await;
+    assert!(!get(&rig, "GET", "/echo", "sid=stolen").await.text().contains("sid="));
+    assert_eq!(get(&rig, "GET", "/member", "sid=8").await.status, 401);
+    assert!(rig.gate.live().records.session(&rig.sid).unwrap().ended.is_some());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_anonymous_page_carries_nobodys_panel_session() {
     let rig = rig(recipe(), "7", 60).await;
     let text = get(&rig, "GET", "/public/page", "sid=stolen; lang=de").await.text().to_owned();
