@@ -71,7 +71,7 @@ fn login(node: &Node, base: Base<'_>, sources: &mut Sources<'_>) -> Option<Login
     let timeout = fields.duration("timeout", least, &mut sources.found);
     let authorities = authorities(&mut fields, base, sources);
     let pass_on = pass_on(&mut fields, &mut sources.found);
-    let signed_out = signed_out(&mut fields, &mut sources.found);
+    let signed_out = signed_out(&mut fields, &pass_on, &mut sources.found);
     let renew = renew(&mut fields, &pass_on, signed_out.as_ref(), &mut sources.found);
     fields.finish(&mut sources.found);
     let recipe = Recipe {
@@ -307,16 +307,23 @@ fn field_name(text: &Written<&str>, found: &mut Findings) {
     }
 }
 
-fn signed_out(fields: &mut Fields<'_>, found: &mut Findings) -> Option<SignedOut> {
+fn signed_out(fields: &mut Fields<'_>, pass_on: &PassOn, found: &mut Findings) -> Option<SignedOut> {
     let mut section = fields.sub("signed_out", found)?;
     let status = statuses(&mut section, found);
     let location = place(&mut section, "location", found);
-    if status.is_empty() && location.is_none() {
+    let cookie = section.text("cookie", found);
+    if let Some(cookie) =
+        cookie.as_ref().filter(|cookie| !pass_on.cookies.iter().any(|name| name == cookie.value))
+    {
+        let what = format!("`{}` is not one of the cookies that are passed on", cookie.value);
+        found.error("C006", &cookie.at, what, "name the panel's session cookie, which it takes back");
+    }
+    if status.is_empty() && location.is_none() && cookie.is_none() {
         let help = "write `signed_out: { status: [401] }` or `signed_out: { location: /login }`";
         found.error("C005", &section.at, "`signed_out` says nothing", help);
     }
     section.finish(found);
-    Some(SignedOut { status, location })
+    Some(SignedOut { status, location, cookie: cookie.map(|cookie| cookie.value.to_owned()) })
 }
 
 fn renew(

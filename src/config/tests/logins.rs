@@ -91,6 +91,7 @@ fn every_mistake_in_a_login_is_said_with_its_mend() {
         ("pointer: /token", "pointer: token", "/user/name"),
         ("pointer: /token", "pointer: /token, header: Cookie", "Authorization"),
         ("signed_out: { status: [401], location: /login }", "renew: true", "signed_out"),
+        ("location: /login }", "cookie: other }", "not one of the cookies"),
         ("name: panel-login", "name: embedded", "another name"),
         ("name: panel-login", "name: other", "embedded"),
     ] {

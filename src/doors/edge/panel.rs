@@ -101,14 +101,13 @@ impl Gateway {
         head: &mut ResponseHeader,
         passage: &Passage,
     ) -> Result<Verdict> {
-        let says_so = self.says_signed_out(head, passage);
         let cookies = keep_back(head, passage)?;
         let (sid, at) = match &passage.panel {
             Carried::ClientsOwn | Carried::Nothing => return Ok(Verdict::Answer),
             Carried::Missing { sid } => (sid, &Wall::default()),
             Carried::Panel { sid, at, .. } => (sid, at),
         };
-        if says_so {
+        if says_signed_out(head, &cookies, passage) {
             let over = |status, what| Error::explain(ErrorType::HTTPStatus(status), what);
             match self.gate.panels().lapsed(&self.gate, &passage.visit, *sid, *at).await {
                 Lapse::Renewed => return Ok(Verdict::Again),
@@ -122,14 +121,14 @@ impl Gateway {
         }
         Ok(Verdict::Answer)
     }
+}
 
-    fn says_signed_out(&self, head: &ResponseHeader, passage: &Passage) -> bool {
-        let visit = &passage.visit;
-        let Some(signed_out) = visit.site.login.as_ref().and_then(|login| login.signed_out.as_ref()) else {
-            return false;
-        };
-        let location = head.headers.get(header::LOCATION).and_then(|value| value.to_str().ok());
-        let at = url::Url::parse(&visit.facts.url());
-        at.is_ok_and(|at| signed_out.is(head.status.as_u16(), location, &at))
-    }
+fn says_signed_out(head: &ResponseHeader, cookies: &[SetCookie], passage: &Passage) -> bool {
+    let visit = &passage.visit;
+    let Some(signed_out) = visit.site.login.as_ref().and_then(|login| login.signed_out.as_ref()) else {
+        return false;
+    };
+    let location = head.headers.get(header::LOCATION).and_then(|value| value.to_str().ok());
+    let at = url::Url::parse(&visit.facts.url());
+    at.is_ok_and(|at| signed_out.is(head.status.as_u16(), location, cookies, &at))
 }

@@ -131,14 +131,23 @@ pub struct SignedOut {
     pub status: Vec<u16>,
     /// By redirecting there.
     pub location: Option<String>,
+    /// By taking this cookie back.
+    pub cookie: Option<String>,
 }
 
 impl SignedOut {
-    /// Whether an answer to a request of the site says so. `at` is the address that was asked for.
-    pub fn is(&self, status: u16, location: Option<&str>, at: &url::Url) -> bool {
+    /// Whether an answer to a request of the site says so. `at` is the address that was asked for, `cookies` what the
+    /// answer sets and takes back.
+    pub fn is(&self, status: u16, location: Option<&str>, cookies: &[SetCookie], at: &url::Url) -> bool {
         let leads = |wanted| location.is_some_and(|location| leads_to(location, at, wanted));
+        // The last word on a name counts.
+        let taken = |name: &String| {
+            let last = cookies.iter().rfind(|cookie| cookie.name == *name);
+            last.is_some_and(|cookie| cookie.value.is_none())
+        };
         self.status.contains(&status)
             || (300..400).contains(&status) && self.location.as_deref().is_some_and(leads)
+            || self.cookie.as_ref().is_some_and(taken)
     }
 }
 
@@ -170,7 +179,7 @@ impl Recipe {
             timeout: Duration::from_secs(5),
             authorities: vec![],
             pass_on: PassOn { cookies: vec!["sid".into()], token: None },
-            signed_out: Some(SignedOut { status: vec![], location: Some("/login".into()) }),
+            signed_out: Some(SignedOut { location: Some("/login".into()), ..SignedOut::default() }),
             renew: false,
         }
     }

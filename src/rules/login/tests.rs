@@ -151,14 +151,29 @@ fn a_token_becomes_the_field_that_the_panel_wants_it_in() {
 #[test]
 fn the_panel_says_that_its_session_is_over_by_status_or_by_where_it_leads() {
     let at = url::Url::parse("https://panel.example.com/users/7").unwrap();
-    let over = SignedOut { status: vec![401], location: Some("/login".into()) };
-    assert!(over.is(401, None, &at) && over.is(302, Some("/login?next=%2F"), &at));
-    assert!(over.is(303, Some("https://panel.example.com/login"), &at));
-    assert!(!over.is(200, None, &at) && !over.is(302, Some("/users/7/login"), &at));
-    assert!(!over.is(200, Some("/login"), &at), "only a redirect leads somewhere");
-    let with_query = SignedOut { status: vec![], location: Some("/index.php?route=/login".into()) };
-    assert!(with_query.is(302, Some("/index.php?route=/login&x=1"), &at));
-    assert!(!with_query.is(302, Some("/index.php?route=/home"), &at));
+    let over = SignedOut { status: vec![401], location: Some("/login".into()), cookie: None };
+    let says = |over: &SignedOut, status, location| over.is(status, location, &[], &at);
+    assert!(says(&over, 401, None) && says(&over, 302, Some("/login?next=%2F")));
+    assert!(says(&over, 303, Some("https://panel.example.com/login")));
+    assert!(!says(&over, 200, None) && !says(&over, 302, Some("/users/7/login")));
+    assert!(!says(&over, 200, Some("/login")), "only a redirect leads somewhere");
+    let to = Some("/index.php?route=/login".to_owned());
+    let with_query = SignedOut { location: to, ..SignedOut::default() };
+    assert!(says(&with_query, 302, Some("/index.php?route=/login&x=1")));
+    assert!(!says(&with_query, 302, Some("/index.php?route=/home")));
+}
+
+#[test]
+fn taking_its_cookie_back_is_another_way_to_say_it() {
+    let at = url::Url::parse("https://panel.example.com/").unwrap();
+    let over = SignedOut { cookie: Some("sid".into()), ..SignedOut::default() };
+    let says = |cookies: &[&str]| {
+        let cookies: Vec<_> = cookies.iter().filter_map(|text| SetCookie::parse(text.as_bytes())).collect();
+        over.is(200, None, &cookies, &at)
+    };
+    assert!(says(&["lang=de", "sid=deleted; Max-Age=0"]));
+    assert!(!says(&["sid=fresh"]) && !says(&["lang=; Max-Age=0"]) && !says(&[]));
+    assert!(!says(&["sid=old; Max-Age=0", "sid=fresh"]), "replaced, not taken back");
 }
 
 #[test]

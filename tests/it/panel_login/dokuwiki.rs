@@ -113,7 +113,7 @@ logins:
     success: {{ status: [302], cookie: {COOKIE} }}
     role: user
     pass_on: {{ cookies: [DokuWiki, {COOKIE}] }}
-    signed_out: {{ status: [403] }}
+    signed_out: {{ cookie: {COOKIE} }}
     renew: true
 edge: {{ listen: ["127.0.0.1:{port}"], certificates: certs }}
 "#
