@@ -22,7 +22,7 @@ use crate::{
         api_key::KeyUse,
         facts::{Ask, BadAsk, Facts},
         identity::{Role, User, UserId},
-        judge::{self, Bench, Credential, Signed, Step},
+        judge::{self, Acting, Bench, Credential, Over, Signed, Step, View},
         outcome::{Access, Bearer, DecisionId, Grant, Holder, Judgement, Outcome},
         reason::Reason,
         session::{ExternalIdentity, Family, Origin, PublicId, Session, Sid},
@@ -170,6 +170,21 @@ impl Gate {
         let elevated_until = until.filter(|until| *until > visit.moment.wall);
         let (sid, public) = (session.sid, session.sid.public());
         Ok(SignedIn { user: signed.user, role: signed.role, session, sid, public, elevated_until })
+    }
+
+    /// Whom somebody in the portal acts for, if anybody; the error says why an impersonation that was not left is over.
+    pub fn acting(&self, visit: &Visit, member: &SignedIn) -> Result<Option<Acting>, Over> {
+        let bench = self.bench(&visit.site, &visit.snapshot, visit.moment.wall, self.decision());
+        judge::acting(&member.user, &member.role, &member.session, bench)
+    }
+
+    /// The same at this moment, for whoever follows a session from outside a request.
+    pub fn acting_still(&self, session: &Session) -> Result<Option<Acting>, Over> {
+        let snapshot = self.live.snapshot();
+        let site = snapshot.sites.all().iter().find(|site| site.id == session.site).ok_or(Over::Right)?;
+        let operator = self.live.records.user(&session.user).ok_or(Over::Right)?;
+        let bench = self.bench(site, &snapshot, self.clock.wall(), self.decision());
+        judge::acting(&operator, &operator.role, session, bench)
     }
 
     /// Whether a grant would be given again now: for connections that stay open. Cheap; ask every 250 ms.
@@ -343,6 +358,14 @@ impl Gate {
         let page = judgement.page.as_deref().unwrap_or("");
         let user = signed.map_or("", |signed| signed.user.name.as_str());
         let (facts, method) = (&visit.facts, &*visit.facts.method);
+        if let Outcome::Allow(grant) = &judgement.outcome
+            && grant.needed() == Access::Full
+            && let Some(bearer) = grant.bearer()
+            && let Some(actor) = &bearer.actor
+        {
+            let (operator, user) = (&actor.user.name, &bearer.user.name);
+            tracing::info!(target: "panelgate::audit", event = "impersonated-write", %decision, %client, %operator, %user, page, method, path = ?facts.target.path());
+        }
         if matches!(judgement.outcome, Outcome::Allow(_)) {
             // The macro evaluates its fields only when somebody listens.
             tracing::debug!(target: DECISION, %decision, %client, reason, page, user, method, path = ?facts.target.path());

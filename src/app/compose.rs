@@ -15,7 +15,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::util::BoxCloneSyncService;
 
 use super::{
-    Readiness, Reloader, Running, StartError, admin, health, logins::Logins, notice, tasks, translate,
+    Readiness, Reloader, Running, StartError, admin, health, impersonations, logins::Logins, notice, tasks,
+    translate,
 };
 use crate::{
     clock::{Clock, SystemClock},
@@ -63,6 +64,7 @@ pub(super) async fn compose(
     let metrics = start_health(&settings, &ground, &readiness).await?;
     start_feeds(&settings, &ground, &reloader).await?;
     start_admin(&settings, &ground, &reloader)?;
+    ground.tasks.spawn(impersonations::follow(Arc::clone(&ground.gate), ground.stop.clone()));
     let sidecar = start_sidecar(&settings, &ground)?;
     let edge = start_edge(&settings, &ground).await?;
     let Ground { gate, stop, tasks, .. } = ground;

@@ -4,6 +4,7 @@ pub mod admin;
 mod compose;
 mod error;
 mod health;
+mod impersonations;
 mod logins;
 mod notice;
 mod reload;

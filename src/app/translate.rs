@@ -12,6 +12,7 @@ use crate::{
     config::{self, Settings},
     doors::{edge, sidecar},
     feeds::{certs::Certificates, jwks::Source},
+    portal,
     rules::{
         address::TrustedProxies,
         identity::Role,
@@ -77,7 +78,10 @@ pub(super) fn edge(
             upstream_read: limits.upstream_read,
         },
         client_script: true,
-        marks: |_, _, _| None,
+        marks: |headers, visit, grant| {
+            let portal::Mark { html, always } = portal::mark(headers, visit, grant)?;
+            Some(edge::Mark { html, always })
+        },
     }
 }
 

@@ -90,6 +90,7 @@ const STANDARD_LIFETIMES: Lifetimes = Lifetimes {
     absolute: Duration::from_secs(30 * 86_400),
     grace: Duration::from_secs(10),
     pending: Duration::from_secs(5 * 60),
+    impersonation: Lifetimes::LONGEST_IMPERSONATION,
 };
 
 const STANDARD_SECOND_FACTOR: SecondFactor =
@@ -316,7 +317,17 @@ fn lifetimes(fields: &mut Fields<'_>, standard: Lifetimes, found: &mut Findings)
         absolute: read("absolute", SECOND, standard.absolute),
         grace: read("grace", Duration::ZERO, standard.grace),
         pending: read("pending", SECOND, standard.pending),
+        impersonation: read("impersonation", SECOND, standard.impersonation),
     };
+    if lifetimes.impersonation > Lifetimes::LONGEST_IMPERSONATION {
+        let what = "`impersonation` is longer than 30m";
+        found.error(
+            "C061",
+            &section.at,
+            what,
+            "nobody acts as somebody else for longer: write `30m` or less",
+        );
+    }
     let (access, idle, absolute) = (lifetimes.access, lifetimes.idle, lifetimes.absolute);
     if access > idle || idle > absolute {
         let help = "a session ends at the shortest of them";

@@ -491,11 +491,11 @@ async fn an_external_session_that_was_revoked_stays_dead() {
     };
     let visit = world.visit("GET", "/", &[]);
     world.gate.open_external(&visit, identity.clone()).await.unwrap();
-    let session = judge::View::external(&world.gate.live().records, &identity.key).unwrap();
+    let session = View::external(&world.gate.live().records, &identity.key).unwrap();
     assert_eq!(session.user, root, "joined to the account of the same name");
     world.end(Which::One(session.sid)).await;
     world.gate.open_external(&visit, identity.clone()).await.unwrap();
-    let again = judge::View::external(&world.gate.live().records, &identity.key).unwrap();
+    let again = View::external(&world.gate.live().records, &identity.key).unwrap();
     assert_eq!((again.sid, again.ended.is_some()), (session.sid, true));
 }
 

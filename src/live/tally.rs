@@ -5,9 +5,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::rules::reason::Reason;
 
 /// Decisions by reason since the process started.
-#[derive(Default)]
 pub struct Tally {
     decisions: [AtomicU64; Reason::ALL.len()],
+}
+
+impl Default for Tally {
+    fn default() -> Self {
+        Self { decisions: std::array::from_fn(|_| AtomicU64::new(0)) }
+    }
 }
 
 impl Tally {

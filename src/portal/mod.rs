@@ -5,6 +5,7 @@
 //! request passes [`csrf`].
 
 mod account;
+mod acting;
 mod admin;
 mod assets;
 mod body;
@@ -16,6 +17,7 @@ mod fault;
 mod guard;
 mod hasher;
 mod headers;
+mod high_security;
 mod identities;
 mod issue;
 mod notice;
@@ -31,7 +33,7 @@ mod sessions;
 mod sign_in;
 mod sign_out;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod words;
 
 use std::sync::Arc;
@@ -40,6 +42,7 @@ use axum::{Router, middleware};
 use tokio::sync::mpsc;
 
 pub use self::{
+    acting::{Mark, mark},
     hasher::Hasher,
     notice::{Letter, NewSignIn},
 };

@@ -49,7 +49,7 @@ mod tests {
     /// The document describes exactly the calls that the router has.
     #[test]
     fn it_describes_every_call_and_nothing_else() {
-        let document: serde_json::Value = serde_json::from_str(&DOCUMENT).unwrap();
+        let document: Value = serde_json::from_str(&DOCUMENT).unwrap();
         let described: BTreeSet<String> = document["paths"]
             .as_object()
             .unwrap()
@@ -80,7 +80,7 @@ mod tests {
 
     #[test]
     fn every_reference_leads_somewhere() {
-        let document: serde_json::Value = serde_json::from_str(&DOCUMENT).unwrap();
+        let document: Value = serde_json::from_str(&DOCUMENT).unwrap();
         for part in DOCUMENT.split("\"$ref\":\"#").skip(1) {
             let pointer = part.split('"').next().unwrap();
             assert!(document.pointer(pointer).is_some(), "{pointer}");

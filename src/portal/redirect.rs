@@ -90,7 +90,8 @@ fn returnable(url: &Url) -> bool {
         || RETURNABLE.iter().any(|prefix| path.starts_with(prefix))
 }
 
-fn escape(text: &str) -> String {
+/// Text as the value of a query parameter.
+pub(crate) fn escape(text: &str) -> String {
     form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }
 

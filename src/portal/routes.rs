@@ -8,8 +8,8 @@ use axum::{
 };
 
 use super::{
-    Portal, account, admin, assets, context::Cx, openapi, problem, refresh, refusal, second_factor, sessions,
-    sign_in, sign_out,
+    Portal, account, acting, admin, assets, context::Cx, high_security, openapi, problem, refresh, refusal,
+    second_factor, sessions, sign_in, sign_out,
 };
 
 /// One address.
@@ -31,7 +31,9 @@ pub(crate) fn refused() -> Route {
 
 /// Every other address; unsafe methods pass the guard of `csrf` first.
 pub(crate) fn guarded() -> Vec<Route> {
-    [core(), account::routes(), sessions::routes(), admin::routes()].into_iter().flatten().collect()
+    let features =
+        [account::routes(), sessions::routes(), acting::routes(), admin::routes(), high_security::routes()];
+    core().into_iter().chain(features.into_iter().flatten()).collect()
 }
 
 fn core() -> Vec<Route> {

@@ -341,7 +341,8 @@ fn weigh_session(
     let policy = &bench.site.policy;
     let until = policy.elevated_until(ruling.page, session.elevation).filter(|until| *until > bench.at);
     let relaxed = !bench.view.high_security(&signed.user);
-    let acting = acting(signed, session, bench).map_err(Refused::Deny)?;
+    let over = |_| Refused::Deny(Reason::ImpersonationOver);
+    let acting = acting(&signed.user, &signed.role, session, bench).map_err(over)?;
     let role = acting.as_ref().map_or(&signed.role, |acting| &acting.user.role);
     let (have, reason) = match policy.verdict(ruling, role, until.is_some() || relaxed) {
         Verdict::Allow { have, at_once: true } => (have, Reason::RoleAllows),
@@ -397,23 +398,42 @@ fn weigh_key(
 }
 
 /// As whom an operator acts.
-struct Acting {
-    user: Arc<User>,
-    write: bool,
+#[derive(Clone, Debug)]
+pub struct Acting {
+    /// The account that is acted for.
+    pub user: Arc<User>,
+    /// Whether changes are allowed.
+    pub write: bool,
+}
+
+/// Why an impersonation that nobody has left is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Over {
+    /// Its time is up.
+    Time,
+    /// The account that was acted for is gone or disabled.
+    Account,
+    /// The operator has lost the right: a role has changed, or the own second factor is gone.
+    Right,
 }
 
 /// Whom the session's user acts for, if anybody. Whatever has ended the impersonation, it has to be left first: a
 /// form that was filled in for somebody else must not be carried out in the operator's own name.
-fn acting(signed: &Signed, session: &Session, bench: Bench<'_>) -> Result<Option<Acting>, Reason> {
+pub fn acting(
+    operator: &User,
+    role: &Role,
+    session: &Session,
+    bench: Bench<'_>,
+) -> Result<Option<Acting>, Over> {
     let Some(impersonation) = &session.impersonation else { return Ok(None) };
-    let target = bench.view.user(&impersonation.user).filter(|user| !user.disabled);
-    let holds = |user: &User| {
-        bench.at < impersonation.until && may_impersonate(bench.site, &signed.user, &signed.role, &user.role)
-    };
-    match target.filter(|user| holds(user)) {
-        Some(user) => Ok(Some(Acting { user, write: impersonation.write })),
-        None => Err(Reason::ImpersonationOver),
+    if bench.at >= impersonation.until {
+        return Err(Over::Time);
     }
+    let target = bench.view.user(&impersonation.user).filter(|user| !user.disabled).ok_or(Over::Account)?;
+    if !may_impersonate(bench.site, operator, role, &target.role) {
+        return Err(Over::Right);
+    }
+    Ok(Some(Acting { user: target, write: impersonation.write }))
 }
 
 /// Whether an operator may act as an account of this role: administrators with a second factor of their own, and only

@@ -69,11 +69,13 @@ pub enum Reason {
     UpstreamUnreachable,
     /// The panel did not answer the edge in time.
     UpstreamTimeout,
+    /// The panel sent a page that cannot carry the mark of an impersonation.
+    PageUnmarkable,
 }
 
 impl Reason {
     /// Every reason, for tables and metrics.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 33] = [
         Self::RoleAllows,
         Self::ElevatedAllows,
         Self::RelaxedAllows,
@@ -106,6 +108,7 @@ impl Reason {
         Self::StoreUnavailable,
         Self::UpstreamUnreachable,
         Self::UpstreamTimeout,
+        Self::PageUnmarkable,
     ];
 
     /// The stable code.
@@ -143,6 +146,7 @@ impl Reason {
             Self::StoreUnavailable => "store-unavailable",
             Self::UpstreamUnreachable => "upstream-unreachable",
             Self::UpstreamTimeout => "upstream-timeout",
+            Self::PageUnmarkable => "page-unmarkable",
         }
     }
 }

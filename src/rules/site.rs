@@ -120,6 +120,13 @@ pub struct Lifetimes {
     pub grace: Duration,
     /// The time between password and second factor.
     pub pending: Duration,
+    /// An impersonation, 30 minutes at most.
+    pub impersonation: Duration,
+}
+
+impl Lifetimes {
+    /// The longest impersonation that can be configured.
+    pub const LONGEST_IMPERSONATION: Duration = Duration::from_secs(30 * 60);
 }
 
 /// When the second factor is asked for.
@@ -228,6 +235,7 @@ impl Site {
                 absolute: Duration::from_secs(30 * 86_400),
                 grace: Duration::from_secs(10),
                 pending: Duration::from_secs(300),
+                impersonation: Lifetimes::LONGEST_IMPERSONATION,
             },
             second_factor: SecondFactor { at_sign_in: AtSignIn::Always, sign_in_elevates: true },
             passwords: strength::Rules::default(),

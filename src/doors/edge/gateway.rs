@@ -43,6 +43,9 @@ use crate::{
 const WRITE: Duration = Duration::from_secs(30);
 /// After so long the grant is looked at again before the panel's answer is let out.
 const LATE_ANSWER: Duration = Duration::from_secs(1);
+/// A page must not be shown without the mark of an impersonation.
+const UNMARKABLE: ErrorType = ErrorType::new("PageUnmarkable");
+
 /// What every request needs.
 pub(super) struct Gateway {
     pub(super) gate: Arc<Gate>,
@@ -207,6 +210,9 @@ impl ProxyHttp for Gateway {
             && let Some(watching) = &ctx.watching
         {
             watching.streaming();
+        }
+        if ctx.is_marked() && response::is_unmarkable(head) {
+            return Err(Error::explain(UNMARKABLE, "the page is compressed or encoded in an unknown way"));
         }
         if ctx.rewriting && response::is_page(head) {
             let insert = Insert::new(&head.headers, &passage.visit, self.client_script, ctx.mark.take());
@@ -376,6 +382,7 @@ impl Gateway {
         let (status, kind, reason) = match (error.etype(), timed_out) {
             _ if downstream && gone => return 0,
             (_, true) if downstream => (408, RefusalKind::BadRequest, Reason::Malformed),
+            (kind, _) if *kind == UNMARKABLE => (502, RefusalKind::BadGateway, Reason::PageUnmarkable),
             (ErrorType::HTTPStatus(401), _) => (401, RefusalKind::SignIn, Reason::SessionEnded),
             _ if downstream => (400, RefusalKind::BadRequest, Reason::Malformed),
             (_, true) if upstream => (504, RefusalKind::GatewayTimeout, Reason::UpstreamTimeout),

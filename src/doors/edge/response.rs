@@ -69,6 +69,14 @@ pub(super) fn is_page(head: &ResponseHeader) -> bool {
     whole && is_html(head) && !head.headers.contains_key(header::CONTENT_ENCODING)
 }
 
+/// Whether this answer is a page that cannot be rewritten.
+pub(super) fn is_unmarkable(head: &ResponseHeader) -> bool {
+    let shown = !head.status.is_redirection()
+        && !matches!(head.status, StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT);
+    let kind = media_type(head);
+    shown && (kind == b"text/html" || kind == b"application/xhtml+xml") && !is_page(head)
+}
+
 /// Prepares the head of a page that will be rewritten.
 pub(super) fn rewritten(head: &mut ResponseHeader, http2: bool, compress: bool) -> Result<()> {
     for name in OF_THE_ORIGINAL {
@@ -88,8 +96,12 @@ pub(super) fn rewritten(head: &mut ResponseHeader, http2: bool, compress: bool) 
 fn is_html(head: &ResponseHeader) -> bool {
     let value = head.headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
     let value = value.to_ascii_lowercase();
-    let kind = value.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
-    kind == b"text/html" && !value.windows(6).any(|part| part == b"utf-16" || part == b"utf-32")
+    media_type(head) == b"text/html" && !value.windows(6).any(|part| part == b"utf-16" || part == b"utf-32")
+}
+
+fn media_type(head: &ResponseHeader) -> Vec<u8> {
+    let value = head.headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+    value.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii().to_ascii_lowercase()
 }
 
 /// Whether the answer may go on for so long that its grant must be looked at again.

@@ -2,13 +2,25 @@
 // here. Nothing of the panel is changed or wrapped, and nothing here is needed for anything to work.
 (() => {
   "use strict";
-  panel();
+  if (stands()) panel();
+
+  // In the page itself; of what stands inside it only in the frames of a frameset, which shows nothing else.
+  function stands() {
+    if (window.top === window) return true;
+    try { return window.frameElement?.tagName === "FRAME"; } catch { return false; }
+  }
 
   function panel() {
-    if (window.top !== window || window.gateClient) return;
+    if (window.gateClient) return;
     window.gateClient = true;
+    const root = document.documentElement;
     const tabs = "BroadcastChannel" in window ? new BroadcastChannel("gate") : null;
-    let session = null, read = 0, renewAt = Infinity, timer = 0, bar = null, hidden = false, failures = 0;
+    let session = null, read = 0, renewAt = Infinity, timer = 0, tick = 0, bar = null, hidden = false, failures = 0;
+    // The mark that the edge has put in stands until the bar has taken its place. It is right before anything was asked.
+    let plain = document.getElementById("gate-mark"), shown;
+    let marked = plain && "acting" in plain.dataset
+      ? { text: plain.querySelector("b").textContent, end: plain.querySelector("a").textContent, end_url: plain.querySelector("a").href }
+      : null;
 
     const call = (url, options) =>
       fetch(url, { credentials: "same-origin", cache: "no-store", redirect: "error", headers: { accept: "application/json" }, ...options });
@@ -19,8 +31,7 @@
       if (answer.status === 401) {
         const problem = await answer.json().catch(() => ({}));
         if (problem.refresh_url) return renew();
-        session = null;
-        return show();
+        return ended();
       }
       if (!answer.ok) return again(30000);
       session = await answer.json();
@@ -84,7 +95,7 @@
     }
 
     function ended() {
-      session = null;
+      session = marked = null;
       renewAt = Infinity;
       clearTimeout(timer);
       show();
@@ -96,30 +107,55 @@
       else if (Date.now() - read > 5000) look();
     }
 
-    function show() {
+    // What the bar says: whose page this is, that it is read-only, or how long it stays verified.
+    function message() {
+      const acting = session ? session.impersonation : marked;
+      const who = session && session.user + "/" + (session.actor || "");
+      if (session) shown ??= marked && !acting ? "" : who;
+      if (session && shown !== who) {
+        return { loud: true, text: session.words.stale, label: session.words.reload, href: location.href, act: reload };
+      }
+      if (acting) {
+        const ends = acting.ends_in_ms == null ? Infinity : acting.ends_in_ms - (Date.now() - read);
+        return { loud: true, text: acting.text, hint: acting.hint, label: acting.end, href: acting.end_url, act: leave, next: ends + 50, then: look };
+      }
       const page = session && session.page;
-      const left = session && session.elevated_for_ms ? session.elevated_for_ms - (Date.now() - read) : 0;
-      const verified = left > 0;
-      const more = page && page.access !== page.after_step_up && session.second_factor;
-      if (hidden || !session || !(verified || more)) {
+      if (!page || !page.bar || !page.protected || hidden) return null;
+      const left = session.elevated_for_ms ? session.elevated_for_ms - (Date.now() - read) : 0;
+      if (left > 0) {
+        const last = left <= 1000;
+        return { text: session.words.verified.replace("{time}", clock(left)), ticks: true, next: (left % 1000) + 20, then: last ? look : show };
+      }
+      if (page.access === page.after_step_up || !session.second_factor) return null;
+      return { text: session.words.read_only, label: session.words.verify, href: page.step_up_url };
+    }
+
+    function show() {
+      clearTimeout(tick);
+      const says = message();
+      if (!says) {
         bar?.host.remove();
         bar = null;
         return;
       }
       bar ??= build();
       if (!bar) return;
-      const words = session.words;
-      const text = verified ? words.verified.replace("{time}", clock(left)) : words.read_only;
+      plain?.remove();
+      plain = null;
+      bar.line.className = says.loud ? "loud" : "";
+      bar.line.title = says.hint || "";
       // Read out when the state changes, not at every second of the countdown.
-      bar.line.setAttribute("aria-live", verified ? "off" : "polite");
-      if (bar.text.textContent !== text) bar.text.textContent = text;
-      bar.link.hidden = verified;
-      bar.link.textContent = words.verify;
-      bar.link.href = (page && page.step_up_url) || "#";
-      bar.close.setAttribute("aria-label", words.close);
-      bar.close.title = words.close;
-      clearTimeout(bar.tick);
-      if (verified) bar.tick = setTimeout(() => (left > 1000 ? show() : look()), (left % 1000) + 20);
+      bar.line.setAttribute("aria-live", says.ticks ? "off" : "polite");
+      if (bar.text.textContent !== says.text) bar.text.textContent = says.text;
+      bar.dot.hidden = !(says.loud && says.label);
+      bar.link.hidden = !says.label;
+      bar.link.textContent = says.label || "";
+      bar.link.href = says.href || "#";
+      bar.act = says.act;
+      bar.close.hidden = Boolean(says.loud);
+      if (session) bar.close.title = session.words.close;
+      bar.close.setAttribute("aria-label", bar.close.title);
+      if (says.next < 2147483647) tick = setTimeout(says.then, Math.max(says.next, 20));
     }
 
     function clock(ms) {
@@ -127,45 +163,83 @@
       return Math.floor(seconds / 60) + ":" + String(seconds % 60).padStart(2, "0");
     }
 
+    // Where the call does not go through, the link leads to a page that asks the same.
+    async function leave(href) {
+      const answer = await call("/_gate/api/v1/impersonation", {
+        method: "DELETE",
+        headers: { accept: "application/json", "content-type": "application/json" },
+      }).catch(() => null);
+      if (!answer || !answer.ok) return location.assign(href);
+      tabs?.postMessage({ changed: true });
+      reload();
+    }
+
+    // Never a form a second time: that would be in another name.
+    function reload() {
+      location.assign(location.pathname + location.search);
+    }
+
     // A shadow root, so that no style leaks either way; a constructed sheet, so that no policy of the panel is in the way.
     function build() {
-      if (!document.body || !("adoptedStyleSheets" in Document.prototype)) return null;
+      const room = window.top === window ? document.body?.tagName !== "FRAMESET" : innerHeight >= 150;
+      if (!room || !("adoptedStyleSheets" in Document.prototype)) return null;
       const host = document.createElement("gate-bar");
       const shadow = host.attachShadow({ mode: "closed" });
       const sheet = new CSSStyleSheet();
       sheet.replaceSync(
-        ":host{all:initial;position:fixed;inset:auto 0 0 0;z-index:2147483647}" +
+        ":host{all:initial!important;display:block!important;position:fixed!important;inset:auto 0 0 0!important;z-index:2147483647!important}" +
         "div{box-sizing:border-box;display:flex;align-items:center;justify-content:center;gap:6px;height:36px;padding:0 44px;" +
         "font:14px/1 system-ui,-apple-system,'Segoe UI',Roboto,sans-serif;color:#fff;background:#22272e;border-top:1px solid #4a525c;white-space:nowrap}" +
         "span{overflow:hidden;text-overflow:ellipsis;font-variant-numeric:tabular-nums}" +
-        "a{color:#9cc7ff;line-height:36px}a[hidden]{display:none}" +
+        "i{font-style:normal}" +
+        "a{color:#9cc7ff;line-height:36px;flex:none}" +
         "button{all:unset;position:absolute;right:0;width:44px;height:36px;text-align:center;cursor:pointer;font-size:18px}" +
         "a:focus-visible,button:focus-visible{outline:2px solid #9cc7ff;outline-offset:-4px}" +
-        "@media print{:host{display:none}}"
+        "div.loud{color:#000;background:#ff8a1f;border-color:#a84f00;font-weight:600;padding:0 12px}" +
+        ".loud a{color:#000}.loud a:focus-visible{outline-color:#000}" +
+        "[hidden]{display:none}" +
+        "@media(forced-colors:active){div{border-top:2px solid}}" +
+        "@media print{:host{display:none!important}}"
       );
       shadow.adoptedStyleSheets = [sheet];
-      const line = document.createElement("div");
-      const text = document.createElement("span");
-      const link = document.createElement("a");
-      const close = document.createElement("button");
+      const make = (name) => document.createElement(name);
+      const line = make("div"), text = make("span"), dot = make("i"), link = make("a"), close = make("button");
       line.setAttribute("role", "status");
+      dot.textContent = "·";
+      link.addEventListener("click", (event) => {
+        if (!made.act || event.button || event.ctrlKey || event.metaKey || event.shiftKey) return;
+        event.preventDefault();
+        made.act(link.href);
+      });
       close.type = "button";
       close.textContent = "×";
       close.addEventListener("click", () => { hidden = true; show(); });
-      line.append(text, link, close);
+      line.append(text, dot, link, close);
       shadow.append(line);
-      document.body.append(host);
-      return { host, line, text, link, close, tick: 0 };
+      root.append(host);
+      const made = { host, line, text, dot, link, close, act: null };
+      return made;
     }
 
     tabs?.addEventListener("message", (event) => {
       if (event.data.ended) ended();
+      else if (event.data.changed) look();
       else plan(event.data.renew_in_ms);
     });
     document.addEventListener("visibilitychange", wake);
     addEventListener("focus", wake);
     addEventListener("online", wake);
     addEventListener("pageshow", (event) => { if (event.persisted) look(); });
+    // Panels that build their pages anew: another address is another page of the policy, and whatever they throw away,
+    // the bar stays.
+    let path = location.pathname;
+    window.navigation?.addEventListener("navigatesuccess", () => {
+      if (location.pathname !== path) look();
+      path = location.pathname;
+    });
+    new MutationObserver(() => { if (bar && !bar.host.isConnected) document.documentElement.append(bar.host); })
+      .observe(root, { childList: true });
+    if (marked) show();
     look();
   }
 })();

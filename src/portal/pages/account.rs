@@ -51,8 +51,8 @@ pub(crate) enum Tab {
 impl Tab {
     /// Those that are wired into the router.
     const OWN: [Self; 2] = [Self::Security, Self::Sessions];
-    const ADMINISTRATORS: [Self; 2] = [Self::Users, Self::AllSessions];
-    const ROOT: [Self; 0] = [];
+    const ADMINISTRATORS: [Self; 3] = [Self::Users, Self::AllSessions, Self::Impersonate];
+    const ROOT: [Self; 1] = [Self::HighSecurity];
 
     fn link(self, words: &Words, current: Self) -> TabLink {
         let (label, href) = match self {

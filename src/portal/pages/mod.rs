@@ -52,7 +52,7 @@ impl Frame {
         }
     }
 
-    fn back_to(&self) -> String {
+    pub(crate) fn back_to(&self) -> String {
         fill(self.words.back_to, &[("title", &self.title)])
     }
 }

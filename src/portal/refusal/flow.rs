@@ -2,7 +2,7 @@
 
 use crate::{
     gate::{Refusal, RefusalAudience, RefusalKind},
-    portal::redirect::portal_page,
+    portal::{acting, redirect::portal_page},
     rules::{reason::Reason, site::Site},
 };
 
@@ -37,6 +37,10 @@ pub(crate) fn plan(refusal: &Refusal, site: Option<&Site>) -> Plan {
         RefusalAudience::Background => document(refusal, onward, site),
         // A form that was sent cannot be sent again by a redirect: say that nothing happened instead of losing it.
         RefusalAudience::Navigation if !is_safe(refusal) => Plan::Page(onward),
+        // The way on would change who one is; that is not for a redirect to decide.
+        RefusalAudience::Navigation if refusal.reason != Reason::ImpersonationOver && is_acting(refusal) => {
+            Plan::Page(onward)
+        }
         RefusalAudience::Navigation => onward.map_or(Plan::Page(None), Plan::Redirect),
     }
 }
@@ -65,6 +69,7 @@ fn onward(refusal: &Refusal, site: &Site) -> Option<String> {
         RefusalKind::SignIn => "sign-in",
         RefusalKind::StepUp { .. } => "step-up",
         RefusalKind::Deny if refusal.reason == Reason::NeedsEnrolment => "account/two-factor",
+        RefusalKind::Deny | RefusalKind::BadGateway if is_acting(refusal) => acting::END,
         RefusalKind::Deny
         | RefusalKind::Throttle { .. }
         | RefusalKind::Unavailable
@@ -75,6 +80,12 @@ fn onward(refusal: &Refusal, site: &Site) -> Option<String> {
         }
     };
     Some(portal_page(site, page, &refusal.url))
+}
+
+/// Whether an impersonation is in the way.
+fn is_acting(refusal: &Refusal) -> bool {
+    [Reason::ImpersonationReadOnly, Reason::ImpersonationOver, Reason::PageUnmarkable]
+        .contains(&refusal.reason)
 }
 
 pub(super) fn is_safe(refusal: &Refusal) -> bool {

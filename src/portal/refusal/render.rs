@@ -90,12 +90,12 @@ fn onward_label(refusal: &Refusal, words: &'static Words) -> &'static str {
         RefusalKind::StepUp { .. } => words.verify_title,
         RefusalKind::SignIn if refusal.reason != Reason::AccessExpired => words.sign_in,
         RefusalKind::Deny if refusal.reason == Reason::NeedsEnrolment => words.account.set_up,
+        RefusalKind::Deny if refusal.reason == Reason::ImpersonationOver => words.acting.leave,
+        RefusalKind::Deny | RefusalKind::BadGateway => words.acting.end,
         RefusalKind::SignIn
-        | RefusalKind::Deny
         | RefusalKind::Throttle { .. }
         | RefusalKind::Unavailable
         | RefusalKind::BadRequest
-        | RefusalKind::BadGateway
         | RefusalKind::GatewayTimeout => words.go_on,
     }
 }
@@ -138,6 +138,9 @@ fn say(refusal: &Refusal, site: Option<&Site>, words: &'static Words) -> (&'stat
         }
         RefusalKind::Unavailable => (words.unavailable_title, words.unavailable.to_owned()),
         RefusalKind::BadRequest => (words.bad_request_title, bad_request(refusal.reason, words).to_owned()),
+        RefusalKind::BadGateway if refusal.reason == Reason::PageUnmarkable => {
+            (words.acting.unmarkable_title, fill(words.acting.unmarkable, &[("title", panel)]))
+        }
         RefusalKind::BadGateway => (words.panel_away_title, fill(words.panel_away, &[("title", panel)])),
         RefusalKind::GatewayTimeout => (words.panel_slow_title, fill(words.panel_slow, &[("title", panel)])),
     }
@@ -166,6 +169,8 @@ fn say_deny(reason: Reason, words: &'static Words, panel: &str) -> (&'static str
         (Reason::ConditionUnmet, (words.denied_title, words.condition_unmet)),
         (Reason::AccountDisabled, (words.denied_title, words.account_disabled)),
         (Reason::ForeignOrigin, (words.denied_title, words.foreign_origin)),
+        (Reason::ImpersonationReadOnly, (words.acting.refused_reads_title, words.acting.refused_reads)),
+        (Reason::ImpersonationOver, (words.acting.refused_over_title, words.acting.refused_over)),
         (Reason::ConflictingCredentials, (words.denied_title, words.conflicting)),
     ];
     let (title, pattern) = look_up(&table, reason).unwrap_or((words.denied_title, words.role_lacks));

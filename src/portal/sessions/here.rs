@@ -6,7 +6,14 @@ use serde_json::{Value, json};
 use crate::{
     clock::Wall,
     gate::SignedIn,
-    portal::{context::Cx, issue, problem, redirect::portal_page, refusal},
+    portal::{
+        acting::{self, Standing},
+        context::Cx,
+        issue, problem,
+        redirect::portal_page,
+        refusal,
+        words::fill,
+    },
     rules::{facts::Target, judge::View, policy::Page, session::Session},
 };
 
@@ -20,14 +27,17 @@ pub(crate) async fn here(cx: Cx) -> Response {
     let target = cx.query("path").and_then(|path| Target::parse(path.as_bytes()).ok());
     let page = target.as_ref().and_then(|target| cx.site().policy.page_for(target));
     let until = session.as_ref().and_then(|session| elevated_until(&cx, session, page));
+    let standing = Standing::of(&cx, &bearer);
+    let back = target.as_ref().map_or_else(String::new, |target| format!("{}{}", origin(&cx), target.raw));
     let claims = issue::claims(&cx).filter(|claims| claims.sid == bearer.sid);
     problem::state(
         "signed-in",
         json!({
-            "user": bearer.user.name.as_str(),
-            "display": bearer.user.display,
-            "role": &*bearer.role,
-            "actor": Value::Null,
+            "user": standing.user.name.as_str(),
+            "display": standing.user.display,
+            "role": &*standing.role,
+            "actor": standing.acting.then(|| bearer.user.name.as_str()),
+            "impersonation": acting::state(&cx, &bearer, &standing, &back),
             "session": &*bearer.public.0,
             "now": cx.now().secs(),
             "expires": claims.as_ref().map(|claims| claims.exp.secs()),
@@ -36,8 +46,8 @@ pub(crate) async fn here(cx: Cx) -> Response {
             "elevated_until": until.map(Wall::secs),
             "elevated_for_ms": until.map(|until| issue::millis(until.since(cx.now()))),
             "second_factor": bearer.user.totp.is_some(),
-            "page": target.as_ref().map(|target| describe(&cx, &bearer, page, target, until.is_some())),
-            "words": words(&cx),
+            "page": target.as_ref().map(|target| describe(&cx, &bearer, &standing, page, target, until.is_some())),
+            "words": words(&cx, standing.user.name.as_str()),
         }),
     )
 }
@@ -47,13 +57,23 @@ fn elevated_until(cx: &Cx, session: &Session, page: Option<&Page>) -> Option<Wal
     (until > cx.now()).then_some(until)
 }
 
-fn describe(cx: &Cx, bearer: &SignedIn, page: Option<&Page>, target: &Target, elevated: bool) -> Value {
-    let levels = cx.site().policy.levels(page, &bearer.role);
+fn describe(
+    cx: &Cx,
+    bearer: &SignedIn,
+    standing: &Standing,
+    page: Option<&Page>,
+    target: &Target,
+    elevated: bool,
+) -> Value {
+    let levels = cx.site().policy.levels(page, &standing.role);
+    let high_security = cx.gate().live().records.high_security(&bearer.user);
+    let now = if elevated || !high_security { levels.elevated } else { levels.unelevated };
     let back = format!("{}{}", origin(cx), target.raw);
     json!({
         "name": page.map(|page| &*page.name),
-        "access": if elevated { levels.elevated } else { levels.unelevated }.as_str(),
-        "after_step_up": levels.elevated.as_str(),
+        "access": now.min(standing.most).as_str(),
+        "after_step_up": levels.elevated.min(standing.most).as_str(),
+        "protected": high_security && levels.unelevated < levels.elevated,
         "bar": page.is_none_or(|page| page.bar),
         "step_up_url": portal_page(cx.site(), "step-up", &back),
     })
@@ -64,11 +84,13 @@ fn origin(cx: &Cx) -> String {
 }
 
 /// What the bar inside the panel's pages says.
-fn words(cx: &Cx) -> Value {
+fn words(cx: &Cx, name: &str) -> Value {
     json!({
         "read_only": cx.words.bar_read_only,
         "verify": cx.words.bar_verify,
         "verified": cx.words.bar_verified,
         "close": cx.words.bar_close,
+        "stale": fill(cx.words.acting.bar_stale, &[("name", name)]),
+        "reload": cx.words.acting.bar_reload,
     })
 }

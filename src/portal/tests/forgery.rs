@@ -76,6 +76,7 @@ async fn a_client_without_fetch_metadata_proves_itself_by_its_origin() {
 async fn the_wrong_content_type_does_nothing() {
     let world = World::new().await;
     let mut browser = Browser::new(&world);
+    // Whom no page turns away before it looks at the type.
     browser.sign_in("root").await;
     for (method, target) in unsafe_routes() {
         for kind in [

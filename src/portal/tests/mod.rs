@@ -1,7 +1,9 @@
+mod acting;
 mod admin;
 mod devices;
 mod forced;
 mod forgery;
+mod high_security;
 mod pages;
 mod panel_login;
 mod passwords;

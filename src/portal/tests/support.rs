@@ -175,13 +175,23 @@ impl World {
         Answer::read(response).await
     }
 
+    /// What a browser gets whose request for the panel is refused.
+    pub(crate) async fn refused(&self, request: Request<Body>) -> Answer {
+        let (parts, _) = request.into_parts();
+        let visit = self.visit(&parts);
+        let refusal = self.gate.refusal(&visit, &self.gate.decide(&visit).await).expect("a refusal");
+        let sealed = self.gate.seal(&refusal);
+        let asked = Request::builder().uri("/_gate/refused").header("x-gate-outcome", sealed);
+        self.send(asked.body(Body::empty()).unwrap()).await
+    }
+
     /// What the gate says about a request for the panel.
     pub(crate) async fn decide(&self, request: Request<Body>) -> Outcome {
         let (parts, _) = request.into_parts();
         self.gate.decide(&self.visit(&parts)).await.outcome
     }
 
-    fn visit(&self, parts: &Parts) -> Visit {
+    pub(crate) fn visit(&self, parts: &Parts) -> Visit {
         let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
         let ip = parts.extensions.get::<IpAddr>().copied().unwrap_or(ADDRESS);
         let client = ClientAddr { ip, from: AddrSource::Peer };

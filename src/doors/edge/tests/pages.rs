@@ -153,6 +153,14 @@ async fn a_panel_that_compresses_all_the_same_is_read_and_one_that_nobody_can_re
         let text = if reads == "gzip" { gunzip(&answer.body) } else { answer.text().to_owned() };
         assert_eq!(text, marked(&with_script()), "{reads}");
     }
+    // Nobody is shown a page of somebody else's without the mark.
+    let answer = send(&mut http1, navigation(rig.request("GET", "/page-odd"))).await;
+    assert_eq!(answer.status, 502);
+    assert!(answer.text().starts_with("refused: page-unmarkable "), "{}", answer.text());
+    let mut http2 = rig.http2().await;
+    let answer =
+        Answer::of(http2.send_request(navigation(rig.request2("GET", "/page-odd"))).await.unwrap()).await;
+    assert_eq!(answer.status, 502);
     // Not impersonating: the page passes as it came.
     let rig = Rig::start().await;
     let answer = send(&mut rig.http1().await, navigation(rig.request("GET", "/page-odd"))).await;
