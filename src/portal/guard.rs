@@ -29,12 +29,14 @@ pub(crate) async fn member(cx: &Cx) -> Result<SignedIn, Response> {
 
 /// Somebody who is signed in and acts for nobody: for whatever concerns one's own credentials.
 pub(crate) async fn own_credentials(cx: &Cx) -> Result<SignedIn, Response> {
-    acts_for_nobody(cx, member(cx).await?)
+    let member = member(cx).await?;
+    if is_acting(&member) { Err(refuse(cx, Fault::WhileActing)) } else { Ok(member) }
 }
 
 /// The same for the set-up of the second factor itself.
 pub(crate) async fn enrolling(cx: &Cx) -> Result<SignedIn, Response> {
-    acts_for_nobody(cx, signed_in(cx).await?)
+    let member = signed_in(cx).await?;
+    if is_acting(&member) { Err(refuse(cx, Fault::WhileActing)) } else { Ok(member) }
 }
 
 /// Whether the policy wants a second factor of this role and the account has none.
@@ -49,10 +51,6 @@ pub(crate) fn enrolment_url(cx: &Cx, rd: &str) -> String {
 
 async fn signed_in(cx: &Cx) -> Result<SignedIn, Response> {
     cx.gate().signed_in(&cx.visit).await.map_err(|reason| refuse(cx, Fault::SignedOut(reason)))
-}
-
-fn acts_for_nobody(cx: &Cx, member: SignedIn) -> Result<SignedIn, Response> {
-    if is_acting(&member) { Err(refuse(cx, Fault::WhileActing)) } else { Ok(member) }
 }
 
 /// Somebody who acts for nobody and has just proved a second factor.

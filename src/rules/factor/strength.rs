@@ -227,12 +227,11 @@ fn explain(estimate: &Entropy, text: &str, names: &[String], remarks: &mut Vec<R
     let patterns = estimate.sequence().iter().filter(|part| part.token.chars().count() >= 3);
     let patterns = patterns.filter_map(|part| pattern(&part.pattern));
     for remark in named.into_iter().chain(warned).chain(patterns) {
-        let said = match remark {
-            Remark::ContainsName => remarks.contains(&Remark::NameLike),
-            Remark::LikeCommon => remarks.contains(&Remark::Common),
-            other => remarks.contains(&other),
-        };
-        if !said {
+        // The worse one of each pair says it all.
+        let worse = [(Remark::ContainsName, Remark::NameLike), (Remark::LikeCommon, Remark::Common)];
+        let is_said = remarks.contains(&remark)
+            || worse.iter().any(|(lesser, worse)| *lesser == remark && remarks.contains(worse));
+        if !is_said {
             remarks.push(remark);
         }
     }
