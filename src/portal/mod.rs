@@ -20,6 +20,7 @@ mod headers;
 mod high_security;
 mod identities;
 mod issue;
+mod keys;
 mod notice;
 mod openapi;
 mod pages;

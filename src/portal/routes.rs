@@ -8,7 +8,7 @@ use axum::{
 };
 
 use super::{
-    Portal, account, acting, admin, assets, context::Cx, high_security, openapi, problem, refresh, refusal,
+    Portal, account, acting, admin, assets, context::Cx, high_security, keys, openapi, problem, refresh, refusal,
     second_factor, sessions, sign_in, sign_out,
 };
 
@@ -31,9 +31,9 @@ pub(crate) fn refused() -> Route {
 
 /// Every other address; unsafe methods pass the guard of `csrf` first.
 pub(crate) fn guarded() -> Vec<Route> {
-    let features =
-        [account::routes(), sessions::routes(), acting::routes(), admin::routes(), high_security::routes()];
-    core().into_iter().chain(features.into_iter().flatten()).collect()
+    let own = [account::routes(), sessions::routes(), keys::routes()];
+    let administration = [acting::routes(), admin::routes(), high_security::routes()];
+    core().into_iter().chain(own.into_iter().chain(administration).flatten()).collect()
 }
 
 fn core() -> Vec<Route> {

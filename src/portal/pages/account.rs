@@ -50,7 +50,7 @@ pub(crate) enum Tab {
 
 impl Tab {
     /// Those that are wired into the router.
-    const OWN: [Self; 2] = [Self::Security, Self::Sessions];
+    const OWN: [Self; 3] = [Self::Security, Self::Sessions, Self::Keys];
     const ADMINISTRATORS: [Self; 3] = [Self::Users, Self::AllSessions, Self::Impersonate];
     const ROOT: [Self; 1] = [Self::HighSecurity];
 

@@ -4,6 +4,8 @@ mod devices;
 mod forced;
 mod forgery;
 mod high_security;
+mod keys;
+mod matrix;
 mod pages;
 mod panel_login;
 mod passwords;

@@ -101,6 +101,11 @@ impl World {
     }
 
     async fn add(&self, name: &str, enrolled: bool) {
+        self.add_as(name, name, enrolled).await;
+    }
+
+    /// Makes an account whose password is its name and `-pass`.
+    pub(crate) async fn add_as(&self, name: &str, role: &str, enrolled: bool) {
         let id = id(name);
         let sealer = sealer();
         let user = User {
@@ -108,7 +113,7 @@ impl World {
             name: UserName::parse(name).unwrap(),
             display: String::new(),
             email: String::new(),
-            role: name.into(),
+            role: role.into(),
             source: UserSource::Embedded,
             password: Some(password::hash(&SecretText::from(format!("{name}-pass")), 4, [1; 16]).unwrap()),
             disabled: false,
@@ -237,11 +242,12 @@ pub(crate) fn policy_with(key: &str, value: Json) -> RuleSet {
         "roles": ["root", "admin", "alice"],
         "elevation": { "lasts": "15m" },
         "pages": [
-            { "name": "domains", "paths": ["/domains/**"], "access": { "root": "full", "admin": "full", "alice": "full" } },
+            { "name": "domains", "paths": ["/domains/**"], "scopes": { "read": "domains:read", "write": "domains:write" }, "access": { "root": "full", "admin": "full", "alice": "full" } },
             {
                 "name": "user-management",
                 "paths": ["/users/**"],
                 "lasts": "5m",
+                "scopes": { "read": "users:read", "write": "users:write" },
                 "access": {
                     "root": { "unelevated": "read", "elevated": "full" },
                     "admin": { "unelevated": "none", "elevated": "full" },
@@ -251,8 +257,13 @@ pub(crate) fn policy_with(key: &str, value: Json) -> RuleSet {
         ],
     });
     document[key] = value;
+    rules(&document)
+}
+
+/// A policy out of JSON.
+pub(crate) fn rules(document: &Json) -> RuleSet {
     let mut found = Findings::default();
-    let rules = compile(&node(&document), &mut found);
+    let rules = compile(&node(document), &mut found);
     rules.unwrap_or_else(|| panic!("{found:?}"))
 }
 
