@@ -9,7 +9,11 @@ mod socket;
 #[cfg(test)]
 mod tests;
 
-use std::{path::Path, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    sync::Arc,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -23,8 +27,9 @@ use crate::{
     feeds::keys::GivenMaster,
     gate::Gate,
     rules::{
+        api_key::Scope,
         identity::{Role, UserName},
-        session::PublicId,
+        session::{PublicId, SiteId},
     },
     store::{RedbStore, Store, StoreError},
 };
@@ -110,6 +115,18 @@ pub enum AdminRequest {
     },
     /// Seals everything under the current master key that is sealed under an older one.
     Reseal,
+    /// API keys, of one account or of all.
+    ListKeys {
+        /// Whose.
+        user: Option<UserName>,
+    },
+    /// Makes an API key; its text is in the answer and nowhere else.
+    MakeKey(WantedKey),
+    /// Deletes an API key.
+    RevokeKey {
+        /// Its public id.
+        id: PublicId,
+    },
     /// Reads configuration, policies and keys again.
     Reload,
 }
@@ -130,6 +147,31 @@ pub struct NewUser {
     pub password_hash: Option<String>,
     /// Whether it is disabled.
     pub disabled: Option<bool>,
+}
+
+/// An API key to be made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WantedKey {
+    /// Whose.
+    pub user: UserName,
+    /// For people.
+    pub name: String,
+    /// In the words of the site's policy.
+    pub scopes: Vec<String>,
+    /// The site; may be left out where there is only one.
+    pub site: Option<String>,
+    /// Unix seconds; `None`: never.
+    pub expires: Option<u64>,
+}
+
+/// What the policies of all sites name, for a handler without a gate.
+#[derive(Clone, Debug, Default)]
+pub struct Policies {
+    /// The roles.
+    pub roles: Vec<Role>,
+    /// The scopes of each site.
+    pub scopes: BTreeMap<SiteId, BTreeSet<Scope>>,
 }
 
 /// What it is told.
@@ -156,6 +198,18 @@ pub enum AdminAnswer {
         secret: String,
         /// The backup codes.
         backup_codes: Vec<String>,
+    },
+    /// API keys, newest first.
+    Keys {
+        /// One for each.
+        keys: Vec<KeyLine>,
+    },
+    /// An API key that was just made; shown once.
+    KeyMade {
+        /// The key itself.
+        text: String,
+        /// What is known of it.
+        key: KeyLine,
     },
     /// So many sessions were ended.
     Ended {
@@ -239,6 +293,31 @@ pub struct SessionLine {
     pub address: String,
 }
 
+/// An API key as the command line shows it. Times are Unix seconds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyLine {
+    /// The public id.
+    pub id: String,
+    /// The account name, or its id if the account is gone.
+    pub user: String,
+    /// The site.
+    pub site: String,
+    /// For people.
+    pub name: String,
+    /// What it may do.
+    pub scopes: Vec<String>,
+    /// When it was made.
+    pub created: u64,
+    /// When it stops working, if ever.
+    pub expires: Option<u64>,
+    /// Whether that is over.
+    pub expired: bool,
+    /// The last use that was written down.
+    pub used: Option<u64>,
+    /// From where.
+    pub used_from: Option<String>,
+}
+
 /// The handler of a running daemon.
 pub(super) fn of_daemon(gate: &Arc<Gate>, reloader: &Arc<Reloader>) -> Handler {
     let ground = Ground::Daemon { gate: Arc::clone(gate), reloader: Arc::clone(reloader) };
@@ -251,7 +330,7 @@ pub(super) fn of_daemon(gate: &Arc<Gate>, reloader: &Arc<Reloader>) -> Handler {
 /// When the store cannot be opened; [`StoreError::Locked`] if a daemon runs after all.
 pub async fn alone(
     data_dir: &Path,
-    roles: Vec<Role>,
+    policies: Policies,
     master: Option<GivenMaster>,
     request: AdminRequest,
 ) -> Result<AdminAnswer, StoreError> {
@@ -261,7 +340,7 @@ pub async fn alone(
         Arc::clone(&store),
         clock,
         Arc::new(SystemEntropy),
-        Ground::Alone { roles, keys: compose::keys_dir(data_dir), master },
+        Ground::Alone { policies, keys: compose::keys_dir(data_dir), master },
     );
     let answer = handler.handle(request, rustix::process::getuid().as_raw()).await;
     store.close().await?;

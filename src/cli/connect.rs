@@ -20,10 +20,10 @@ use rustix::process::{Gid, Uid, geteuid};
 
 use super::{ConfigArgs, environment, verdict::Trouble};
 use crate::{
-    app::admin::{self, AdminAnswer, AdminRequest},
+    app::admin::{self, AdminAnswer, AdminRequest, Policies},
     config::{self, Settings},
     feeds::keys::GivenMaster,
-    rules::identity::Role,
+    rules::{identity::Role, session::SiteId},
     store::StoreError,
 };
 
@@ -40,7 +40,7 @@ const BETWEEN_TRIES: Duration = Duration::from_millis(200);
 pub(super) struct Place {
     socket: PathBuf,
     data_dir: PathBuf,
-    roles: Vec<Role>,
+    policies: Policies,
     pub(super) master: Option<GivenMaster>,
 }
 
@@ -52,19 +52,23 @@ impl Place {
 
     /// From settings.
     pub(super) fn of(settings: &Settings) -> Self {
-        let roles: BTreeSet<Role> =
-            settings.sites.iter().flat_map(|site| site.site.policy.roles().iter().cloned()).collect();
+        let sites = || settings.sites.iter().map(|site| &site.site);
+        let roles: BTreeSet<Role> = sites().flat_map(|site| site.policy.roles().iter().cloned()).collect();
+        let policies = Policies {
+            roles: roles.into_iter().collect(),
+            scopes: sites().map(|site| (SiteId::clone(&site.id), site.policy.scopes())).collect(),
+        };
         Self {
             socket: settings.admin_socket.clone(),
             data_dir: settings.data_dir.clone(),
-            roles: roles.into_iter().collect(),
+            policies,
             master: settings.master_key.clone(),
         }
     }
 
     /// The roles that the policies know.
     pub(super) fn roles(&self) -> &[Role] {
-        &self.roles
+        &self.policies.roles
     }
 
     /// Asks whoever holds the store. An answer of no or failure comes as a trouble.
@@ -81,6 +85,8 @@ impl Place {
             | AdminAnswer::Sessions { .. }
             | AdminAnswer::Enrolled { .. }
             | AdminAnswer::Resealed { .. }
+            | AdminAnswer::Keys { .. }
+            | AdminAnswer::KeyMade { .. }
             | AdminAnswer::Ended { .. }) => Ok(done),
         }
     }
@@ -96,6 +102,8 @@ impl Place {
                 | AdminAnswer::Sessions { .. }
                 | AdminAnswer::Enrolled { .. }
                 | AdminAnswer::Resealed { .. }
+                | AdminAnswer::Keys { .. }
+                | AdminAnswer::KeyMade { .. }
                 | AdminAnswer::Ended { .. },
             ) => Ok(true),
         }
@@ -138,9 +146,8 @@ impl Place {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         runtime.map_err(|error| failed(&error))?.block_on(async {
             for _ in 0..TRIES {
-                match admin::alone(&self.data_dir, self.roles.clone(), self.master.clone(), request.clone())
-                    .await
-                {
+                let (policies, master) = (self.policies.clone(), self.master.clone());
+                match admin::alone(&self.data_dir, policies, master, request.clone()).await {
                     Err(StoreError::Locked) => tokio::time::sleep(BETWEEN_TRIES).await,
                     Err(error) => return Err(failed(&error)),
                     Ok(answer) => return Ok(answer),

@@ -3,6 +3,7 @@
 pub mod check;
 mod connect;
 mod demo;
+pub mod key;
 pub mod key_material;
 mod password_input;
 pub mod policy;
@@ -44,6 +45,8 @@ enum Verb {
     TwoFactor(two_factor::TwoFactorArgs),
     /// Manage sessions.
     Session(session::SessionArgs),
+    /// Manage API keys.
+    Key(key::KeyArgs),
     /// Manage the keys that the gate signs its tokens with.
     KeyMaterial(key_material::KeyMaterialArgs),
     /// Print completions for a shell.
@@ -84,6 +87,7 @@ pub fn run() -> ExitCode {
         Verb::User(args) => user::run(&args),
         Verb::TwoFactor(args) => two_factor::run(&args),
         Verb::Session(args) => session::run(&args),
+        Verb::Key(args) => key::run(&args),
         Verb::KeyMaterial(args) => key_material::start(&args),
         Verb::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "panelgate", &mut std::io::stdout());

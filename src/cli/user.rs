@@ -166,4 +166,4 @@ pub(super) fn other() -> Result<String, Trouble> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

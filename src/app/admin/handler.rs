@@ -1,8 +1,14 @@
 //! What each request of the command line does.
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+mod api_keys;
 
-use super::{AdminAnswer, AdminRequest, SessionLine, UserLine};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    sync::Arc,
+};
+
+use super::{AdminAnswer, AdminRequest, Policies, SessionLine, UserLine};
 use crate::{
     app::Reloader,
     clock::{Clock, Wall},
@@ -10,9 +16,10 @@ use crate::{
     feeds::keys::{self, GivenMaster},
     gate::Gate,
     rules::{
+        api_key::Scope,
         factor::{backup, password, totp},
         identity::{Role, Totp, User, UserId, UserName, UserSource},
-        session::{self, EndReason, Origin, PublicId, Session, Status},
+        session::{self, EndReason, Origin, PublicId, Session, SiteId, Status},
         token::KeySet,
     },
     store::{Store, StoreError, UserChange, Which, Written},
@@ -35,10 +42,10 @@ pub(super) enum Ground {
         /// Reads the configuration again.
         reloader: Arc<Reloader>,
     },
-    /// In a process of its own, with the roles of the policies.
+    /// In a process of its own, with what the policies name.
     Alone {
-        /// Those that the policies know.
-        roles: Vec<Role>,
+        /// Roles and scopes.
+        policies: Policies,
         /// The folder of the keys.
         keys: PathBuf,
         /// The master key, if it comes from outside.
@@ -132,6 +139,9 @@ impl Handler {
             }
             AdminRequest::ImportUsers { users, update } => self.import(users, update, by).await,
             AdminRequest::Reseal => self.reseal(by).await,
+            AdminRequest::ListKeys { user } => self.list_keys(user).await,
+            AdminRequest::MakeKey(wanted) => self.make_key(wanted, by).await,
+            AdminRequest::RevokeKey { id } => self.revoke_key(&id, by).await,
             AdminRequest::Reload => self.reload().await,
         }
     }
@@ -268,11 +278,20 @@ impl Handler {
 
     fn roles(&self) -> Vec<Role> {
         let Ground::Daemon { gate, .. } = &self.ground else {
-            let Ground::Alone { roles, .. } = &self.ground else { return vec![] };
-            return roles.clone();
+            let Ground::Alone { policies, .. } = &self.ground else { return vec![] };
+            return policies.roles.clone();
         };
         let snapshot = gate.live().snapshot();
         snapshot.sites.all().iter().flat_map(|site| site.policy.roles().to_vec()).collect()
+    }
+
+    fn scopes(&self) -> BTreeMap<SiteId, BTreeSet<Scope>> {
+        let Ground::Daemon { gate, .. } = &self.ground else {
+            let Ground::Alone { policies, .. } = &self.ground else { return BTreeMap::new() };
+            return policies.scopes.clone();
+        };
+        let snapshot = gate.live().snapshot();
+        snapshot.sites.all().iter().map(|site| (SiteId::clone(&site.id), site.policy.scopes())).collect()
     }
 
     pub(super) fn check_role(&self, role: &Role) -> Result<(), Refusal> {

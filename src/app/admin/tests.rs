@@ -8,7 +8,7 @@ use tokio::{
 };
 
 use super::{
-    AdminAnswer, AdminRequest, Handler, SessionLine, UserLine,
+    AdminAnswer, AdminRequest, Handler, Policies, SessionLine, UserLine,
     handler::Ground,
     socket::{self, may_ask},
 };
@@ -40,14 +40,14 @@ fn desk() -> Desk {
     let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
     let clock = Arc::new(ManualClock::at(NOW));
     let folder = tempfile::tempdir().unwrap();
-    let ground = Ground::Alone {
-        roles: vec!["root".into(), "user".into()],
-        keys: folder.path().join("keys"),
-        master: None,
-    };
+    let ground = Ground::Alone { policies: policies(), keys: folder.path().join("keys"), master: None };
     let entropy = Arc::new(SeededEntropy::new(1));
     let handler = Handler::new(Arc::clone(&store), Arc::clone(&clock) as Arc<dyn Clock>, entropy, ground);
     Desk { folder, handler: Arc::new(handler), store, clock }
+}
+
+fn policies() -> Policies {
+    Policies { roles: vec!["root".into(), "user".into()], ..Policies::default() }
 }
 
 fn name(text: &str) -> UserName {

@@ -6,15 +6,18 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{AdminAnswer, AdminRequest, Place};
+use super::{AdminAnswer, AdminRequest, Place, Policies};
 use crate::cli::verdict::Trouble;
 
-/// A place with the roles `root` and `user`.
+/// A place with the roles `root` and `user`, and a site `panel` whose policy has two scopes.
 pub(in crate::cli) fn place(data_dir: &Path) -> Place {
     Place {
         socket: data_dir.join("admin.socket"),
         data_dir: data_dir.to_owned(),
-        roles: vec!["root".into(), "user".into()],
+        policies: Policies {
+            roles: vec!["root".into(), "user".into()],
+            scopes: [("panel".into(), ["users:read".into(), "users:write".into()].into())].into(),
+        },
         master: None,
     }
 }

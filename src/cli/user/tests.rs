@@ -9,11 +9,12 @@ use super::super::{
 };
 
 /// Runs a command line against a data directory.
-fn say(place: &Place, words: &[&str]) -> Result<String, Trouble> {
+pub(in crate::cli) fn say(place: &Place, words: &[&str]) -> Result<String, Trouble> {
     let line = std::iter::once("panelgate").chain(words.iter().copied());
     match Cli::try_parse_from(line).map_err(|error| Trouble::Usage(error.to_string()))?.verb {
         Verb::User(args) => super::carry_out(&args.verb, place),
         Verb::TwoFactor(args) => crate::cli::two_factor::carry_out(&args.verb, place),
+        Verb::Key(args) => crate::cli::key::carry_out(&args.verb, place),
         Verb::Session(args) => crate::cli::session::carry_out(&args.verb, place),
         Verb::Serve(_)
         | Verb::Check(_)
@@ -24,13 +25,13 @@ fn say(place: &Place, words: &[&str]) -> Result<String, Trouble> {
     }
 }
 
-struct Desk {
+pub(in crate::cli) struct Desk {
     folder: tempfile::TempDir,
-    place: Place,
+    pub(in crate::cli) place: Place,
     password: String,
 }
 
-fn desk() -> Desk {
+pub(in crate::cli) fn desk() -> Desk {
     let folder = tempfile::tempdir().unwrap();
     let password = folder.path().join("password");
     std::fs::write(&password, "correct horse battery\n").unwrap();
@@ -39,7 +40,7 @@ fn desk() -> Desk {
 }
 
 impl Desk {
-    fn add(&self, name: &str, role: &str) -> Result<String, Trouble> {
+    pub(in crate::cli) fn add(&self, name: &str, role: &str) -> Result<String, Trouble> {
         say(&self.place, &["user", "add", name, "--role", role, "--password-file", &self.password])
     }
 }
