@@ -2,6 +2,8 @@
 
 mod notices;
 #[cfg(test)]
+mod canary;
+#[cfg(test)]
 mod panel_login;
 #[cfg(test)]
 mod proxies;

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::support::{
     certificates,
-    gate::{self, Gate, HOST},
+    gate::{self, Gate, HOST, More},
     ports,
     process::Running,
     workspace,
@@ -116,7 +116,7 @@ fn a_letter_arrives_by_starttls_and_password_and_its_link_signs_that_device_out(
         database.display(),
         mail.port
     );
-    let gate = Gate::start_with(&directory, Duration::from_secs(900), &more);
+    let gate = Gate::start_with(&directory, Duration::from_secs(900), &More { top: more, ..More::default() });
     let home = sign_in(&gate, "81.2.69.142", FIREFOX);
     let away = sign_in(&gate, "89.160.20.112", CHROME);
     let letter = mail.letter(1).unwrap_or_else(|| panic!("no letter:\n{}", gate.log_tail()));

@@ -54,6 +54,8 @@ on_every_proxy![
     the_gates_cookies_stay_at_the_gate,
     the_panels_own_credentials_pass_unchanged,
     the_gates_own_bearer_tokens_stay_at_the_gate,
+    an_api_key_opens_its_pages_and_stays_at_the_gate,
+    a_key_that_is_not_alone_or_not_ours_opens_nothing,
     an_upload_arrives_whole,
     the_panels_own_refusals_pass_unchanged,
     the_gates_pages_are_served,

@@ -92,6 +92,11 @@ impl Front {
         Client::new(self.started.port, HOST, Arc::clone(&self.stack.tls))
     }
 
+    /// An API key that may look at the open pages, and one that may change them as well.
+    pub(super) fn keys(&self) -> (&str, &str) {
+        (&self.stack.gate.reader, &self.stack.gate.writer)
+    }
+
     /// The answer of the plain listener, as text.
     pub(super) async fn plain(&self, target: &str) -> String {
         let connected = TcpStream::connect((Ipv4Addr::LOCALHOST, self.started.plain)).await;

@@ -414,6 +414,62 @@ pub(super) async fn the_gates_own_bearer_tokens_stay_at_the_gate(front: &Front) 
     }
 }
 
+/// A key as the client sends it: alone, with nothing else that says who asks.
+async fn with_key(
+    front: &Front,
+    method: &str,
+    target: &str,
+    field: (&str, &str),
+    own: (&str, &str),
+) -> Answer {
+    let ask = background(method, target).field(field.0, field.1).field(own.0, own.1);
+    front.client().send(&ask).await
+}
+
+pub(super) async fn an_api_key_opens_its_pages_and_stays_at_the_gate(front: &Front) {
+    let (reader, writer) = front.keys();
+    for (key, access) in [(reader, "read"), (writer, "full")] {
+        let bearer = format!("Bearer {key}");
+        for (field, own) in [
+            (("X-Api-Key", key), ("Authorization", "Bearer 7|sanctum")),
+            (("Authorization", &*bearer), ("X-Api-Key", "panel-key")),
+        ] {
+            let answer = with_key(front, "GET", "/echo/a", field, own).await;
+            let seen = Seen::of(&answer);
+            assert_eq!(seen.field("Remote-User"), "some-user");
+            assert_eq!(seen.field("X-Gate-Access"), access);
+            assert_eq!(seen.field(own.0), own.1, "the panel's own goes on");
+            assert!(!answer.text().contains("gate_"), "the panel saw a key: {:?}", seen.fields());
+            let changed = with_key(front, "POST", "/echo/a", field, own).await;
+            if access == "full" {
+                assert!(!changed.text().contains("gate_") && changed.status == 200, "{changed:?}");
+            } else {
+                assert_problem(&changed, 403);
+                assert!(changed.text().contains("key-lacks-scope"), "{changed:?}");
+            }
+            assert_problem(&with_key(front, "GET", "/echo/blocked/a", field, own).await, 403);
+            assert_problem(&with_key(front, "GET", "/_gate/api/v1/session", field, own).await, 401);
+        }
+    }
+}
+
+pub(super) async fn a_key_that_is_not_alone_or_not_ours_opens_nothing(front: &Front) {
+    let (reader, writer) = front.keys();
+    let mistyped = format!("{}x", reader.get(..53).unwrap_or_default());
+    let bearer = format!("Bearer {writer}");
+    let refused = [
+        with_key(front, "GET", "/echo/a", ("X-Api-Key", &mistyped), ("X-Other", "1")).await,
+        with_key(front, "GET", "/echo/a", ("X-Api-Key", reader), ("Authorization", &bearer)).await,
+        with_key(front, "GET", "/echo/a", ("X-Api-Key", reader), ("X-Api-Key", "panel-key")).await,
+        with_key(front, "GET", "/echo/a", ("Authorization", reader), ("X-Other", "1")).await,
+        front.signed_in("user").await.send(background("GET", "/echo/a").field("X-Api-Key", reader)).await,
+    ];
+    for answer in refused {
+        assert!((400..=403).contains(&answer.status), "{answer:?}");
+        assert!(!answer.text().contains("body_bytes"), "the panel was reached: {answer:?}");
+    }
+}
+
 pub(super) async fn an_upload_arrives_whole(front: &Front) {
     let browser = front.signed_in("user").await;
     let upload = vec![b'x'; 3 << 20];

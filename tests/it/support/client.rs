@@ -112,6 +112,13 @@ impl Answer {
             .map(|(_, value)| value.as_str())
     }
 
+    /// Everything of it as it came, without the cookies that it sets.
+    pub(crate) fn without_cookies(&self) -> Vec<u8> {
+        let fields = self.fields.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("set-cookie"));
+        let head: String = fields.map(|(name, value)| format!("{name}: {value}\n")).collect();
+        [head.as_bytes(), &self.body].concat()
+    }
+
     /// The body as text.
     pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()

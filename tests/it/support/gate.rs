@@ -14,7 +14,8 @@ use panelgate::{
     entropy::{Entropy, SystemEntropy},
     feeds,
     rules::{
-        factor::{password, totp},
+        api_key::{ApiKey, KeyText},
+        factor::{backup, password, totp},
         identity::{Totp, User, UserId, UserName, UserSource},
         token::KeySet,
     },
@@ -38,9 +39,23 @@ pub(crate) struct Gate {
     pub(crate) port: u16,
     /// The secret.
     pub(crate) secret: String,
+    /// An API key of `some-user` that may look at the open pages.
+    pub(crate) reader: String,
+    /// One that may change them as well.
+    pub(crate) writer: String,
+    /// What it prints.
+    pub(crate) running: Running,
     operators: Vec<Operator>,
     taken: AtomicUsize,
-    running: Running,
+}
+
+/// What stands in the configuration besides what every test needs.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct More {
+    /// Lines of the site.
+    pub(crate) site: String,
+    /// Lines at the top level.
+    pub(crate) top: String,
 }
 
 /// An account of the mightiest role, with an authenticator app.
@@ -48,25 +63,28 @@ pub(crate) struct Gate {
 pub(crate) struct Operator {
     /// The account name.
     pub(crate) name: String,
-    secret: Vec<u8>,
+    /// The secret that the app shares with the gate.
+    pub(crate) secret: Vec<u8>,
+    /// A backup code.
+    pub(crate) backup_code: String,
 }
 
 impl Gate {
     /// Starts one in a directory; `access` is how long access tokens live.
     pub(crate) fn start(directory: &Path, access: Duration) -> Self {
-        Self::start_with(directory, access, "")
+        Self::start_with(directory, access, &More::default())
     }
 
-    /// With `more` at the end of the configuration.
-    pub(crate) fn start_with(directory: &Path, access: Duration, more: &str) -> Self {
+    /// [`Gate::start`], with more in the configuration.
+    pub(crate) fn start_with(directory: &Path, access: Duration, more: &More) -> Self {
         let secret = "0123456789abcdef0123456789abcdef0123456789abcdef".to_owned();
         let (socket, port) = (directory.join("sidecar.sock"), ports::free());
         let data = directory.join("data");
         fs::create_dir_all(&data).expect("the workspace is writable");
-        let operators = add_accounts(&data);
+        let (operators, [reader, writer]) = add_accounts(&data);
         write_privately(&directory.join("secret"), &secret);
         fs::write(directory.join("policy.yaml"), POLICY).expect("the workspace is writable");
-        let config = config(directory, &socket, port, access) + more;
+        let config = config(directory, &socket, port, access, more);
         let file = directory.join("config.yaml");
         fs::write(&file, config).expect("the workspace is writable");
         let binary = Path::new(env!("CARGO_BIN_EXE_panelgate"));
@@ -78,7 +96,8 @@ impl Gate {
         );
         running.wait_for_port(port);
         running.wait_until("open its socket", || socket.exists());
-        Self { socket, port, secret, operators, taken: AtomicUsize::new(0), running }
+        let taken = AtomicUsize::new(0);
+        Self { socket, port, secret, reader, writer, running, operators, taken }
     }
 
     /// The last lines that it printed.
@@ -109,7 +128,7 @@ impl Operator {
 }
 
 /// A cheap hash: these tests are not about guessing passwords.
-fn add_accounts(data: &Path) -> Vec<Operator> {
+fn add_accounts(data: &Path) -> (Vec<Operator>, [String; 2]) {
     let (clock, entropy): (_, &dyn Entropy) = (SystemClock::new(), &SystemEntropy);
     let keys =
         feeds::keys::load_or_create(&data.join("keys"), entropy, clock.wall()).expect("keys can be made");
@@ -138,11 +157,33 @@ fn add_accounts(data: &Path) -> Vec<Operator> {
         let mut user = account(&format!("operator-{number}"), "root");
         let secret: [u8; 20] = entropy.array();
         user.totp = Some(enrolment(&keys, &user.id, &secret, entropy));
-        operators.push(Operator { name: user.name.to_string(), secret: secret.to_vec() });
+        let codes = backup::generate(std::array::from_fn(|_| entropy.array()));
+        // Ten of them for each would take a while to hash.
+        let backup_code = codes[0].expose().to_owned();
+        user.backup_codes = vec![backup::hash(&user.id, &backup_code)];
+        operators.push(Operator { name: user.name.to_string(), secret: secret.to_vec(), backup_code });
         users.push(user);
     }
-    write(data, users);
-    operators
+    let owner = users[1].id;
+    let (reader, read) = api_key(owner, "reader", &["echo:read"], entropy);
+    let (writer, write) = api_key(owner, "writer", &["echo:read", "echo:write"], entropy);
+    self::write(data, users, vec![read, write]);
+    (operators, [reader, writer])
+}
+
+fn api_key(user: UserId, name: &str, scopes: &[&str], entropy: &dyn Entropy) -> (String, ApiKey) {
+    let text = KeyText::generate(entropy.array());
+    let key = ApiKey {
+        id: text.id(),
+        user,
+        site: "panel".into(),
+        name: name.to_owned(),
+        scopes: scopes.iter().map(|scope| (*scope).into()).collect(),
+        created: SystemClock::new().wall(),
+        expires: None,
+        used: None,
+    };
+    (text.expose().to_owned(), key)
 }
 
 fn enrolment(keys: &KeySet, user: &UserId, secret: &[u8], entropy: &dyn Entropy) -> Totp {
@@ -150,11 +191,14 @@ fn enrolment(keys: &KeySet, user: &UserId, secret: &[u8], entropy: &dyn Entropy)
 }
 
 /// On a thread of its own, as whoever comes here already runs inside a runtime.
-fn write(data: &Path, users: Vec<User>) {
+fn write(data: &Path, users: Vec<User>, keys: Vec<ApiKey>) {
     let store = RedbStore::open(&data.join("panelgate.redb")).expect("a store can be made");
     let writing = async move {
         for user in users {
             assert!(store.add_user(user).await.expect("accounts can be written").value, "names are unique");
+        }
+        for key in keys {
+            assert!(store.add_key(key).await.expect("keys can be written").value, "their owner is there");
         }
         store.close().await.expect("the store closes");
     };
@@ -171,7 +215,7 @@ pub(crate) fn write_privately(path: &Path, text: &str) {
     file.and_then(|mut file| file.write_all(text.as_bytes())).expect("the workspace is writable");
 }
 
-fn config(directory: &Path, socket: &Path, port: u16, access: Duration) -> String {
+fn config(directory: &Path, socket: &Path, port: u16, access: Duration, more: &More) -> String {
     let (directory, socket, access) = (directory.display(), socket.display(), access.as_secs());
     format!(
         "version: 1
@@ -180,7 +224,7 @@ sites:
   - name: panel
     origins: [\"https://{HOST}\"]
     policy: policy.yaml
-lifetimes: {{ access: {access}s }}
+{}lifetimes: {{ access: {access}s }}
 second_factor: {{ at_sign_in: never }}
 sidecar:
   socket: {socket}
@@ -188,7 +232,8 @@ sidecar:
   listen: 127.0.0.1:{port}
   secrets: [{{ name: traefik, secret_file: secret }}]
 limits: {{ requests: 60/min, sign_in: 20/min, second_factor: 5/15m, refresh: 60/min }}
-"
+{}",
+        more.site, more.top
     )
 }
 
@@ -198,6 +243,7 @@ roles: [root, user, reader]
 pages:
   - name: open
     paths: ["/", "/echo/**", "/live/**", "/own/**"]
+    scopes: { read: echo:read, write: echo:write }
     access: { root: full, user: full, reader: read }
   - name: readable
     paths: ["/echo/readable/**"]

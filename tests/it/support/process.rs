@@ -83,6 +83,23 @@ impl Running {
         panic!("{} did not {what} within 30 s:\n{}", self.name, self.log_tail());
     }
 
+    /// Asks it to end, waits until it has, and gives everything that it printed.
+    ///
+    /// # Panics
+    /// When it has not ended after 30 s.
+    pub(crate) fn stop(&self) -> Vec<u8> {
+        let mut child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
+        let asked = Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
+        assert!(asked.is_ok_and(|status| status.success()), "{} cannot be asked to end", self.name);
+        for _ in 0..600 {
+            if child.try_wait().expect("it can be waited for").is_some() {
+                return fs::read(&self.log).expect("the log can be read");
+            }
+            thread::park_timeout(Duration::from_millis(50));
+        }
+        panic!("{} did not end within 30 s:\n{}", self.name, self.log_tail());
+    }
+
     /// The last lines that it printed.
     pub(crate) fn log_tail(&self) -> String {
         let text = fs::read(&self.log).unwrap_or_default();
