@@ -264,7 +264,7 @@ impl Scene {
     /// What an address of the gate says.
     async fn ask(&self, caller: Caller, path: &str, method: &str) -> String {
         let call = path.contains("/api/") || (path == "/_gate/refresh" && method != "GET");
-        let target = path.replace("{id}", "nothing").replace("{name}", "nobody");
+        let target = path.replace("{id}", "nothing").replace("{name}", "u").replace("{act}", "disable");
         assert!(!target.contains('{'), "say what {path} is filled in with");
         let mut request = self
             .request(caller, method, &target)
