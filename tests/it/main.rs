@@ -1,8 +1,8 @@
 //! The integration tests: the built binary, with the real world around it.
 
-mod notices;
 #[cfg(test)]
 mod canary;
+mod notices;
 #[cfg(test)]
 mod panel_login;
 #[cfg(test)]

@@ -28,7 +28,7 @@ use crate::{
 
 /// `GET /_gate/api/v1/keys`
 pub(super) async fn list(cx: Cx) -> Response {
-    let member = match make::reader(&cx).await {
+    let member = match guard::member(&cx).await {
         Ok(member) => member,
         Err(response) => return response,
     };
@@ -49,7 +49,7 @@ const WANTED: &str = "name, a list of scopes, and expires in unix seconds or nul
 
 /// `POST /_gate/api/v1/keys`
 pub(super) async fn make(cx: Cx, body: Body) -> Response {
-    let member = match make::owner(&cx).await {
+    let member = match guard::own_credentials(&cx).await {
         Ok(member) => member,
         Err(response) => return response,
     };
@@ -82,7 +82,7 @@ pub(super) async fn make(cx: Cx, body: Body) -> Response {
 
 /// `DELETE /_gate/api/v1/keys/{id}`
 pub(super) async fn delete(cx: Cx, Path(id): Path<String>) -> Response {
-    let member = match make::owner(&cx).await {
+    let member = match guard::own_credentials(&cx).await {
         Ok(member) => member,
         Err(response) => return response,
     };

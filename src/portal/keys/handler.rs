@@ -28,7 +28,7 @@ const LIST: &str = "/_gate/account/keys";
 
 /// `GET /_gate/account/keys`
 pub(super) async fn list(cx: Cx) -> Response {
-    let member = match make::reader(&cx).await {
+    let member = match guard::member(&cx).await {
         Ok(member) => member,
         Err(response) => return response,
     };
@@ -48,7 +48,7 @@ pub(super) async fn list(cx: Cx) -> Response {
 
 /// `GET /_gate/account/keys/new`, filled in by whoever comes back from the second factor.
 pub(super) async fn show_new(cx: Cx) -> Response {
-    let member = match make::owner(&cx).await {
+    let member = match guard::own_credentials(&cx).await {
         Ok(member) => member,
         Err(response) => return response,
     };
@@ -64,7 +64,7 @@ pub(super) async fn show_new(cx: Cx) -> Response {
 
 /// `POST /_gate/account/keys/new`
 pub(super) async fn make(cx: Cx, body: Body) -> Response {
-    let member = match make::owner(&cx).await {
+    let member = match guard::own_credentials(&cx).await {
         Ok(member) => member,
         Err(response) => return response,
     };
@@ -104,7 +104,7 @@ pub(super) async fn make(cx: Cx, body: Body) -> Response {
 
 /// `GET /_gate/account/keys/{id}/delete`
 pub(super) async fn show_delete(cx: Cx, Path(id): Path<String>) -> Response {
-    let member = match make::owner(&cx).await {
+    let member = match guard::own_credentials(&cx).await {
         Ok(member) => member,
         Err(response) => return response,
     };
@@ -116,7 +116,7 @@ pub(super) async fn show_delete(cx: Cx, Path(id): Path<String>) -> Response {
 
 /// `POST /_gate/account/keys/{id}/delete`
 pub(super) async fn delete(cx: Cx, Path(id): Path<String>, body: Body) -> Response {
-    let member = match make::owner(&cx).await {
+    let member = match guard::own_credentials(&cx).await {
         Ok(member) => member,
         Err(response) => return response,
     };

@@ -1,32 +1,15 @@
 //! What pages and calls have in common: whom a key belongs to, and the two things that are done with one.
 
-use axum::response::Response;
-
 use super::flow::{self, Offer, Plan};
 use crate::{
     gate::SignedIn,
-    portal::{context::Cx, fault::Fault, guard},
+    portal::{context::Cx, fault::Fault},
     rules::{
         api_key::{ApiKey, KeyText},
         judge::View,
         session::PublicId,
     },
 };
-
-/// Somebody who may look at keys: a role that needs a second factor reaches nothing before it has one.
-pub(super) async fn reader(cx: &Cx) -> Result<SignedIn, Response> {
-    enrolled(cx, guard::member(cx).await?)
-}
-
-/// Somebody who may change keys.
-pub(super) async fn owner(cx: &Cx) -> Result<SignedIn, Response> {
-    enrolled(cx, guard::own_credentials(cx).await?)
-}
-
-fn enrolled(cx: &Cx, member: SignedIn) -> Result<SignedIn, Response> {
-    let needed = cx.site().policy.requires_second_factor(&member.role) && member.user.totp.is_none();
-    if needed { Err(guard::refuse(cx, Fault::FactorFirst)) } else { Ok(member) }
-}
 
 /// The keys of an account, newest first.
 pub(super) fn keys(cx: &Cx, member: &SignedIn) -> Vec<ApiKey> {
