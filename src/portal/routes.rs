@@ -8,8 +8,8 @@ use axum::{
 };
 
 use super::{
-    Portal, account, acting, admin, assets, context::Cx, high_security, keys, openapi, problem, refresh, refusal,
-    second_factor, sessions, sign_in, sign_out,
+    Portal, account, acting, admin, assets, context::Cx, high_security, keys, openapi, problem, refresh,
+    refusal, second_factor, sessions, sign_in, sign_out,
 };
 
 /// One address.
