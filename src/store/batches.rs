@@ -1,5 +1,7 @@
 //! Writes that concern many records and are done as one.
 
+use std::collections::BTreeSet;
+
 use super::{
     Import, Reseal, Sealed, StoreError,
     operations::{change_session, change_user},
@@ -19,9 +21,11 @@ pub(super) fn import(
     at: Wall,
 ) -> Result<Result<(), Vec<UserName>>, StoreError> {
     let mut in_the_way = Vec::new();
+    let mut seen = BTreeSet::new();
     for account in &accounts {
         let known = to.read().user_by_name(&account.fresh.name)?;
-        if known.is_some_and(|known| !update || known.source != UserSource::Embedded) {
+        let again = !seen.insert(&account.fresh.name);
+        if again || known.is_some_and(|known| !update || known.source != UserSource::Embedded) {
             in_the_way.push(account.fresh.name.clone());
         }
     }

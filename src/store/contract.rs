@@ -1,6 +1,7 @@
 //! What every backend must do. Each function is run against each backend.
 
 mod accounts;
+mod batches;
 mod changes;
 mod people;
 mod sessions;
@@ -83,6 +84,11 @@ contract! {
         what_a_session_carries_needs_it_alive_and_dies_with_it
         high_security_mode_is_remembered
         places_are_remembered_once_and_the_oldest_are_forgotten;
+    batches:
+        accounts_are_imported_all_or_none
+        an_import_changes_what_it_says_and_signs_out_only_for_a_new_password
+        accounts_of_others_are_not_imported_over
+        what_is_sealed_is_replaced_unless_it_has_changed_meanwhile;
     changes:
         every_write_shows_in_order_and_before_its_answer
         one_write_of_many_changes_has_a_position_for_each

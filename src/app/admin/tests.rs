@@ -17,10 +17,14 @@ use crate::{
     clock::{Clock, ManualClock, Wall},
     config,
     entropy::SeededEntropy,
+    feeds::keys,
     rules::{
         factor::{backup, totp},
         identity::{Totp, UserName},
-        session::{Elevation, Factor, Family, Origin, PublicId, Session, Sid},
+        login::{Jar, SetCookie},
+        session::{
+            Elevation, Enrolment, Factor, Family, Origin, PanelLogin, PublicId, Session, SessionChange, Sid,
+        },
     },
     secret::SecretBytes,
     store::{MemoryStore, Store, UserChange},
@@ -322,4 +326,34 @@ async fn an_enrolled_factor_is_shown_once_and_its_codes_open_the_account_it_was_
     }
     assert!(is_no(&desk.ask(enrol).await, "has a second factor already"));
     assert!(is_no(&desk.ask(AdminRequest::Enrol { name: name("eve") }).await, "eve"));
+}
+
+#[tokio::test]
+async fn all_that_is_sealed_is_sealed_again_after_the_master_key_was_rotated() {
+    let desk = desk();
+    desk.ask(add("ada", "root")).await;
+    desk.ask(AdminRequest::Enrol { name: name("ada") }).await;
+    desk.sign_in("ada", 1).await;
+    let (folder, sid) = (desk.folder.path().join("keys"), Sid([1; 32]));
+    let load = || keys::load_or_create(&folder, &SeededEntropy::new(2), NOW).unwrap();
+    let (before, ada) = (load(), desk.store.user_by_name(&name("ada")).await.unwrap().unwrap());
+    let mut jar = Jar::default();
+    jar.take(&[SetCookie::parse(b"sid=7").unwrap()], &["sid".to_owned()]);
+    let panel = PanelLogin { sealed: jar.seal(before.master(), &sid, [1; 12]), at: NOW };
+    let sealed_secret = totp::seal(before.master(), &ada.id, &[7; 20], [2; 12]);
+    let enrolment = Some(Some(Enrolment { sealed_secret, until: NOW, replaces: None }));
+    let change = SessionChange { panel: Some(Some(panel)), enrolment, ..SessionChange::default() };
+    assert!(desk.store.change_session(sid, change, NOW).await.unwrap().value);
+
+    keys::rotate_master(&folder, &SeededEntropy::new(9), NOW).unwrap();
+    for renewed in [3, 0] {
+        let answer = desk.ask(AdminRequest::Reseal).await;
+        assert_eq!(answer, AdminAnswer::Resealed { sealed: 3, renewed, lost: vec![] });
+    }
+    keys::drop_old_master(&folder, None).unwrap();
+    let session = desk.store.session(&sid).await.unwrap().unwrap();
+    assert_eq!(Jar::open(load().master(), &sid, &session.panel.unwrap().sealed), Some(jar));
+    let secret = session.enrolment.unwrap().sealed_secret;
+    assert_eq!(totp::open(load().master(), &ada.id, &secret).unwrap().expose(), [7; 20]);
+    assert_eq!(totp::open(before.master(), &ada.id, &secret), None, "the old key opens nothing new");
 }

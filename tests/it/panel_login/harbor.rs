@@ -87,4 +87,12 @@ async fn who_signs_in_at_the_gate_is_signed_in_at_the_panel_and_stays_so() {
     let page = browser.send(navigation("GET", "/domains")).await;
     assert_eq!(page.status, 200, "{page:?}");
     assert!(page.text().contains("<b>alice</b>"), "{}", page.text());
+
+    // `renew: true` keeps the password in the session; nobody reads it there.
+    let config = demo.facts["config"].as_str().expect("the demo says so");
+    let store = std::path::Path::new(config).with_file_name("data").join("panelgate.redb");
+    let stored = fs::read(store).expect("the store is there");
+    let password = demo.password("alice").as_bytes();
+    assert!(stored.windows(5).any(|part| part == b"alice"), "this is not the store");
+    assert!(!stored.windows(password.len()).any(|part| part == password), "the password is in the store");
 }
