@@ -68,6 +68,11 @@ async fn a_title_is_text() {
     let world = World::with(|site| site.title = "<b>A&B</b>\"".into(), 10).await;
     let page = Browser::new(&world).open("/_gate/sign-in").await;
     assert!(page.text.contains("&#60;b&#62;A&#38;B") && !page.text.contains("<b>"), "{}", page.text);
+    let mut alice = Browser::new(&world);
+    alice.sign_in("alice").await;
+    alice.call("POST", "/_gate/api/v1/totp", r#"{"password":"alice-pass"}"#).await;
+    let page = alice.open("/_gate/account/two-factor").await;
+    assert!(page.text.contains("<svg class=\"qr\"") && !page.text.contains("<b>"), "{}", page.text);
 }
 
 #[tokio::test]
@@ -152,6 +157,13 @@ async fn pages_stay_within_their_budget() {
         let size = browser.open(&format!("/_gate/{page}")).await.text.len();
         assert!((500..=30 * 1024).contains(&size), "{page}: {size}");
     }
+    let mut alice = Browser::new(&world);
+    alice.sign_in("alice").await;
+    alice.call("POST", "/_gate/api/v1/totp", r#"{"password":"alice-pass"}"#).await;
+    for page in ["security", "two-factor", "password"] {
+        let size = alice.open(&format!("/_gate/account/{page}")).await.text.len();
+        assert!((500..=30 * 1024).contains(&size), "{page}: {size}");
+    }
 }
 
 #[tokio::test]
@@ -163,6 +175,14 @@ async fn fields_have_labels_and_say_what_they_are_for() {
     browser.sign_in("root").await;
     pages.push(browser.open("/_gate/step-up").await.text);
     pages.push(browser.open("/_gate/step-up?with=backup").await.text);
+    for page in ["two-factor", "two-factor?with=backup", "two-factor/remove", "backup-codes", "password"] {
+        pages.push(browser.open(&format!("/_gate/account/{page}")).await.text);
+    }
+    let mut alice = Browser::new(&world);
+    alice.sign_in("alice").await;
+    pages.push(alice.open("/_gate/account/two-factor").await.text);
+    alice.call("POST", "/_gate/api/v1/totp", r#"{"password":"alice-pass"}"#).await;
+    pages.push(alice.open("/_gate/account/two-factor").await.text);
     for page in &pages {
         for input in page.split("<input ").skip(1).map(|rest| rest.split('>').next().unwrap()) {
             if input.contains("type=\"hidden\"") {
