@@ -4,8 +4,8 @@ use url::form_urlencoded;
 
 use crate::portal::{context::Cx, pages::Pager};
 
-/// What fits on a page without much scrolling.
-const PER_PAGE: usize = 50;
+/// What fits into 30 KB of page.
+const PER_PAGE: usize = 25;
 
 /// One page of a list.
 pub(crate) struct Paged<T> {
@@ -63,12 +63,12 @@ mod tests {
     fn every_item_is_on_exactly_one_page_and_the_filter_is_carried_along() {
         let link = |page: usize| Some(format!("/list?q=a%26b&page={page}"));
         assert_eq!(cut(0, 1), (None, 0, 1, None, None));
-        assert_eq!(cut(50, 1), (Some(0), 50, 1, None, None));
-        assert_eq!(cut(51, 1), (Some(0), 50, 2, None, link(2)));
-        assert_eq!(cut(51, 2), (Some(50), 1, 2, link(1), None));
+        assert_eq!(cut(25, 1), (Some(0), 25, 1, None, None));
+        assert_eq!(cut(26, 1), (Some(0), 25, 2, None, link(2)));
+        assert_eq!(cut(26, 2), (Some(25), 1, 2, link(1), None));
         for beyond in [3, usize::MAX] {
-            assert_eq!(cut(51, beyond).0, Some(50), "the last one");
+            assert_eq!(cut(26, beyond).0, Some(25), "the last one");
         }
-        assert_eq!(cut(51, 0).0, Some(0));
+        assert_eq!(cut(26, 0).0, Some(0));
     }
 }

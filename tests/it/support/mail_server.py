@@ -31,7 +31,8 @@ class Keep:
 
 
 def right(server, session, envelope, mechanism, data):
-    return AuthResult(success=isinstance(data, LoginPassword) and data.password == b"mail-pass")
+    known = isinstance(data, LoginPassword) and (data.login, data.password) == (b"panel", b"mail-pass")
+    return AuthResult(success=known, auth_data=data if known else None)
 
 
 tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
