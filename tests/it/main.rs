@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod canary;
+#[cfg(test)]
 mod notices;
 #[cfg(test)]
 mod panel_login;

@@ -54,7 +54,7 @@ impl MailServer {
             if let Ok(text) = fs::read(&file) {
                 return Some(serde_json::from_slice(&text).unwrap());
             }
-            thread::sleep(Duration::from_millis(50));
+            thread::park_timeout(Duration::from_millis(50));
         }
         None
     }

@@ -104,18 +104,14 @@ async fn tell(way: Arc<dyn Way>, news: Arc<NewSignIn>, waits: [Duration; 2]) {
             Ok(Told::Nobody) => return,
             Err(error) => error,
         };
-        match waits.next().filter(|_| error.again) {
-            Some(wait) => {
-                tracing::warn!(%user, %session, by, %error, again_in = ?wait, "a notice could not be sent");
-                tokio::time::sleep(wait).await;
-            }
-            None => {
-                tracing::error!(
-                    target: "panelgate::audit", event = "notice-failed", %user, %session, by, %error,
-                    "a notice of a new sign-in was given up"
-                );
-                return;
-            }
-        }
+        let Some(wait) = waits.next().filter(|_| error.again) else {
+            tracing::error!(
+                target: "panelgate::audit", event = "notice-failed", %user, %session, by, %error,
+                "a notice of a new sign-in was given up"
+            );
+            return;
+        };
+        tracing::warn!(%user, %session, by, %error, again_in = ?wait, "a notice could not be sent");
+        tokio::time::sleep(wait).await;
     }
 }

@@ -67,7 +67,7 @@ pub(super) async fn ask(cx: Cx, Path(id): Path<String>) -> Response {
     };
     match found(&cx, &member, &id) {
         Ok((user, session)) => confirm(&cx, &member, &user, &session, StatusCode::OK),
-        Err(response) => response,
+        Err(fault) => guard::refuse(&cx, fault),
     }
 }
 
@@ -83,7 +83,7 @@ pub(super) async fn revoke(cx: Cx, Path(id): Path<String>, body: Body) -> Respon
     };
     let (user, session) = match found(&cx, &member, &id) {
         Ok(found) => found,
-        Err(response) => return response,
+        Err(fault) => return guard::refuse(&cx, fault),
     };
     if let Err(fault) = csrf::check(&cx, Binding::Session(&member.sid), fields.get("form")) {
         return confirm(&cx, &member, &user, &session, fault.status());
@@ -125,7 +125,7 @@ pub(super) async fn call_revoke(cx: Cx, Path(id): Path<String>) -> Response {
     };
     let (user, session) = match found(&cx, &member, &id) {
         Ok(found) => found,
-        Err(response) => return response,
+        Err(fault) => return guard::refuse(&cx, fault),
     };
     match end(&cx, &member, &user, &session).await {
         Ok(ended) => problem::answer(&json!({ "revoked": ended })).into_response(),
@@ -148,11 +148,11 @@ fn living(cx: &Cx, member: &SignedIn, filter: &str) -> Vec<(Arc<User>, Arc<Sessi
     sessions
 }
 
-fn found(cx: &Cx, member: &SignedIn, id: &str) -> Result<(Arc<User>, Arc<Session>), Response> {
+fn found(cx: &Cx, member: &SignedIn, id: &str) -> Result<(Arc<User>, Arc<Session>), Fault> {
     let records = &cx.gate().live().records;
     let session = records.session_by_public(&PublicId(id.into())).filter(|session| is_living(cx, session));
     let owner = session.and_then(|session| Some((records.user(&session.user)?, session)));
-    let (user, session) = owner.ok_or_else(|| guard::refuse(cx, Fault::NotFound))?;
+    let (user, session) = owner.ok_or(Fault::NotFound)?;
     let user = account(cx, member, user.name.as_str())?;
     Ok((user, session))
 }

@@ -2,14 +2,13 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use axum::response::Response;
 use serde_json::{Value, json};
 
 use super::flow::Administrator;
 use crate::{
     clock::Wall,
     gate::SignedIn,
-    portal::{context::Cx, fault::Fault, guard, sessions::is_living},
+    portal::{context::Cx, fault::Fault, sessions::is_living},
     rules::{
         identity::{User, UserId, UserName},
         policy::RuleSet,
@@ -47,11 +46,10 @@ fn matches(user: &User, wanted: &str) -> bool {
 }
 
 /// The account of this name, if it is seen: another is as unknown as one that was never there (R32).
-pub(super) fn account(cx: &Cx, member: &SignedIn, name: &str) -> Result<Arc<User>, Response> {
+pub(super) fn account(cx: &Cx, member: &SignedIn, name: &str) -> Result<Arc<User>, Fault> {
     let user = UserName::parse(name).ok().and_then(|name| cx.gate().live().records.user_by_name(&name));
     let others = other_policies(cx);
-    user.filter(|user| administrator(cx, member, &others).sees(user))
-        .ok_or_else(|| guard::refuse(cx, Fault::NotFound))
+    user.filter(|user| administrator(cx, member, &others).sees(user)).ok_or(Fault::NotFound)
 }
 
 /// How an account is used.

@@ -12,6 +12,9 @@ use crate::{
     rules::{identity::Known, known, session::PublicId},
 };
 
+/// So much news at once; more comes up when that is answered.
+const NEWS: usize = 3;
+
 /// The top bar and the tabs. A template that extends `account_layout.html` has `frame: Frame` and `me: AccountFrame`.
 pub(crate) struct AccountFrame {
     pub(crate) name: String,
@@ -79,7 +82,10 @@ impl AccountFrame {
         Self {
             name: member.user.name.to_string(),
             tabs: tabs.map(|tab| tab.link(cx.words, current)).collect(),
-            news: known::unanswered(&member.user.known).map(|(one, id)| NewsItem::new(cx, one, id)).collect(),
+            news: known::unanswered(&member.user.known)
+                .take(NEWS)
+                .map(|(one, id)| NewsItem::new(cx, one, id))
+                .collect(),
             form: csrf::token(cx, Binding::Session(&member.sid)),
         }
     }

@@ -3,7 +3,10 @@
 use askama::Template;
 
 use super::{AccountFrame, Fact, Frame};
-use crate::portal::sessions::{SessionRow, When};
+use crate::portal::{
+    sessions::{SessionRow, When},
+    words::fill,
+};
 
 /// The way through a long list.
 pub(crate) struct Pager {
@@ -12,6 +15,12 @@ pub(crate) struct Pager {
     pub(crate) total: usize,
     pub(crate) earlier: Option<String>,
     pub(crate) later: Option<String>,
+}
+
+impl Pager {
+    fn total_text(&self, frame: &Frame) -> String {
+        fill(frame.words.admin.total, &[("n", &self.total.to_string())])
+    }
 }
 
 /// One account in a table.

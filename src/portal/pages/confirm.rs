@@ -72,7 +72,7 @@ impl Confirm {
 /// The sessions of an account.
 #[derive(Template)]
 #[template(path = "portal/pages/sessions.html")]
-pub(crate) struct Sessions {
+pub(crate) struct SignedInAt {
     pub(crate) frame: Frame,
     pub(crate) me: AccountFrame,
     pub(crate) done: Option<&'static str>,

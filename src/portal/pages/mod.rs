@@ -17,7 +17,7 @@ use http::{HeaderValue, StatusCode, header};
 pub(crate) use self::{
     account::{AccountFrame, Tab},
     admin::{AdminSessions, AdminUser, AdminUsers, Pager, UserRow},
-    confirm::{Confirm, Fact, NotMe, Sessions},
+    confirm::{Confirm, Fact, NotMe, SignedInAt},
     security::{Ask, BackupCodes, CodesLeft, Password, PasswordState, Prove, Scan, Security},
 };
 use super::{

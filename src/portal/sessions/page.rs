@@ -44,7 +44,7 @@ pub(crate) async fn show(cx: Cx) -> Response {
         Some(_) | None => None,
     };
     let sessions = living(&cx, &member.user.id, &member.sid);
-    let page = pages::Sessions {
+    let page = pages::SignedInAt {
         frame: cx.frame(),
         me: AccountFrame::new(&cx, &member, Tab::Sessions),
         done,
@@ -62,7 +62,7 @@ pub(crate) async fn ask(cx: Cx, Path(id): Path<String>) -> Response {
     };
     match asked(&cx, &member, &id) {
         Ok(session) => confirm(&cx, &member, &id, session.as_deref(), StatusCode::OK),
-        Err(response) => response,
+        Err(fault) => guard::refuse(&cx, fault),
     }
 }
 
@@ -80,7 +80,7 @@ pub(crate) async fn revoke(cx: Cx, Path(id): Path<String>, body: Body) -> Respon
     }
     let session = match asked(&cx, &member, &id) {
         Ok(session) => session,
-        Err(response) => return response,
+        Err(fault) => return guard::refuse(&cx, fault),
     };
     if let Err(stale) = sent {
         return confirm(&cx, &member, &id, session.as_deref(), stale.status());
@@ -139,13 +139,13 @@ pub(crate) async fn recognise(cx: Cx, Path(id): Path<String>, body: Body) -> Res
 
 /// The session that is to end: one of this account that can be used, or one that its owner was asked about. Somebody
 /// else's id is as unknown as one that was never given (R32).
-fn asked(cx: &Cx, member: &SignedIn, id: &str) -> Result<Option<Arc<Session>>, Response> {
+fn asked(cx: &Cx, member: &SignedIn, id: &str) -> Result<Option<Arc<Session>>, Fault> {
     let public = PublicId(id.into());
     let session = cx.gate().live().records.session_by_public(&public);
     let session = session.filter(|session| session.user == member.user.id);
     let living = session.as_ref().is_some_and(|session| is_living(cx, session));
     let in_question = known::unanswered(&member.user.known).any(|(_, asked)| *asked == public);
-    if living || in_question { Ok(session) } else { Err(guard::refuse(cx, Fault::NotFound)) }
+    if living || in_question { Ok(session) } else { Err(Fault::NotFound) }
 }
 
 async fn form(cx: &Cx, member: &SignedIn, body: Body) -> Result<(), Fault> {

@@ -15,7 +15,7 @@ catalogue! {
     enable enable_title enable_effect
     remove_factor remove_factor_title remove_factor_effect
     sign_out sign_out_title sign_out_effect
-    change_role role_title role_effect new_role
+    change_role role_title role_effect new_role choose
 }
 
 pub(super) const EN: Words = Words {
@@ -34,7 +34,7 @@ pub(super) const EN: Words = Words {
     earlier: "Earlier",
     later: "More",
     page: "Page",
-    total: "in all",
+    total: "{n} in all",
     display: "Full name",
     mail: "Mail address",
     role: "Role",
@@ -70,6 +70,7 @@ pub(super) const EN: Words = Words {
     role_title: "Change the role of {name}?",
     role_effect: "The new role counts at the very next click.",
     new_role: "New role",
+    choose: "Choose one",
 };
 
 pub(super) const DE: Words = Words {
@@ -88,7 +89,7 @@ pub(super) const DE: Words = Words {
     earlier: "Zurück",
     later: "Weiter",
     page: "Seite",
-    total: "insgesamt",
+    total: "{n} insgesamt",
     display: "Voller Name",
     mail: "Mailadresse",
     role: "Rolle",
@@ -124,4 +125,5 @@ pub(super) const DE: Words = Words {
     role_title: "Die Rolle von {name} ändern?",
     role_effect: "Die neue Rolle gilt beim nächsten Klick.",
     new_role: "Neue Rolle",
+    choose: "Bitte wählen",
 };

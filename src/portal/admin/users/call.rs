@@ -73,7 +73,7 @@ pub(crate) async fn call_change(cx: Cx, Path(name): Path<String>, body: Body) ->
     };
     let user = match account(&cx, &member, &name) {
         Ok(user) => user,
-        Err(response) => return response,
+        Err(fault) => return guard::refuse(&cx, fault),
     };
     let disabled = wanted.disabled.map(|disabled| if disabled { Act::Disable } else { Act::Enable });
     let acts: Vec<Act> = wanted.role.map(|role| Act::Role(role.into())).into_iter().chain(disabled).collect();
@@ -89,7 +89,7 @@ pub(crate) async fn call_change(cx: Cx, Path(name): Path<String>, body: Body) ->
     }
     match account(&cx, &member, &name) {
         Ok(user) => described(&cx, &user),
-        Err(response) => response,
+        Err(fault) => guard::refuse(&cx, fault),
     }
 }
 
@@ -116,13 +116,13 @@ async fn call(cx: &Cx, name: &str, act: &Act) -> Response {
     }
     match account(cx, &member, name) {
         Ok(user) => described(cx, &user),
-        Err(response) => response,
+        Err(fault) => guard::refuse(cx, fault),
     }
 }
 
 async fn found(cx: &Cx, name: &str) -> Result<(SignedIn, Arc<User>), Response> {
     let member = guard::administrator(cx).await?;
-    let user = account(cx, &member, name)?;
+    let user = account(cx, &member, name).map_err(|fault| guard::refuse(cx, fault))?;
     Ok((member, user))
 }
 

@@ -100,13 +100,17 @@ pub(crate) async fn act(cx: Cx, Path((name, act)): Path<(String, String)>, body:
     };
     let user = match account(&cx, &member, &name) {
         Ok(user) => user,
-        Err(response) => return response,
+        Err(fault) => return guard::refuse(&cx, fault),
     };
     let Some(act) = ACTS.into_iter().find(|known| *known == act) else {
         return guard::refuse(&cx, Fault::NotFound);
     };
     if csrf::check(&cx, Binding::Session(&member.sid), fields.get("form")).is_err() {
         return confirm(&cx, &member, &user, act, Some((StatusCode::FORBIDDEN, cx.words.stale_form)));
+    }
+    if act == "role" && fields.get("choice").is_empty() {
+        let refused = (StatusCode::UNPROCESSABLE_ENTITY, cx.words.admin.choose);
+        return confirm(&cx, &member, &user, act, Some(refused));
     }
     let Some(wanted) = act_named(act, &user, &[fields.get("choice").into()]) else {
         return guard::refuse(&cx, Fault::NotFound);
@@ -140,7 +144,7 @@ fn act_named(name: &str, user: &User, roles: &[Role]) -> Option<Act> {
 
 async fn found(cx: &Cx, name: &str) -> Result<(SignedIn, Arc<User>), Response> {
     let member = guard::administrator(cx).await?;
-    let user = account(cx, &member, name)?;
+    let user = account(cx, &member, name).map_err(|fault| guard::refuse(cx, fault))?;
     Ok((member, user))
 }
 
@@ -173,7 +177,7 @@ fn confirm(
         action: format!("{back}/{act}"),
         button: button(cx, act),
         danger: !matches!(act, "enable" | "role"),
-        choices: choices.map(|role| role.to_string()).collect(),
+        choices: choices.map(ToString::to_string).collect(),
         choice_label: words.new_role,
         ..Confirm::new(cx, member, Tab::Users, &back, words.leave)
     };
