@@ -4,6 +4,7 @@ use axum::response::{IntoResponse, Response};
 use http::{Method, StatusCode};
 
 use super::{
+    acting,
     context::Cx,
     fault::Fault,
     pages::{self, Notice},
@@ -49,7 +50,8 @@ pub(crate) fn enrolment_url(cx: &Cx, rd: &str) -> String {
     portal_page(cx.site(), "account/two-factor", rd)
 }
 
-async fn signed_in(cx: &Cx) -> Result<SignedIn, Response> {
+/// Anybody who is signed in, whatever is still to be set up: for the way out of an impersonation.
+pub(crate) async fn signed_in(cx: &Cx) -> Result<SignedIn, Response> {
     cx.gate().signed_in(&cx.visit).await.map_err(|reason| refuse(cx, Fault::SignedOut(reason)))
 }
 
@@ -117,8 +119,13 @@ pub(crate) fn refuse(cx: &Cx, fault: Fault) -> Response {
         | Fault::NotFound
         | Fault::Throttled(_)
         | Fault::Busy
-        | Fault::Unavailable
-        | Fault::WhileActing => fault.page(cx.frame(), cx.now()),
+        | Fault::Unavailable => fault.page(cx.frame(), cx.now()),
+        Fault::WhileActing => {
+            let words = &cx.words.account;
+            let notice = Notice::new(cx.frame(), words.acting_title, words.acting_refused);
+            let to = portal_page(cx.site(), acting::END, &here(cx));
+            pages::html(fault.status(), &notice.action(cx.words.acting.end, to))
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use crate::{
     clock::Wall,
     rules::{
         identity::{User, UserId, UserName, UserSource},
-        outcome::{Access, Bearer, Holder},
+        outcome::{Access, Actor, Bearer, Holder},
         session::Sid,
     },
 };
@@ -52,6 +52,20 @@ fn headers(fields: &[(&str, &str)]) -> HeaderMap {
         map.append(name.parse::<HeaderName>().unwrap(), value.parse().unwrap());
     }
     map
+}
+
+#[test]
+fn an_impersonated_account_is_named_with_the_operator_beside_it() {
+    let mut alice = bearer("Alice Example", "alice@example.com");
+    let mut operator = User::clone(&alice.user);
+    operator.name = UserName::parse("root").unwrap();
+    alice.actor = Some(Actor { user: Arc::new(operator), role: "root".into() });
+    let stamps = stamped(Some(&alice));
+    let of = |name: &str| stamps.iter().find(|(known, _)| known == name).unwrap().1.as_str();
+    assert_eq!(
+        (of("remote-user"), of("x-gate-role"), of("x-gate-actor")),
+        (alice.user.name.as_str(), "admin", "root")
+    );
 }
 
 #[test]

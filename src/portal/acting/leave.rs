@@ -38,7 +38,7 @@ struct Page {
 
 /// `GET /_gate/acting/end`
 pub(super) async fn show(cx: Cx) -> Response {
-    let member = match guard::member(&cx).await {
+    let member = match leaver(&cx).await {
         Ok(member) => member,
         Err(response) => return response,
     };
@@ -51,7 +51,7 @@ pub(super) async fn show(cx: Cx) -> Response {
 
 /// `POST /_gate/acting/end`
 pub(super) async fn post(cx: Cx, body: Body) -> Response {
-    let member = match guard::member(&cx).await {
+    let member = match leaver(&cx).await {
         Ok(member) => member,
         Err(response) => return response,
     };
@@ -71,7 +71,7 @@ pub(super) async fn post(cx: Cx, body: Body) -> Response {
 
 /// `DELETE /_gate/api/v1/impersonation`
 pub(super) async fn call(cx: Cx) -> Response {
-    let member = match guard::member(&cx).await {
+    let member = match leaver(&cx).await {
         Ok(member) => member,
         Err(response) => return response,
     };
@@ -85,6 +85,12 @@ pub(super) async fn call(cx: Cx) -> Response {
         }
         Err(fault) => guard::refuse(&cx, fault),
     }
+}
+
+/// Whoever acts for somebody, even where a second factor has to be set up first: that has to wait until after.
+async fn leaver(cx: &Cx) -> Result<SignedIn, Response> {
+    let member = guard::signed_in(cx).await?;
+    if guard::is_acting(&member) { Ok(member) } else { guard::member(cx).await }
 }
 
 async fn end(cx: &Cx, member: &SignedIn) -> Result<(), Fault> {

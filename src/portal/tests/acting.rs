@@ -1,11 +1,11 @@
 //! Impersonation, as its operator and the panel see it.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use http::StatusCode;
 use serde_json::json;
 
-use super::support::{Answer, Browser, World, id};
+use super::support::{Answer, Browser, World, id, policy_with};
 use crate::{
     portal::mark,
     rules::{outcome::Outcome, reason::Reason},
@@ -208,6 +208,26 @@ async fn an_impersonation_ends_with_its_time_its_session_its_account_or_the_righ
     assert_eq!(act(&mut root, "alice", true).await.status, StatusCode::OK);
     root.call("POST", "/_gate/api/v1/sign-out", "{}").await;
     assert!(world.sessions("root").iter().all(|session| session.impersonation.is_none()));
+}
+
+/// The way out stays open to an operator whose role needs a second factor and who has lost it meanwhile.
+#[tokio::test]
+async fn who_has_to_set_a_factor_up_first_can_still_leave() {
+    let policy = Arc::new(policy_with("require_2fa", json!(["root"])));
+    let world = World::with(|site| site.policy = policy, 100).await;
+    let mut root = operator(&world, "root").await;
+    assert_eq!(act(&mut root, "alice", false).await.status, StatusCode::OK);
+    change(&world, "root", UserChange { totp: Some(None), ..UserChange::default() }).await;
+    assert!(!matches!(outcome(&world, &root, "GET", "/domains/1").await, Outcome::Allow(_)));
+    let set_up = root.open("/_gate/account/two-factor").await;
+    assert!(set_up.text.contains("/_gate/acting/end"), "{}", set_up.text);
+    let page = root.open("/_gate/acting/end").await;
+    assert!(page.text.contains("The impersonation of alice is over"), "{}", page.text);
+    assert_eq!(
+        root.submit("/_gate/acting/end", &[("form", &page.form())]).await.status,
+        StatusCode::SEE_OTHER
+    );
+    assert_eq!(root.open("/_gate/account/two-factor").await.status, StatusCode::OK);
 }
 
 #[tokio::test]
