@@ -157,6 +157,7 @@ fn say_sign_in(refusal: &Refusal, words: &'static Words) -> (&'static str, Strin
         (Reason::NoCredential, (words.stranger_title, words.stranger_text)),
         (Reason::ConflictingCredentials, (words.ended_title, words.conflicting)),
         (Reason::AccountDisabled, (words.ended_title, words.account_disabled)),
+        (Reason::KeyExpired, (words.keys.over_title, words.keys.over_text)),
     ];
     let (title, text) = look_up(&table, refusal.reason).unwrap_or((words.ended_title, words.ended_text));
     (title, text.to_owned())
@@ -165,6 +166,7 @@ fn say_sign_in(refusal: &Refusal, words: &'static Words) -> (&'static str, Strin
 fn say_deny(reason: Reason, words: &'static Words, panel: &str) -> (&'static str, String) {
     let table = [
         (Reason::NeedsEnrolment, (words.not_enrolled_title, words.enrolment_required)),
+        (Reason::KeyLacksScope, (words.keys.refused_title, words.keys.lacks_scope)),
         (Reason::NoPage, (words.denied_title, words.no_page)),
         (Reason::ConditionUnmet, (words.denied_title, words.condition_unmet)),
         (Reason::AccountDisabled, (words.denied_title, words.account_disabled)),

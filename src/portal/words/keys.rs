@@ -13,6 +13,7 @@ catalogue! {
     made_title made_text made_how copy copied done
     created expires_at expired_at never_expires expired used used_from never_used
     delete delete_title delete_text delete_key deleted
+    refused_title lacks_scope over_title over_text
 }
 
 pub(super) const EN: Words = Words {
@@ -70,6 +71,10 @@ pub(super) const EN: Words = Words {
     delete_text: "Programs that use it are refused at once. This cannot be undone.",
     delete_key: "Delete key",
     deleted: "The key is deleted. Programs that use it are refused from now on.",
+    refused_title: "This key does not open this page",
+    lacks_scope: "The key does not have the scope that the page asks for. Create a key that has it.",
+    over_title: "This key has stopped working",
+    over_text: "Its time is over. Create a new one.",
 };
 
 pub(super) const DE: Words = Words {
@@ -127,4 +132,8 @@ pub(super) const DE: Words = Words {
     delete_text: "Programme, die ihn benutzen, werden sofort abgewiesen. Das lässt sich nicht rückgängig machen.",
     delete_key: "Schlüssel löschen",
     deleted: "Der Schlüssel ist gelöscht. Programme, die ihn benutzen, werden ab jetzt abgewiesen.",
+    refused_title: "Dieser Schlüssel öffnet diese Seite nicht",
+    lacks_scope: "Dem Schlüssel fehlt der Geltungsbereich, den die Seite verlangt. Erstellen Sie einen, der ihn hat.",
+    over_title: "Dieser Schlüssel gilt nicht mehr",
+    over_text: "Seine Zeit ist abgelaufen. Erstellen Sie einen neuen.",
 };
