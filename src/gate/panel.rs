@@ -164,13 +164,11 @@ impl Panels {
         if session.origin != Origin::Portal {
             return Carried::ClientsOwn;
         }
-        match self.jar(visit, &session) {
-            Some((jar, at)) => Carried::Panel { sid, jar, at },
-            None => {
-                tracing::debug!(login = %recipe.name, session = %session.sid.public(), "this session has no panel login");
-                Carried::Missing { sid }
-            }
+        if let Some((jar, at)) = self.jar(visit, &session) {
+            return Carried::Panel { sid, jar, at };
         }
+        tracing::debug!(login = %recipe.name, session = %session.sid.public(), "this session has no panel login");
+        Carried::Missing { sid }
     }
 
     /// Takes in what the panel set in an answer.

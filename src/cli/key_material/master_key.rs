@@ -23,21 +23,20 @@ pub(super) fn rotate(
     drop_old: bool,
 ) -> Result<String, Trouble> {
     let failed = |error: keys::KeyError| Trouble::Failed(error.to_string());
-    let mut said = String::new();
-    match given {
-        Some(given) => said.push_str(&format!("the master key comes from {}\n", given.from)),
-        None if drop_old => {}
-        None => said.push_str(match keys::rotate_master(dir, &SystemEntropy, SystemClock::new().wall()) {
-            Ok(true) => "there is a new master key\n",
-            Ok(false) => "a rotation is under way already: no new master key was made\n",
+    let mut said = match given {
+        Some(given) => format!("the master key comes from {}\n", given.from),
+        None if drop_old => String::new(),
+        None => match keys::rotate_master(dir, &SystemEntropy, SystemClock::new().wall()) {
+            Ok(true) => "there is a new master key\n".to_owned(),
+            Ok(false) => "a rotation is under way already: no new master key was made\n".to_owned(),
             Err(error) => return Err(failed(error)),
-        }),
-    }
+        },
+    };
     place.reload()?;
     let AdminAnswer::Resealed { sealed, renewed, lost } = place.ask(AdminRequest::Reseal)? else {
         return other();
     };
-    said.push_str(&format!("{sealed} values are sealed with it, {renewed} of them were sealed again\n"));
+    said += &count(sealed, renewed);
     if !lost.is_empty() {
         let names = visible(&lost.join(", "));
         let why = format!("{said}no key opens what is sealed for: {names}");
@@ -51,7 +50,7 @@ pub(super) fn rotate(
     if drop_old {
         let gone = keys::drop_old_master(dir, given).map_err(failed)?;
         place.reload()?;
-        said.push_str(&format!("{gone} older master keys were deleted\n"));
+        said = format!("{said}{gone} older master keys were deleted\n");
         if given.is_some_and(|given| given.older.is_some()) {
             said.push_str(
                 "nothing needs the older key from outside any more: take it out of the configuration\n",
@@ -63,6 +62,10 @@ pub(super) fn rotate(
         );
     }
     Ok(said)
+}
+
+fn count(sealed: usize, renewed: usize) -> String {
+    format!("{sealed} values are sealed with it, {renewed} of them were sealed again\n")
 }
 
 #[cfg(test)]

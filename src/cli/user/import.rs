@@ -71,7 +71,7 @@ pub(super) fn read(args: &ImportArgs) -> Result<String, Trouble> {
 /// Imports what was read.
 pub(super) fn run(args: &ImportArgs, text: &str, place: &Place) -> Result<String, Trouble> {
     let AdminAnswer::Users { users: known } = place.ask(AdminRequest::ListUsers)? else { return other() };
-    let roles: BTreeSet<String> = place.roles().iter().map(|role| role.to_string()).collect();
+    let roles: BTreeSet<String> = place.roles().iter().map(ToString::to_string).collect();
     let against = Against { args, roles: &roles, known: &known };
     let users = against.check(text).map_err(|problems| args.refuse(problems))?;
     let taken: BTreeSet<&str> = known.iter().map(|user| user.name.as_str()).collect();

@@ -144,13 +144,13 @@ async fn check(cx: &Cx, name: &str, password: SecretText) -> Result<Verified, Re
     let charged = cx.gate().live().counters.charge(NetworkKey::of(client), Class::SignIn, cx.visit.moment);
     charged.map_err(Fault::Throttled)?;
     let name = UserName::parse(name).ok();
-    identities::of(cx).check(name.as_ref(), password).await.map_err(|why| match why.fault() {
-        Some(fault) => Refused::Fault(fault),
-        None => {
-            let user = name.as_ref().map(UserName::as_str);
-            tracing::info!(target: "panelgate::audit", event = "sign-in-failed", %client, user);
-            Refused::NoMatch
+    identities::of(cx).check(name.as_ref(), password).await.map_err(|why| {
+        if let Some(fault) = why.fault() {
+            return Refused::Fault(fault);
         }
+        let user = name.as_ref().map(UserName::as_str);
+        tracing::info!(target: "panelgate::audit", event = "sign-in-failed", %client, user);
+        Refused::NoMatch
     })
 }
 

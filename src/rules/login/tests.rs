@@ -34,10 +34,8 @@ fn reading(recipe: &Recipe, status: u16, location: Option<&str>, cookies: &[&str
 }
 
 fn person(reading: Reading) -> Person {
-    match reading {
-        Reading::SignedIn(person) => *person,
-        other => panic!("{other:?}"),
-    }
+    let Reading::SignedIn(person) = reading else { panic!("{reading:?}") };
+    *person
 }
 
 #[test]
