@@ -266,6 +266,27 @@ async fn the_mark_names_the_account_and_leads_to_the_end_in_ascii() {
     );
 }
 
+/// The page of the policy switches its own bar off; the mark of an impersonation is not its to switch.
+#[tokio::test]
+async fn a_page_that_wants_no_bar_has_none_but_the_mark_of_an_impersonation() {
+    let access = json!({ "root": { "unelevated": "read", "elevated": "full" }, "alice": "read" });
+    let quiet = json!([{ "name": "quiet", "paths": ["/users/**"], "bar": false, "access": access }]);
+    let policy = Arc::new(policy_with("pages", quiet));
+    let world = World::with(|site| site.policy = policy, 100).await;
+    let mut root = operator(&world, "root").await;
+    let marked = async |browser: &Browser<'_>| {
+        let parts = browser.request("GET", "/users/1").body(()).unwrap().into_parts().0;
+        let visit = world.visit(&parts);
+        let Outcome::Allow(grant) = world.gate.decide(&visit).await.outcome else { panic!("not let in") };
+        mark(&parts.headers, &visit, &grant)
+    };
+    assert_eq!(marked(&root).await, None);
+    let page = root.call("GET", "/_gate/api/v1/session?path=/users/1", "").await.json()["page"].clone();
+    assert_eq!((&page["bar"], &page["protected"]), (&json!(false), &json!(true)));
+    assert_eq!(act(&mut root, "alice", false).await.status, StatusCode::OK);
+    assert!(marked(&root).await.is_some_and(|mark| mark.always));
+}
+
 #[tokio::test]
 async fn credentials_are_nobodys_to_change_meanwhile() {
     let world = World::new().await;
