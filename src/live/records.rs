@@ -231,14 +231,10 @@ impl Records {
         let keys: HashSet<KeyId> = everything.keys.iter().map(|key| key.id).collect();
         let gone: Vec<Sid> =
             self.sessions.iter().map(|entry| *entry.key()).filter(|sid| !sids.contains(sid)).collect();
-        for sid in &gone {
-            self.drop_session(sid);
-        }
+        gone.iter().for_each(|sid| self.drop_session(sid));
         let gone: Vec<UserId> =
             self.users.iter().map(|entry| *entry.key()).filter(|id| !users.contains(id)).collect();
-        for id in &gone {
-            self.drop_user(id);
-        }
+        gone.iter().for_each(|id| self.drop_user(id));
         self.keys.retain(|id, _| keys.contains(id));
     }
 

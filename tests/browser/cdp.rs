@@ -162,9 +162,11 @@ fn complaint(event: &Value) -> Option<String> {
         "Log.entryAdded" if params["entry"]["level"] == "error" => {
             let entry = &params["entry"];
             let text = entry["text"].as_str().unwrap_or_default();
+            // Streams are cut on purpose when their session ends.
+            let stream = entry["url"].as_str().is_some_and(|url| url.contains("/live/"));
             // Refusals are answers here; what is missing or broken is not.
             let expected = entry["source"] == "network"
-                && !["404", "status of 5", "ERR_"].iter().any(|sign| text.contains(sign));
+                && (stream || !["404", "status of 5", "ERR_"].iter().any(|sign| text.contains(sign)));
             (!expected).then(|| format!("log: {} {}", text, entry["url"]))
         }
         _ => None,

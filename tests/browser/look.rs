@@ -4,7 +4,7 @@ use std::{fs, path::PathBuf};
 
 use serde_json::{Value, json};
 
-use super::{tab::Tab, workspace::repository};
+use super::{node::Node, tab::Tab, workspace::repository};
 
 /// The budget of a page of ours: style and script together, and the page itself.
 const ASSETS: u64 = 40 * 1024;
@@ -30,9 +30,28 @@ impl Tab {
         assert!(problems.is_empty(), "{name}:\n{}", problems.join("\n"));
     }
 
+    /// How it comes out of the printer.
+    pub(crate) async fn looks_on_paper(&self, name: &str) {
+        self.call("Emulation.setEmulatedMedia", json!({ "media": "print" })).await;
+        self.picture(name).await;
+        self.call("Emulation.setEmulatedMedia", json!({ "media": "" })).await;
+    }
+
+    /// A picture of one element, pixel for pixel.
+    pub(crate) async fn picture_of(&self, node: Node, name: &str) -> PathBuf {
+        let box_of = "function() { const box = this.getBoundingClientRect(); \
+                      return [box.x + scrollX, box.y + scrollY, box.width, box.height]; }";
+        let at = self.on(node, box_of).await;
+        let clip = json!({ "x": at[0], "y": at[1], "width": at[2], "height": at[3], "scale": 1 });
+        self.take(name, json!({ "format": "png", "captureBeyondViewport": true, "clip": clip })).await
+    }
+
     /// A picture of the window as it is.
     pub(crate) async fn picture(&self, name: &str) -> PathBuf {
-        let params = json!({ "format": "png", "captureBeyondViewport": true });
+        self.take(name, json!({ "format": "png", "captureBeyondViewport": true })).await
+    }
+
+    async fn take(&self, name: &str, params: Value) -> PathBuf {
         let answer = self.call("Page.captureScreenshot", params).await;
         let bytes = data_encoding::BASE64.decode(answer["data"].as_str().unwrap().as_bytes()).unwrap();
         let folder = repository("target/screenshots");

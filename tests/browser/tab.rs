@@ -84,16 +84,25 @@ impl Tab {
 
     /// Clicks into a field and types over what it holds.
     pub(crate) async fn fills(&self, label: &str, text: &str) {
-        self.clicks("textbox", label).await;
-        let node = self.find("textbox", label).await;
+        let node = self.field(label).await;
+        self.clicks_on(node).await;
         self.on(node, "function() { this.select(); }").await;
         self.key("Delete").await;
         self.types(text).await;
     }
 
+    /// A field to type into; one that suggests something is a combobox to assistive technology.
+    async fn field(&self, label: &str) -> Node {
+        let suggests = async || self.has("combobox", label).await;
+        let known =
+            self.until(async || (suggests().await || self.has("textbox", label).await).then_some(())).await;
+        let role = if known.is_some() && suggests().await { "combobox" } else { "textbox" };
+        self.find(role, label).await
+    }
+
     /// What a field holds.
     pub(crate) async fn value(&self, label: &str) -> String {
-        let node = self.find("textbox", label).await;
+        let node = self.field(label).await;
         self.on(node, "function() { return this.value; }").await.as_str().unwrap_or_default().to_owned()
     }
 
@@ -161,6 +170,17 @@ impl Tab {
     pub(crate) async fn saw(&self) -> String {
         let text: String = self.text().await.chars().take(1500).collect();
         format!("at {} it says: {text}", self.path().await)
+    }
+
+    /// Another browser than the one it is, as far as servers can tell.
+    pub(crate) async fn is_a(&self, user_agent: &str) {
+        self.call("Emulation.setUserAgentOverride", json!({ "userAgent": user_agent })).await;
+    }
+
+    /// From elsewhere: what a proxy in front of the edge would say.
+    pub(crate) async fn comes_from(&self, address: &str) {
+        let headers = json!({ "headers": { "X-Forwarded-For": address } });
+        self.call("Network.setExtraHTTPHeaders", headers).await;
     }
 
     /// The size of the window.

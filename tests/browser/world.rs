@@ -12,7 +12,8 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::{
-    io::{AsyncBufReadExt as _, BufReader},
+    io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
+    net::TcpStream,
     process::{Child, ChildStdout, Command},
     time::timeout,
 };
@@ -23,6 +24,7 @@ use super::{cdp::Cdp, chromium, device::Device, totp::App, workspace::repository
 pub(crate) struct World {
     pub(crate) cdp: Arc<Cdp>,
     pub(crate) site: String,
+    sidecar: String,
     config: PathBuf,
     people: BTreeMap<String, Person>,
     // In this order: the demo ends before its directory goes.
@@ -75,7 +77,8 @@ impl World {
         let mut command = Command::new(env!("CARGO_BIN_EXE_panelgate"));
         command.args(["demo", "--json", "--port-base", "0", "--dir"]).arg(directory.path());
         command.envs(settings.iter().map(|(name, value)| (format!("PANELGATE_{name}"), value)));
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
+        let log = fs::File::create(directory.path().join("log")).unwrap();
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).kill_on_drop(true);
         let mut demo = command.spawn().unwrap();
         let mut output = BufReader::new(demo.stdout.take().unwrap());
         let mut line = String::new();
@@ -85,6 +88,7 @@ impl World {
         Self {
             cdp: Arc::new(Cdp::connect(chromium::address()).await),
             site: facts["site"].as_str().unwrap().to_owned(),
+            sidecar: facts["sidecar"].as_str().unwrap().to_owned(),
             config: facts["config"].as_str().unwrap().into(),
             people: people.map(|person| (person.name.clone(), person)).collect(),
             demo,
@@ -106,6 +110,23 @@ impl World {
     /// Likewise, with scripts switched off.
     pub(crate) async fn device_without_scripts(&self) -> Device {
         Device::new(&self.cdp, &self.site, false).await
+    }
+
+    /// A program somewhere that asks for a page with a key: the status that the sidecar answers to its proxy.
+    pub(crate) async fn program(&self, key: &str, method: &str, path: &str) -> u16 {
+        let (host, address) =
+            (self.site.trim_start_matches("https://"), self.sidecar.trim_start_matches("http://"));
+        let ask = format!(
+            "GET /api/authz/forward-auth HTTP/1.1\r\nHost: {host}\r\nX-Forwarded-Method: {method}\r\n\
+             X-Forwarded-Proto: https\r\nX-Forwarded-Host: {host}\r\nX-Forwarded-Uri: {path}\r\n\
+             X-Forwarded-For: 203.0.113.7\r\nX-Api-Key: {key}\r\nConnection: close\r\n\r\n"
+        );
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(ask.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        timeout(Duration::from_secs(10), stream.read_to_end(&mut answer)).await.expect("no answer").unwrap();
+        let answer = String::from_utf8_lossy(&answer);
+        answer.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_else(|| panic!("{answer}"))
     }
 
     /// Runs a verb of the command line against the demo, as its operator would; answers what it printed.

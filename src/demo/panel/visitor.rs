@@ -50,6 +50,11 @@ impl Visitor {
         !self.user.is_empty()
     }
 
+    /// Whether this role has pages of the gate for the accounts of others.
+    pub(crate) fn administers(&self) -> bool {
+        matches!(self.role.as_str(), "root" | "admin")
+    }
+
     fn new(parts: &Parts) -> Self {
         let text = |name: &str| header(&parts.headers, name).unwrap_or_default();
         Self {
