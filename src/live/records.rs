@@ -231,10 +231,14 @@ impl Records {
         let keys: HashSet<KeyId> = everything.keys.iter().map(|key| key.id).collect();
         let gone: Vec<Sid> =
             self.sessions.iter().map(|entry| *entry.key()).filter(|sid| !sids.contains(sid)).collect();
-        gone.iter().for_each(|sid| self.drop_session(sid));
+        for sid in &gone {
+            self.drop_session(sid);
+        }
         let gone: Vec<UserId> =
             self.users.iter().map(|entry| *entry.key()).filter(|id| !users.contains(id)).collect();
-        gone.iter().for_each(|id| self.drop_user(id));
+        for id in &gone {
+            self.drop_user(id);
+        }
         self.keys.retain(|id, _| keys.contains(id));
     }
 

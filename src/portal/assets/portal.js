@@ -94,7 +94,7 @@
     button.addEventListener("click", async () => {
       const items = from.children.length ? [...from.children] : [from];
       try {
-        await navigator.clipboard.writeText(items.map((item) => item.textContent.trim()).join("\n"));
+        await navigator.clipboard.writeText(items.map((item) => item.textContent.replace(/\s/g, "")).join("\n"));
         if (status) status.textContent = button.dataset.done || "";
       } catch {
         getSelection().selectAllChildren(from);

@@ -126,8 +126,9 @@ async fn accounts_and_administration_are_closed_to_the_wrong_callers() {
         };
         for caller in wrong {
             let answer = scene.ask(*caller, path, method).await;
-            let refused =
-                ["302 sign-in", "401", "403", "302 step-up"].iter().any(|no| answer.starts_with(no));
+            let refused = ["302 sign-in", "302 step-up", "302 account/two-factor", "401", "403"]
+                .iter()
+                .any(|no| answer.starts_with(no));
             assert!(refused, "{method} {path}: {answer} for {caller:?}");
         }
     }

@@ -37,6 +37,7 @@ async fn a_person_is_sent_to_the_page_that_helps() {
         (RefusalKind::SignIn, Reason::NoCredential, "sign-in"),
         (RefusalKind::SignIn, Reason::AccessExpired, "refresh"),
         (RefusalKind::StepUp { readable: false }, Reason::NeedsElevation, "step-up"),
+        (RefusalKind::Deny, Reason::NeedsEnrolment, "account/two-factor"),
     ] {
         let answer = sealed(&world, &refusal(kind, reason, "GET", RefusalAudience::Navigation)).await;
         assert_eq!(answer.status, StatusCode::FOUND);
