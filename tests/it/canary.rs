@@ -7,6 +7,10 @@ use std::{fs, net::Ipv4Addr, path::Path, time::Duration};
 use data_encoding::{
     BASE32, BASE32_NOPAD, BASE64, BASE64_NOPAD, BASE64URL, BASE64URL_NOPAD, HEXLOWER, HEXUPPER,
 };
+use panelgate::{
+    clock::{Clock as _, SystemClock},
+    rules::factor::totp,
+};
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -62,8 +66,9 @@ async fn no_secret_shows_after_its_one_showing() {
     walk.sign_in(&gate).await;
     walk.look_around().await;
     walk.renew().await;
-    let shown = walk.use_keys(&gate).await;
+    let mut shown = walk.use_keys(&gate).await;
     walk.backup_code(&gate).await;
+    shown.extend(walk.enrol().await);
     walk.ask_the_sidecar(&gate).await;
     walk.sign_out().await;
     let log = gate.running.stop();
@@ -73,7 +78,7 @@ async fn no_secret_shows_after_its_one_showing() {
 /// The search finds what is there, in whatever spelling; else the test above would pass for nothing.
 #[test]
 fn the_search_finds_every_spelling() {
-    let canary = Canary { name: "x".into(), bytes: b"\x00\xffsecret\xfe!".to_vec() };
+    let canary = Canary { name: "x".into(), bytes: b"\x00\xffsecret\xfe!!".to_vec() };
     for (kind, spelled) in canary.spellings() {
         let hay = [b"before ".as_slice(), &spelled, b" after"].concat();
         assert_eq!(canary.found_in(&hay), Some(kind));
@@ -202,7 +207,7 @@ impl Walk {
         let wanted = json!({ "name": "canary", "scopes": ["echo:read"], "expires": null });
         let made = self.api("POST", "keys", wanted).await;
         assert_eq!(made.status, 201, "{made:?}");
-        let by_call = self.answers.last().map(|(label, _)| label.clone());
+        let by_call = self.last();
         let key = made.json()["key"].as_str().unwrap_or_default().to_owned();
         self.hide("an API key", &key);
         for (field, value) in [
@@ -222,7 +227,7 @@ impl Walk {
         let id = made.json()["id"].as_str().unwrap_or_default().to_owned();
         self.send(navigation("GET", &format!("/_gate/account/keys/{id}/delete"))).await;
         self.api("DELETE", &format!("keys/{id}"), json!({})).await;
-        by_call.into_iter().collect()
+        vec![by_call]
     }
 
     async fn backup_code(&mut self, gate: &Gate) {
@@ -236,6 +241,38 @@ impl Walk {
         let proof = || json!({ "backup_code": operator.backup_code });
         assert_eq!(self.api("POST", "second-factor", proof()).await.status, 200);
         assert_ne!(self.api("POST", "second-factor", proof()).await.status, 200, "it works once");
+    }
+
+    /// Sets an authenticator app up; the labels of the answers that may show its secret and the backup codes.
+    async fn enrol(&mut self) -> Vec<String> {
+        let (name, password) = gate::user("reader");
+        let answer = self.api("POST", "sign-in", json!({ "username": name, "password": password })).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let begun = self.api("POST", "totp", json!({ "password": password })).await;
+        assert_eq!(begun.status, 200, "{begun:?}");
+        let mut shown = vec![self.last()];
+        let text = begun.json()["secret"].as_str().unwrap_or_default().replace(' ', "");
+        let secret = BASE32_NOPAD.decode(text.as_bytes()).expect("it is base32");
+        self.hide("a fresh authenticator's secret", &secret);
+        self.send(navigation("GET", "/_gate/account/security")).await;
+        let code = totp::code(&secret, SystemClock::new().wall());
+        let done = self.api("POST", "totp/confirm", json!({ "code": code })).await;
+        assert_eq!(done.status, 200, "{done:?}");
+        shown.push(self.last());
+        let codes: Vec<String> =
+            serde_json::from_value(done.json()["backup_codes"].clone()).expect("the codes are listed");
+        assert_eq!(codes.len(), 10);
+        for code in codes {
+            self.hide("a fresh backup code", code);
+        }
+        for page in ["account/security", "account/two-factor", "account/backup-codes", "api/v1/session"] {
+            self.send(navigation("GET", &format!("/_gate/{page}"))).await;
+        }
+        shown
+    }
+
+    fn last(&self) -> String {
+        self.answers.last().map(|(label, _)| label.clone()).unwrap_or_default()
     }
 
     /// With the right secret and with a wrong one, allowed and refused.
@@ -281,7 +318,7 @@ impl Walk {
 
     fn judge(&self, shown: &[String], log: &[u8], data: &Path) {
         let text = String::from_utf8_lossy(log);
-        for line in ["\"level\":\"DEBUG\"", "api-key-made", "second-factor", "signed-in"] {
+        for line in ["\"level\":\"DEBUG\"", "api-key-made", "second-factor", "session-opened"] {
             assert!(text.contains(line), "the log is not what was looked for, it has no {line}:\n{text}");
         }
         let mut places: Vec<(String, Vec<u8>)> = self.answers.clone();
@@ -298,7 +335,9 @@ impl Walk {
         let mut found = Vec::new();
         for (place, bytes) in &places {
             for canary in &self.canaries {
-                let may = shown.contains(place) && canary.name == "an API key"
+                const SHOWN: [&str; 3] =
+                    ["an API key", "a fresh authenticator's secret", "a fresh backup code"];
+                let may = shown.contains(place) && SHOWN.contains(&&*canary.name)
                     // The store's key of a session is its id; a token of it cannot be made without the key files.
                     || place.ends_with(".redb") && canary.name == "the secret id of a session";
                 if let Some(kind) = canary.found_in(bytes).filter(|_| !may) {

@@ -148,7 +148,9 @@ async fn check(cx: &Cx, name: &str, password: SecretText) -> Result<Verified, Re
         if let Some(fault) = why.fault() {
             return Refused::Fault(fault);
         }
-        let user = name.as_ref().map(UserName::as_str);
+        // Only a name that is one: people type their password into the wrong field (R29).
+        let known = name.as_ref().and_then(|name| cx.gate().live().records.user_by_name(name));
+        let user = known.as_ref().map(|user| user.name.as_str());
         tracing::info!(target: "panelgate::audit", event = "sign-in-failed", %client, user);
         Refused::NoMatch
     })
