@@ -33,7 +33,10 @@ pub(super) struct DemoArgs {
 /// Runs the demo.
 #[expect(clippy::print_stderr, reason = "why it does not start is for the person at the terminal")]
 pub(super) fn run(args: &DemoArgs) -> ExitCode {
-    telemetry::start(telemetry::Format::Text, "warn");
+    let environment = environment();
+    // Quiet, as the configuration that it writes; the demo takes its settings from the environment alone.
+    let level = environment.get("PANELGATE_LOG__LEVEL").map_or("warn", String::as_str);
+    telemetry::start(telemetry::Format::Text, level);
     let options = demo::Options {
         dir: args.dir.clone(),
         port_base: args.port_base,
@@ -42,9 +45,9 @@ pub(super) fn run(args: &DemoArgs) -> ExitCode {
         with_parent: args.with_parent,
     };
     let held = if args.tour {
-        demo::tour::run(&options, &environment())
+        demo::tour::run(&options, &environment)
     } else {
-        demo::run(&options, &environment()).map(|()| true)
+        demo::run(&options, &environment).map(|()| true)
     };
     match held {
         Ok(true) => ExitCode::SUCCESS,

@@ -26,8 +26,8 @@ async fn impersonates(tab: &Tab, name: &str, write: bool) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn impersonation_with_orange_banner_end() {
-    let world = World::start().await;
+async fn impersonation_with_orange_banner_end_audit() {
+    let world = World::with(&[("LOG__LEVEL", "info")]).await;
     let mut root = world.person("root");
     let tab = verified(&world, &mut root).await;
     tab.goes_to("/_gate/admin/impersonate").await;
@@ -62,6 +62,15 @@ async fn impersonation_with_orange_banner_end() {
     tab.goes_to("/identity").await;
     tab.reads("root").await;
     assert!(!tab.text().await.contains("Impersonating"), "{}", tab.saw().await);
+
+    let log = world.log();
+    let audit: Vec<&str> = log.lines().filter(|line| line.contains("panelgate::audit")).collect();
+    for event in ["impersonation-started", "impersonation-ended"] {
+        let line = audit.iter().find(|line| line.contains(event));
+        let line = line.unwrap_or_else(|| panic!("no {event} in {audit:#?}"));
+        assert!(line.contains("root") && line.contains("admin"), "{line}");
+    }
+    assert!(audit.iter().any(|line| line.contains("Ticket 4711")), "{audit:#?}");
 }
 
 /// Asked for with changes, and without scripts: the banner is plain markup then.

@@ -140,6 +140,11 @@ impl World {
         out.into_owned()
     }
 
+    /// What the demo has logged so far.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.directory().join("log")).unwrap()
+    }
+
     /// Where the demo keeps its files.
     pub(crate) fn directory(&self) -> &Path {
         self.config.parent().expect("a file is in a directory")
