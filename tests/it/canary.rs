@@ -339,7 +339,7 @@ impl Walk {
                     ["an API key", "a fresh authenticator's secret", "a fresh backup code"];
                 let may = shown.contains(place) && SHOWN.contains(&&*canary.name)
                     // The store's key of a session is its id; a token of it cannot be made without the key files.
-                    || place.ends_with(".redb") && canary.name == "the secret id of a session";
+                    || place.ends_with("panelgate.redb") && canary.name == "the secret id of a session";
                 if let Some(kind) = canary.found_in(bytes).filter(|_| !may) {
                     found.push(format!("{} ({kind}) in {place}", canary.name));
                 }

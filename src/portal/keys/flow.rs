@@ -167,7 +167,7 @@ pub(super) struct Mistakes {
 
 impl Mistakes {
     /// The first of them, in the order of the form.
-    pub(super) fn first(&self) -> Option<Mistake> {
+    pub(super) fn first(self) -> Option<Mistake> {
         self.name.or(self.scopes).or(self.expiry)
     }
 }

@@ -2,6 +2,7 @@
 
 use super::flow::{self, Offer, Plan};
 use crate::{
+    clock::Wall,
     gate::SignedIn,
     portal::{context::Cx, fault::Fault},
     rules::{
@@ -77,7 +78,7 @@ pub(super) async fn delete(cx: &Cx, member: &SignedIn, key: &ApiKey) -> Result<b
 fn audit(event: &'static str, cx: &Cx, member: &SignedIn, key: &ApiKey) {
     let (user, client, site) = (&member.user.name, cx.visit.facts.client.ip, &*key.site);
     let (id, session, scopes) = (key.id.public(), &member.public, key.scopes.join(" "));
-    let expires = key.expires.map(|at| at.secs());
+    let expires = key.expires.map(Wall::secs);
     // The name is the user's own text, so it comes last (R29).
     tracing::info!(
         target: "panelgate::audit", event, %user, %client, site, %session, key = %id, scopes, expires, name = ?key.name

@@ -115,7 +115,8 @@ impl Answer {
     /// Everything of it as it came, without the cookies that it sets.
     pub(crate) fn without_cookies(&self) -> Vec<u8> {
         let fields = self.fields.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("set-cookie"));
-        let head: String = fields.map(|(name, value)| format!("{name}: {value}\n")).collect();
+        let lines: Vec<String> = fields.map(|(name, value)| format!("{name}: {value}\n")).collect();
+        let head = lines.concat();
         [head.as_bytes(), &self.body].concat()
     }
 
