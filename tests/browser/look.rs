@@ -34,6 +34,9 @@ impl Tab {
     pub(crate) async fn looks_on_paper(&self, name: &str) {
         self.call("Emulation.setEmulatedMedia", json!({ "media": "print" })).await;
         self.picture(name).await;
+        let shown =
+            "[...document.querySelectorAll('button, .button')].filter((each) => each.offsetParent).length";
+        assert_eq!(self.evaluate(shown).await, 0, "{name}: paper has no use for buttons");
         self.call("Emulation.setEmulatedMedia", json!({ "media": "" })).await;
     }
 
