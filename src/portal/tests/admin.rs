@@ -79,7 +79,7 @@ async fn the_table_shows_who_is_below_with_factor_sessions_and_last_use_and_can_
         assert!(page.text.contains(&format!("href=\"/_gate/admin/users/{name}\"")), "{name}: {}", page.text);
     }
     assert!(page.text.contains("<td>Set up</td>") && page.text.contains("<td>Not set up</td>"));
-    assert!(page.text.contains("aria-label=\"Sessions: alice\">1</a>"), "{}", page.text);
+    assert!(page.text.contains("aria-label=\"1, Sessions: alice\">1</a>"), "{}", page.text);
     let filtered = root.open("/_gate/admin/users?q=ALI").await;
     assert!(filtered.text.contains("/users/alice") && !filtered.text.contains("/users/admin"));
     assert!(root.open("/_gate/admin/users?q=nobody").await.text.contains("No account matches"));
