@@ -20,6 +20,7 @@ use crate::{
         identity::User,
         judge::View,
         login::Jar,
+        reason::Reason,
         session::{Elevation, EndReason, Family, Origin, Session, Sid},
         token::AccessClaims,
     },
@@ -86,8 +87,10 @@ pub(crate) async fn open_at_panel(
     if let Some(jar) = jar.filter(|_| at_edge) {
         session.panel = Some(panel::seal(cx.gate(), &session.sid, jar, cx.now()));
     }
-    let written = cx.gate().store().open_session(session.clone()).await?;
-    cx.gate().settled(written).await;
+    let written = cx.gate().store().sign_in(session.clone(), user.password_changed).await?;
+    if !cx.gate().settled(written).await {
+        return Err(Fault::SignedOut(Reason::SessionEnded));
+    }
     if let Some(earlier) = claims(cx) {
         let ended = cx.gate().store().end(Which::One(earlier.sid), EndReason::SignedOut, cx.now()).await?;
         cx.gate().settled(ended).await;

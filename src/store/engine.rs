@@ -207,6 +207,14 @@ impl<E: Engine + Clone> Store for E {
         write(self, move |to| operations::open_session(to, session)).await
     }
 
+    async fn sign_in(
+        &self,
+        session: Session,
+        password_changed: Option<Wall>,
+    ) -> Result<Written<bool>, StoreError> {
+        write(self, move |to| operations::sign_in(to, session, password_changed)).await
+    }
+
     async fn open_external(
         &self,
         identity: ExternalIdentity,

@@ -132,6 +132,8 @@ pub struct UserChange {
     pub totp: Option<Option<Totp>>,
     /// Replaces all backup codes by these hashes.
     pub backup_codes: Option<Vec<[u8; 32]>>,
+    /// What the password has to be before the change; otherwise nothing changes.
+    pub password_was: Option<String>,
     /// The session that survives a password change.
     pub keep: Option<Sid>,
     /// The new mail address.
@@ -204,7 +206,8 @@ pub trait Store: Send + Sync + 'static {
     /// Makes an account; `false` if the name is taken.
     async fn add_user(&self, user: User) -> Result<Written<bool>, StoreError>;
 
-    /// Changes an account in one transaction; `false` if there is none.
+    /// Changes an account in one transaction; `false` if there is none, or its password is another one than
+    /// [`UserChange::password_was`]. Taking the second factor away ends every elevation.
     async fn change_user(
         &self,
         id: UserId,
@@ -254,6 +257,14 @@ pub trait Store: Send + Sync + 'static {
 
     /// Writes a new session down.
     async fn open_session(&self, session: Session) -> Result<Written<()>, StoreError>;
+
+    /// Writes a new session down, unless the password has been changed since: `password_changed` is the account's when
+    /// the password was checked. `false` if it was not opened.
+    async fn sign_in(
+        &self,
+        session: Session,
+        password_changed: Option<Wall>,
+    ) -> Result<Written<bool>, StoreError>;
 
     /// Opens the session of an issuer's session claim, unless there is one (a tombstone counts as one). The account
     /// is made at first sight: `fresh_user` is its id then. `template` is the record to write if it is new.

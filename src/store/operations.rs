@@ -32,9 +32,18 @@ pub(super) fn change_user(
     at: Wall,
 ) -> Result<bool, StoreError> {
     let Some(mut user) = to.read().user(&id)? else { return Ok(false) };
+    if change.password_was.as_ref().is_some_and(|was| user.password.as_ref() != Some(was)) {
+        return Ok(false);
+    }
     let new_password = change.password.is_some();
+    let loses_factor = change.totp == Some(None);
     let keep = change.keep;
     apply_change(&mut user, change, at);
+    if loses_factor {
+        for sid in to.read().sessions_of(&id)? {
+            change_session(to, &sid, |session| session.elevation = None)?;
+        }
+    }
     if user.disabled {
         end(to, Which::AllOf(id), EndReason::AccountDisabled, at)?;
     } else if new_password {
@@ -156,6 +165,19 @@ pub(super) fn open_session(to: &mut Writing<'_>, session: Session) -> Result<(),
         put_new(to, session, named_until, account.as_ref())?;
     }
     Ok(())
+}
+
+pub(super) fn sign_in(
+    to: &mut Writing<'_>,
+    session: Session,
+    password_changed: Option<Wall>,
+) -> Result<bool, StoreError> {
+    let account = to.read().user(&session.user)?;
+    let current = account.is_some_and(|user| !user.disabled && user.password_changed == password_changed);
+    if current {
+        open_session(to, session)?;
+    }
+    Ok(current)
 }
 
 pub(super) fn open_external(

@@ -313,8 +313,7 @@ async fn an_enrolled_factor_is_shown_once_and_its_codes_open_the_account_it_was_
     let AdminAnswer::Enrolled { url, secret, backup_codes } = desk.ask(enrol.clone()).await else { panic!() };
     assert!(url.starts_with("otpauth://totp/") && url.contains(&secret) && url.contains("ada"), "{url}");
     let user = desk.store.user_by_name(&name("ada")).await.unwrap().unwrap();
-    let keys =
-        crate::feeds::keys::load_or_create(&desk.folder.path().join("keys"), &SeededEntropy::new(2), NOW);
+    let keys = keys::load_or_create(&desk.folder.path().join("keys"), &SeededEntropy::new(2), NOW);
     let sealed = user.totp.clone().unwrap();
     let opened = totp::open(keys.unwrap().master(), &user.id, &sealed.sealed_secret).unwrap();
     assert_eq!(data_encoding::BASE32_NOPAD.encode(opened.expose()), secret);

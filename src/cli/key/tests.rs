@@ -33,7 +33,7 @@ fn a_key_is_made_listed_and_revoked_without_a_daemon() {
     assert_eq!((&made["id"], &made["site"]), (&id.clone().into(), &"panel".into()));
 
     let listed = say(&desk.place, &["key", "list", "--json", "--user", "Alice"]).unwrap();
-    assert!(listed.contains(&id) && !listed.contains(&text[5..30]), "{listed}");
+    assert!(listed.contains(&id) && !listed.contains(text.trim_start_matches("gate_")), "{listed}");
     let table = say(&desk.place, &["key", "list"]).unwrap();
     assert!(table.contains("alice") && table.contains("users:read") && table.contains("never"), "{table}");
 

@@ -122,7 +122,9 @@ impl ProxyHttp for Gateway {
             return answered(local::plain(session, unfit).await);
         }
         if visit.facts.target.raw.starts_with("/_gate/") {
-            return answered(local::portal(session, &self.portal, &visit, self.limits.body_idle).await);
+            return answered(
+                local::portal(session, &self.gate, &self.portal, &visit, self.limits.body_idle).await,
+            );
         }
         let judgement = self.gate.decide(&visit).await;
         if let Some(refusal) = self.gate.refusal(&visit, &judgement) {

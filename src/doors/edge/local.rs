@@ -18,7 +18,7 @@ use tower::ServiceExt;
 use super::request::Unfit;
 use crate::{
     doors::PortalService,
-    gate::{Refusal, Visit},
+    gate::{Gate, Refusal, Visit},
 };
 
 /// The longest body that the portal is given (R28).
@@ -29,6 +29,7 @@ const DRAIN: Duration = Duration::from_secs(1);
 /// A request for one of the gate's own pages. `patience`: for the whole body.
 pub(super) async fn portal(
     session: &mut Session,
+    gate: &Gate,
     portal: &PortalService,
     visit: &Arc<Visit>,
     patience: Duration,
@@ -42,7 +43,8 @@ pub(super) async fn portal(
     };
     let parts = session.req_header().as_owned_parts();
     let mut request = Request::from_parts(parts, Body::from(body));
-    request.extensions_mut().insert(Arc::clone(visit));
+    // Codes and sessions are held against the time at which the whole request is there.
+    request.extensions_mut().insert(Arc::new(Visit { moment: gate.moment(), ..Visit::clone(visit) }));
     ask(session, portal, request).await
 }
 

@@ -1,12 +1,13 @@
 //! From a question to an answer: dialect → gate → portal (for the rendering of refusals) → dialect.
 
-use std::{convert::Infallible, sync::Arc};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use axum::body::Body;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, request::Parts};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
+use tokio::time::timeout;
 use tower::ServiceExt;
 
 use super::{
@@ -22,6 +23,10 @@ use crate::{
     rules::{address::TrustedProxies, facts::Ask, outcome::Outcome},
 };
 
+/// The longest body that the portal is given (R28).
+const LONGEST_BODY: usize = 64 << 10;
+/// For a whole body: proxies pass slow ones on as they come (R25).
+const PATIENCE: Duration = Duration::from_secs(15);
 /// A rendered refusal is a small page.
 const RENDERED_BYTES: usize = 64 << 10;
 
@@ -101,10 +106,23 @@ impl Service {
         parts: Parts,
         body: Incoming,
     ) -> Response<Body> {
+        // Who is asking is looked at when the whole request is there: a session that ended while its body was on the
+        // way is over (R12).
+        let body = match timeout(PATIENCE, Limited::new(body, LONGEST_BODY).collect()).await {
+            Ok(Ok(body)) => body.to_bytes(),
+            Ok(Err(_)) => {
+                return problem(StatusCode::PAYLOAD_TOO_LARGE, "the request body is too long")
+                    .map(Body::from);
+            }
+            Err(_) => {
+                return problem(StatusCode::REQUEST_TIMEOUT, "the request body took too long")
+                    .map(Body::from);
+            }
+        };
         let visit = self.visit(channel, standing, |caller| Dialect::Portal.ask(&parts, caller));
         match visit {
             Ok(visit) => {
-                let mut request = Request::from_parts(parts, Body::new(body));
+                let mut request = Request::from_parts(parts, Body::from(body));
                 request.extensions_mut().insert(Arc::new(visit));
                 self.call_portal(request).await
             }

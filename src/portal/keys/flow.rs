@@ -28,21 +28,21 @@ pub(super) struct Offer {
     pub(super) beyond: bool,
 }
 
-/// The scopes that open something to a role. `relaxed`: High Security Mode is off for the account.
-pub(super) fn offers(policy: &RuleSet, role: &Role, relaxed: bool) -> Vec<Offer> {
-    let offer = |scope| offer(policy, role, relaxed, scope);
+/// The scopes that open something to a role. What needs the second factor needs it for a key as well while High Security
+/// Mode is off: the key outlives that.
+pub(super) fn offers(policy: &RuleSet, role: &Role) -> Vec<Offer> {
+    let offer = |scope| offer(policy, role, scope);
     policy.scopes().into_iter().map(offer).filter(|offer| !offer.opens.is_empty()).collect()
 }
 
-fn offer(policy: &RuleSet, role: &Role, relaxed: bool, scope: Scope) -> Offer {
+fn offer(policy: &RuleSet, role: &Role, scope: Scope) -> Offer {
     let mut found = Offer { scope, opens: Vec::new(), beyond: false };
     for page in policy.pages() {
         let levels = policy.levels(Some(page), role);
-        let before = if relaxed { levels.elevated } else { levels.unelevated };
         for (named, access) in [(&page.scope_read, Access::Read), (&page.scope_write, Access::Full)] {
             if named.as_ref() == Some(&found.scope) && levels.elevated >= access {
                 found.opens.push((Arc::clone(&page.name), access));
-                found.beyond |= access > before;
+                found.beyond |= access > levels.unelevated;
             }
         }
     }

@@ -58,7 +58,9 @@ pub(super) fn pending(cx: &Cx) -> Option<(Pending, Arc<User>)> {
     let sealed = only(&cx.visit.facts.presented.pending)?;
     let pending = cx.keys().open_pending(sealed.expose(), cx.now()).ok()?;
     let user = cx.gate().live().records.user(&pending.user)?;
-    (pending.site == cx.site().id && !user.disabled).then_some((pending, user))
+    // A new password ends what was begun with the old one.
+    let current = user.password_changed.is_none_or(|at| at < pending.issued);
+    (pending.site == cx.site().id && !user.disabled && current).then_some((pending, user))
 }
 
 /// Takes the proof and opens the session.

@@ -292,7 +292,9 @@ impl Scene {
             Outcome::SignIn(reason) => format!("sign-in {}", reason.code()),
             Outcome::StepUp { readable } => format!("step-up{}", if readable { " or look" } else { "" }),
             Outcome::Deny(reason) => format!("deny {}", reason.code()),
-            other => format!("{other:?}"),
+            other @ (Outcome::Throttle { .. } | Outcome::Unavailable(_) | Outcome::BadRequest(_)) => {
+                format!("{other:?}")
+            }
         }
     }
 

@@ -48,7 +48,8 @@ fn countries_that_become_known_later_are_learned_without_a_word() {
 #[test]
 fn news_is_asked_about_until_it_is_answered_and_what_was_disowned_is_news_again() {
     let home = known("Firefox on Linux", "SE");
-    let Sighting::News(asked) = sighting(&[home.clone()], "Chrome on Windows", "GB", &session("one"), AT)
+    let Sighting::News(asked) =
+        sighting(std::slice::from_ref(&home), "Chrome on Windows", "GB", &session("one"), AT)
     else {
         panic!("no news");
     };

@@ -178,13 +178,11 @@ impl<'d> Compiler<'d> {
 
     /// As `administer` says; otherwise the mightiest role, and `admin` if there is such a role.
     fn administrators(&self, document: &Document<'_>, found: &mut Findings) -> BTreeSet<Role> {
-        match &document.administer {
-            Some(named) => named.iter().filter_map(|role| self.role(role, found)).collect(),
-            None => {
-                let admin = self.roles.iter().find(|role| &***role == "admin");
-                self.roles.first().into_iter().chain(admin).cloned().collect()
-            }
+        if let Some(named) = &document.administer {
+            return named.iter().filter_map(|role| self.role(role, found)).collect();
         }
+        let admin = self.roles.iter().find(|role| &***role == "admin");
+        self.roles.first().into_iter().chain(admin).cloned().collect()
     }
 
     /// Whether a request can meet every path and every amendment.

@@ -113,12 +113,11 @@ pub(super) async fn a_follower_that_fell_behind_is_told_everything_again(store: 
     let mut count = 0;
     loop {
         let (cursor, change) = next(&mut stream).await.unwrap();
-        match change {
-            Change::Session(session) => drop(latest.insert(session.sid, Session::clone(&session))),
-            Change::Everything(all) => {
-                latest = all.sessions.iter().map(|session| (session.sid, session.clone())).collect();
-            }
-            _ => {}
+        if let Change::Session(session) = &change {
+            latest.insert(session.sid, Session::clone(session));
+        }
+        if let Change::Everything(all) = &change {
+            latest = all.sessions.iter().map(|session| (session.sid, session.clone())).collect();
         }
         count += 1;
         if cursor == end {

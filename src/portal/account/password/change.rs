@@ -91,22 +91,32 @@ async fn change(cx: &Cx, me: &SignedIn, current: SecretText, new: SecretText) ->
     if !is_kept_here(cx, &me.user) {
         return Err(Refused::Elsewhere);
     }
+    // First, so that nobody has anything weighed who does not know it.
+    reproof::password(cx, me, current.clone()).await?;
     let found = verdict(cx, me, &new).await?;
     if !found.accepted {
         return Err(Refused::NotTaken(found));
     }
-    reproof::password(cx, me, current.clone()).await?;
     if same(current.expose().as_bytes(), new.expose().as_bytes()) {
         let remarks = vec![Remark::Same];
         return Err(Refused::NotTaken(Verdict { strength: Strength::Weak, accepted: false, remarks }));
     }
     let hash = cx.portal.hasher.hash(new, cx.gate().entropy().array()).await.map_err(Fault::from)?;
-    let change = UserChange { password: Some(hash.ok_or(Fault::Unavailable)?), ..UserChange::default() };
-    let written = cx.gate().store().change_user(me.user.id, change, cx.now()).await?;
-    cx.gate().settled(written).await;
+    let change = UserChange {
+        password: Some(hash.ok_or(Fault::Unavailable)?),
+        // Of two changes at once only the first one knew the current password.
+        password_was: me.user.password.clone(),
+        ..UserChange::default()
+    };
+    // The time of the change, not of the request: whatever was begun with the old password before it is void.
+    let written = cx.gate().store().change_user(me.user.id, change, cx.gate().moment().wall).await?;
+    if !cx.gate().settled(written).await {
+        return Err(Refused::WrongPassword);
+    }
+    let user = cx.gate().live().records.user(&me.user.id).ok_or(Fault::Unavailable)?;
     let (client, user) = (cx.visit.facts.client.ip, &me.user.name);
     tracing::info!(target: "panelgate::audit", event = "password-changed", %client, %user, session = %me.public);
-    Ok(issue::open(cx, &me.user, me.session.elevation).await?)
+    Ok(issue::open(cx, &user, me.session.elevation).await?)
 }
 
 fn page(cx: &Cx, me: &SignedIn, why: Option<&Refused>) -> Response {

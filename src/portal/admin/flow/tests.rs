@@ -89,7 +89,7 @@ fn nobody_does_anything_to_the_own_account() {
 #[test]
 fn roles_are_given_strictly_below_ones_own() {
     let given = |who: &str| {
-        asking(who, &[], |admin| admin.roles().iter().map(|role| role.to_string()).collect::<Vec<_>>())
+        asking(who, &[], |admin| admin.roles().iter().map(ToString::to_string).collect::<Vec<_>>())
     };
     assert_eq!(given("root"), ["admin", "reseller", "user"]);
     assert_eq!(given("admin"), ["reseller", "user"]);

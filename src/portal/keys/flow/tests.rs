@@ -25,8 +25,8 @@ fn policy() -> RuleSet {
 }
 
 /// `scope: page access, … !` with `!` where the second factor is needed.
-fn offered(role: &str, relaxed: bool) -> Vec<String> {
-    let offers = offers(&policy(), &role.into(), relaxed);
+fn offered(role: &str) -> Vec<String> {
+    let offers = offers(&policy(), &role.into());
     let told = offers.iter().map(|offer| {
         let opens = offer.opens.iter().map(|(page, access)| format!("{page} {access}"));
         let opens = opens.collect::<Vec<_>>().join(", ");
@@ -38,7 +38,7 @@ fn offered(role: &str, relaxed: bool) -> Vec<String> {
 #[test]
 fn a_role_is_offered_what_it_has_at_most_and_told_what_needs_the_second_factor() {
     assert_eq!(
-        offered("root", false),
+        offered("root"),
         [
             "panel: domains read, domains full, system read !",
             "users:read: users read",
@@ -46,14 +46,9 @@ fn a_role_is_offered_what_it_has_at_most_and_told_what_needs_the_second_factor()
         ]
     );
     // Even elevated, an administrator cannot change users here.
-    assert_eq!(offered("admin", false), ["panel: domains read, domains full", "users:read: users read !"]);
-    assert_eq!(offered("user", false), ["panel: domains read"]);
-    assert_eq!(offered("stranger", false), [""; 0]);
-}
-
-#[test]
-fn without_high_security_nothing_needs_the_second_factor() {
-    assert!(offered("root", true).iter().all(|offer| !offer.ends_with('!')), "{:?}", offered("root", true));
+    assert_eq!(offered("admin"), ["panel: domains read, domains full", "users:read: users read !"]);
+    assert_eq!(offered("user"), ["panel: domains read"]);
+    assert_eq!(offered("stranger"), [""; 0]);
 }
 
 fn draft(name: &str, scopes: &[&str], expiry: Expiry) -> Draft {
