@@ -83,6 +83,9 @@ contract! {
         r14_of_parallel_enrolments_exactly_one_counts
         what_a_session_carries_needs_it_alive_and_dies_with_it
         high_security_mode_is_remembered
+        a_sign_in_with_a_password_that_was_changed_meanwhile_opens_nothing
+        of_two_changes_of_one_password_the_first_counts
+        elevation_ends_with_the_second_factor
         places_are_remembered_once_and_the_oldest_are_forgotten;
     batches:
         accounts_are_imported_all_or_none

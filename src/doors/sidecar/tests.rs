@@ -102,3 +102,21 @@ async fn a_wrong_secret_is_refused_from_a_trusted_network_too() {
         assert_eq!(ask(&mut connection, secret).await, answer, "{secret}");
     }
 }
+
+/// R12: a session could end while the body of its request was on the way, and the request still be carried out.
+#[tokio::test]
+async fn who_asks_the_portal_is_looked_at_only_when_the_whole_body_is_there() {
+    let (address, _stop) = start(10);
+    let mut connection = TcpStream::connect(address).await.unwrap();
+    let head = "POST /_gate/api/v1/keys HTTP/1.1\r\nHost: panel.test\r\nX-Forwarded-Proto: https\r\n\
+                X-Forwarded-Host: panel.test\r\nX-Forwarded-For: 192.0.2.1\r\nContent-Length: 2\r\n\r\n";
+    connection.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = [0; 4096];
+    let early = timeout(Duration::from_millis(500), connection.read(&mut answer)).await;
+    assert!(early.is_err(), "answered before the body was there");
+    connection.write_all(b"{}").await.unwrap();
+    let read =
+        timeout(Duration::from_secs(10), connection.read(&mut answer)).await.expect("no answer").unwrap();
+    let text = String::from_utf8_lossy(&answer[..read]).into_owned();
+    assert!(text.starts_with("HTTP/1.1 421 "), "{text}");
+}

@@ -7,7 +7,6 @@ use crate::{
     portal::{context::Cx, fault::Fault},
     rules::{
         api_key::{ApiKey, KeyText},
-        judge::View,
         session::PublicId,
     },
 };

@@ -2,12 +2,12 @@
 
 use std::{net::Ipv4Addr, sync::Arc, time::Duration};
 
-use super::{START, kept, later, populate, user};
+use super::{START, kept, later, populate, session, user};
 use crate::{
     rules::{
         api_key::{ApiKey, KeyId, KeyUse},
         identity::{Known, Standing, UserId},
-        session::{EndReason, Impersonation, SessionChange, Sid},
+        session::{Elevation, EndReason, Factor, Impersonation, SessionChange, Sid},
     },
     store::{MOST_KEYS, Store, UserChange, Which},
 };
@@ -125,4 +125,42 @@ pub(super) async fn places_are_remembered_once_and_the_oldest_are_forgotten(stor
     }
     let changed = store.user_by_name(&user(1).name).await.unwrap().unwrap();
     assert_eq!(changed.known, (1..=Known::LIMIT).map(known).collect::<Vec<_>>());
+}
+
+pub(super) async fn a_sign_in_with_a_password_that_was_changed_meanwhile_opens_nothing(
+    store: Arc<dyn Store>,
+) {
+    populate(&store, 1, &[]).await;
+    let id = UserId([1; 16]);
+    assert!(store.sign_in(session(1, 1), None).await.unwrap().value);
+    let change = UserChange { password: Some("new".into()), ..UserChange::default() };
+    store.change_user(id, change, later(5)).await.unwrap();
+    assert!(!store.sign_in(session(2, 1), None).await.unwrap().value);
+    assert_eq!(store.session(&Sid([2; 32])).await.unwrap(), None);
+    assert!(store.sign_in(session(3, 1), Some(later(5))).await.unwrap().value);
+    assert!(!store.sign_in(session(4, 9), None).await.unwrap().value, "nobody's");
+}
+
+pub(super) async fn of_two_changes_of_one_password_the_first_counts(store: Arc<dyn Store>) {
+    populate(&store, 1, &[]).await;
+    let id = UserId([1; 16]);
+    let change = |was: Option<String>, to: &str| UserChange {
+        password: Some(to.into()),
+        password_was: was,
+        ..UserChange::default()
+    };
+    store.change_user(id, change(None, "first"), later(1)).await.unwrap();
+    assert!(store.change_user(id, change(Some("first".into()), "second"), later(2)).await.unwrap().value);
+    assert!(!store.change_user(id, change(Some("first".into()), "third"), later(3)).await.unwrap().value);
+    let changed = store.user_by_name(&user(1).name).await.unwrap().unwrap();
+    assert_eq!((changed.password.as_deref(), changed.password_changed), (Some("second"), Some(later(2))));
+}
+
+pub(super) async fn elevation_ends_with_the_second_factor(store: Arc<dyn Store>) {
+    populate(&store, 1, &[1]).await;
+    let elevation = Elevation { at: later(1), by: Factor::Totp };
+    assert!(store.elevate(Sid([1; 32]), elevation).await.unwrap().value);
+    let change = UserChange { totp: Some(None), ..UserChange::default() };
+    store.change_user(UserId([1; 16]), change, later(2)).await.unwrap();
+    assert_eq!(kept(&store, 1).await.elevation, None);
 }

@@ -27,7 +27,10 @@ use crate::{
         problem,
         words::fill,
     },
-    rules::factor::strength::{Remark, Strength, Verdict},
+    rules::{
+        factor::strength::{Remark, Strength, Verdict},
+        judge::View,
+    },
     secret::{SecretText, same},
     store::UserChange,
 };
@@ -113,10 +116,10 @@ async fn change(cx: &Cx, me: &SignedIn, current: SecretText, new: SecretText) ->
     if !cx.gate().settled(written).await {
         return Err(Refused::WrongPassword);
     }
-    let user = cx.gate().live().records.user(&me.user.id).ok_or(Fault::Unavailable)?;
+    let account = cx.gate().live().records.user(&me.user.id).ok_or(Fault::Unavailable)?;
     let (client, user) = (cx.visit.facts.client.ip, &me.user.name);
     tracing::info!(target: "panelgate::audit", event = "password-changed", %client, %user, session = %me.public);
-    Ok(issue::open(cx, &user, me.session.elevation).await?)
+    Ok(issue::open(cx, &account, me.session.elevation).await?)
 }
 
 fn page(cx: &Cx, me: &SignedIn, why: Option<&Refused>) -> Response {

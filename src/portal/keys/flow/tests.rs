@@ -56,7 +56,7 @@ fn draft(name: &str, scopes: &[&str], expiry: Expiry) -> Draft {
 }
 
 fn planned(draft: &Draft) -> Result<Plan, Mistakes> {
-    plan(draft, &offers(&policy(), &"admin".into(), false), &["taken".to_owned()], NOW)
+    plan(draft, &offers(&policy(), &"admin".into()), &["taken".to_owned()], NOW)
 }
 
 #[test]

@@ -104,3 +104,15 @@ fn some_are_refused_whatever_grade_a_site_asks_for() {
     }
     assert!(weigh("k3#vv").accepted, "weak, and nothing else");
 }
+
+/// Every sign that can stand for letters multiplies what the estimator tries: 69 of them took it half a minute.
+#[test]
+fn what_is_estimated_is_short_where_signs_could_stand_for_letters() {
+    let signs = "4@8({[<369&#!1/|0$5+7%2".repeat(3);
+    assert_eq!(weighable(&signs), "4@8({[<369&#");
+    let words = "correct horse battery staple and some more words";
+    assert_eq!(weighable(words), "correct horse battery staple and");
+    assert_eq!(weighable("räksmörgås"), "räksmörgås");
+    assert_eq!(weighable(&"ü".repeat(36)).chars().count(), 32);
+    assert_eq!(weighable(""), "");
+}
