@@ -54,6 +54,17 @@ impl Form {
     }
 }
 
+/// Whether a text shows as it is: no control characters, no marks that turn or hide what stands around them, no line
+/// of its own.
+pub(crate) fn is_plain_line(text: &str) -> bool {
+    text.chars().all(|letter| {
+        let hidden = matches!(letter,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}');
+        !letter.is_control() && !hidden
+    })
+}
+
 /// Reads a JSON object. An array would fill a struct's fields in order, so the first character must open an object.
 pub(crate) async fn json<T: DeserializeOwned>(
     headers: &HeaderMap,

@@ -17,12 +17,17 @@ const NOT_PASSED_ON: [HeaderName; 5] = [
 ];
 
 /// Validators and lengths of a page that will be rewritten.
-const OF_THE_ORIGINAL: [HeaderName; 5] = [
+const OF_THE_ORIGINAL: [HeaderName; 10] = [
+    header::CONTENT_ENCODING,
+    header::TRAILER,
     header::CONTENT_LENGTH,
     header::ETAG,
     header::LAST_MODIFIED,
     header::ACCEPT_RANGES,
     HeaderName::from_static("content-md5"),
+    HeaderName::from_static("digest"),
+    HeaderName::from_static("content-digest"),
+    HeaderName::from_static("repr-digest"),
 ];
 
 /// Removes what must not pass, and keeps personal pages out of caches.
@@ -66,7 +71,7 @@ pub(super) fn is_page(head: &ResponseHeader) -> bool {
             head.status,
             StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::PARTIAL_CONTENT
         );
-    whole && is_html(head) && !head.headers.contains_key(header::CONTENT_ENCODING)
+    whole && is_html(head) && !is_encoded(head)
 }
 
 /// Whether this answer is a page that cannot be rewritten.
@@ -90,6 +95,12 @@ pub(super) fn rewritten(head: &mut ResponseHeader, http2: bool, compress: bool) 
     }
     head.append_header(header::VARY, HeaderValue::from_static("Accept-Encoding"))?;
     Ok(())
+}
+
+/// `identity` is what a panel may say of a page that it did not compress.
+fn is_encoded(head: &ResponseHeader) -> bool {
+    let codings = head.headers.get_all(header::CONTENT_ENCODING);
+    codings.iter().any(|coding| !coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity"))
 }
 
 /// HTML in an encoding that contains ASCII.

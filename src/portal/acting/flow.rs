@@ -1,6 +1,9 @@
 //! What somebody wishes who wants to act as somebody else. No I/O.
 
-use crate::{portal::words::Words, rules::identity::UserName};
+use crate::{
+    portal::{body::is_plain_line, words::Words},
+    rules::identity::UserName,
+};
 
 /// The longest reason, in characters.
 const LONGEST: usize = 200;
@@ -38,7 +41,7 @@ pub(super) fn wish(name: &str, reason: &str, write: bool) -> Result<Wish, Refuse
     if reason.is_empty() {
         return Err(Refused::NoReason);
     }
-    if reason.chars().count() > LONGEST || reason.chars().any(char::is_control) {
+    if reason.chars().count() > LONGEST || !is_plain_line(reason) {
         return Err(Refused::LongReason);
     }
     Ok(Wish { name, reason: reason.to_owned(), write })

@@ -9,6 +9,7 @@ use jiff::{civil::Date, tz::TimeZone};
 
 use crate::{
     clock::Wall,
+    portal::body::is_plain_line,
     rules::{api_key::Scope, identity::Role, outcome::Access, policy::RuleSet},
 };
 
@@ -191,7 +192,7 @@ fn name(text: &str, taken: &[String]) -> Result<String, Mistake> {
     match () {
         () if name.is_empty() => Err(Mistake::NoName),
         () if name.chars().count() > LONGEST_NAME => Err(Mistake::LongName),
-        () if name.chars().any(char::is_control) => Err(Mistake::OddName),
+        () if !is_plain_line(name) => Err(Mistake::OddName),
         () if taken.iter().any(|other| other == name) => Err(Mistake::TakenName),
         () => Ok(name.to_owned()),
     }

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{body::Body, response::Response};
 use data_encoding::BASE64URL_NOPAD;
-use http::StatusCode;
+use http::{HeaderValue, StatusCode, header};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -54,10 +54,13 @@ pub(super) fn address(cx: &Cx, user: UserId, session: PublicId) -> String {
 /// `GET /_gate/not-me?t=`
 pub(crate) async fn show(cx: Cx) -> Response {
     let text = cx.query("t").unwrap_or_default();
-    match open(&cx, text) {
+    let mut response = match open(&cx, text) {
         Some((user, session)) => ask(&cx, text, &user, &session, StatusCode::OK),
         None => gone(&cx),
-    }
+    };
+    // The address is the proof, and nobody's business.
+    response.headers_mut().insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    response
 }
 
 /// `POST /_gate/not-me`

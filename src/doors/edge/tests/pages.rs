@@ -153,6 +153,8 @@ async fn a_panel_that_compresses_all_the_same_is_read_and_one_that_nobody_can_re
         let text = if reads == "gzip" { gunzip(&answer.body) } else { answer.text().to_owned() };
         assert_eq!(text, marked(&with_script()), "{reads}");
     }
+    let answer = send(&mut http1, navigation(rig.request("GET", "/page-identity"))).await;
+    assert_eq!(answer.text(), marked(&with_script()), "a page that says that it is not compressed");
     // Nobody is shown a page of somebody else's without the mark.
     let answer = send(&mut http1, navigation(rig.request("GET", "/page-odd"))).await;
     assert_eq!(answer.status, 502);

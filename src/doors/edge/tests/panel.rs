@@ -145,6 +145,7 @@ async fn answer(request: Request<Incoming>) -> Response<Body> {
         "/page-policy" => with_policy(request.uri().query().unwrap_or_default()),
         "/page-gzip" => encoded("gzip", packed(PAGE)),
         "/page-odd" => encoded("x-odd", b"odd".to_vec()),
+        "/page-identity" => encoded("Identity", PAGE.into()),
         "/page-slow" => {
             let first = Ok::<_, io::Error>(Bytes::from_static(b"<html><head></head><body><p>working"));
             page(Body::from_stream(

@@ -80,7 +80,9 @@ fn each_mistake_is_told_beside_its_field() {
     let name = |text: &str| wrong(draft(text, &["panel"], Expiry::Never)).name;
     assert_eq!(name(" "), Some(Mistake::NoName));
     assert_eq!(name(&"é".repeat(65)), Some(Mistake::LongName));
-    assert_eq!(name("a\u{7}b"), Some(Mistake::OddName));
+    for odd in ["a\u{7}b", "a\u{202e}b", "a\u{200b}b", "a\u{2028}b", "a\u{feff}b"] {
+        assert_eq!(name(odd), Some(Mistake::OddName), "{odd:?}");
+    }
     assert_eq!(name(" taken"), Some(Mistake::TakenName));
     let scopes = |scopes: &[&str]| wrong(draft("x", scopes, Expiry::Never)).scopes;
     assert_eq!(scopes(&[]), Some(Mistake::NoScope));
