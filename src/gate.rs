@@ -16,7 +16,7 @@ pub use self::refusal::{Refusal, RefusalAudience, RefusalKind};
 use crate::{
     clock::{Clock, Moment, Wall},
     entropy::Entropy,
-    live::{Class, Live, Snapshot},
+    live::{Class, Live, QuotaKey, Snapshot, Subject},
     rules::{
         address::NetworkKey,
         api_key::KeyUse,
@@ -24,6 +24,7 @@ use crate::{
         identity::{Role, User, UserId},
         judge::{self, Acting, Bench, Credential, Over, Signed, Step, View},
         outcome::{Access, Bearer, DecisionId, Grant, Holder, Judgement, Outcome},
+        policy::Per,
         reason::Reason,
         session::{ExternalIdentity, Family, Origin, PublicId, Session, Sid},
         site::{Assertion, Site},
@@ -153,6 +154,7 @@ impl Gate {
         }
         let judged = self.fetching(visit, decision, judge::judge).await;
         let (judgement, signed) = judged.unwrap_or_else(|reason| (failed(visit, decision, reason), None));
+        let judgement = self.charge_page(visit, judgement);
         if let Some(signed) = &signed {
             self.notice(visit, signed);
         }
@@ -166,7 +168,7 @@ impl Gate {
         let signed = self.fetching(visit, self.decision(), judge::who).await.and_then(|who| who)?;
         let Some(session) = signed.credential.session().cloned() else { return Err(Reason::NoCredential) };
         self.notice(visit, &signed);
-        let until = visit.site.policy.elevated_until(None, session.elevation);
+        let until = visit.site.policy.elevated_elsewhere_until(session.elevation);
         let elevated_until = until.filter(|until| *until > visit.moment.wall);
         let (sid, public) = (session.sid, session.sid.public());
         Ok(SignedIn { user: signed.user, role: signed.role, session, sid, public, elevated_until })
@@ -254,6 +256,31 @@ impl Gate {
         let retry_after = self.live.counters.charge(network, Class::Request, visit.moment).err()?;
         let bench = self.bench(&visit.site, &visit.snapshot, visit.moment.wall, decision);
         Some(bench.says(Outcome::Throttle { retry_after }, Reason::RateLimited, None))
+    }
+
+    /// Charges an allowed request to the quotas that its page has of its own.
+    fn charge_page(&self, visit: &Visit, judgement: Judgement) -> Judgement {
+        let Outcome::Allow(grant) = &judgement.outcome else { return judgement };
+        let policy = &visit.site.policy;
+        let Some(page) = grant.page().and_then(|name| policy.page(name)) else { return judgement };
+        let role = grant.bearer().map(|bearer| &bearer.role);
+        let own = role.and_then(|role| policy.role_access(page, role).map(|access| (role, access)));
+        let shared = page.quotas.iter().map(|quota| (None, *quota));
+        let own =
+            own.into_iter().flat_map(|(role, own)| own.quotas.iter().map(move |quota| (Some(role), *quota)));
+        for (role, quota) in shared.chain(own) {
+            let Some(subject) = subject(quota.per, grant, &visit.facts) else { continue };
+            let (site, page, role) = (Arc::clone(&visit.site.id), Arc::clone(&page.name), role.cloned());
+            let key = QuotaKey { site, page, role, quota };
+            if let Err(retry_after) = self.live.counters.charge_page(key, subject, visit.moment) {
+                return Judgement {
+                    outcome: Outcome::Throttle { retry_after },
+                    reason: Reason::PageLimit,
+                    ..judgement
+                };
+            }
+        }
+        judgement
     }
 
     /// Asks a question of `rules::judge`, fetching what it needs; the error is a reason for not knowing.
@@ -386,6 +413,7 @@ impl Gate {
             keys: &snapshot.keys,
             issuers: &snapshot.issuers,
             view: &self.live.records,
+            places: &snapshot.places,
             at,
             decision,
         }
@@ -397,6 +425,19 @@ impl Gate {
         self.live.tally.count(reason);
         tracing::info!(target: DECISION, %decision, client = %ask.client.ip, reason = reason.code(), what);
         Refusal::undescribed(ask.headers, reason, decision, at)
+    }
+}
+
+/// What a request is counted by; on pages that are open to everybody, whoever is not known counts by his network.
+fn subject(per: Per, grant: &Grant, facts: &Facts) -> Option<Subject> {
+    let network = Subject::Network(NetworkKey::of(facts.client.ip));
+    let Some(bearer) = grant.bearer() else { return (per != Per::Key).then_some(network) };
+    match (per, bearer.holder) {
+        (Per::Address, _) => Some(network),
+        (Per::User, _) => Some(Subject::User(bearer.owner().id)),
+        (Per::Session, Holder::Session(sid)) => Some(Subject::Session(sid)),
+        (Per::Session | Per::Key, Holder::Key(id)) => Some(Subject::Key(id)),
+        (Per::Key, Holder::Session(_)) => None,
     }
 }
 

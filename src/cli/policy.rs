@@ -12,11 +12,12 @@ use super::{
 };
 use crate::{
     app::admin::{AdminAnswer, AdminRequest},
+    clock::{Clock, SystemClock},
     config::{self, Loaded},
     rules::{
         facts::Target,
         identity::{Role, UserName},
-        policy::{Explanation, Manner, RuleSet, explain},
+        policy::{Circumstances, Explanation, Manner, RuleSet, explain},
     },
 };
 
@@ -78,7 +79,8 @@ fn explained(args: &ExplainArgs) -> Result<Explanation, Trouble> {
     let (rules, role) = rules_and_role(args)?;
     let upgrade = args.method == "WEBSOCKET";
     let method = if upgrade { "GET" } else { args.method.as_str() };
-    Ok(explain(&rules, &role, &target, Manner { method, upgrade, method_override: false }))
+    let circumstances = Circumstances { client: None, country: None, at: SystemClock::new().wall() };
+    Ok(explain(&rules, &role, &target, Manner { method, upgrade, method_override: false }, circumstances))
 }
 
 fn rules_and_role(args: &ExplainArgs) -> Result<(Arc<RuleSet>, Role), Trouble> {

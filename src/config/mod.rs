@@ -84,7 +84,9 @@ impl Sources<'_> {
         }
         let rules = self.open(path, named).and_then(|mut root| {
             environment::over_policy(&mut root, self.environment, &mut self.found);
-            compile(&root, &mut self.found).map(Arc::new)
+            let rules = compile(&root, &mut self.found)?;
+            let text = self.texts.get(&root.at.source).map_or(&[][..], |text| text.as_bytes());
+            Some(Arc::new(rules.compiled_from(text)))
         });
         self.policies.insert(path.to_owned(), rules.clone());
         rules

@@ -117,6 +117,8 @@ fn site(node: &Node, shared: &Shared<'_>, sources: &mut Sources<'_>) -> Option<S
     let passwords = passwords::read(&mut fields, &shared.passwords, &mut sources.found);
     let policy_file = fields.require("policy", "name the policy's file", &mut sources.found);
     let policy_file = policy_file.and(fields.text("policy", &mut sources.found));
+    let shadow = fields.text("shadow", &mut sources.found);
+    let shadow = shadow.map(|place| sources.policy(&shared.base.path(&place), Some(&place.at)));
     fields.finish(&mut sources.found);
     let policy_place = policy_file?;
     let policy_file = shared.base.path(&policy_place);
@@ -135,6 +137,8 @@ fn site(node: &Node, shared: &Shared<'_>, sources: &mut Sources<'_>) -> Option<S
             origins,
             portal: portal?,
             policy: policy?,
+            // One that is written and cannot be used is an error of the whole, as any other policy.
+            shadow: shadow.flatten(),
             cookies,
             lifetimes,
             second_factor,

@@ -1,5 +1,6 @@
 //! One request after the other through a gate in memory.
 
+mod conditions;
 mod people;
 
 use std::{net::Ipv4Addr, num::NonZeroU32, sync::Arc, time::Duration};
@@ -130,15 +131,16 @@ impl World {
 
     /// A session of an account, and its access token.
     async fn session(&self, user: UserId, number: u8) -> (Sid, String) {
+        let now = self.clock.wall();
         let session = Session {
             sid: Sid([number; 32]),
             user,
             site: "panel".into(),
             origin: Origin::Portal,
-            opened: START,
-            seen: START,
+            opened: now,
+            seen: now,
             idle_millis: 86_400_000,
-            expires: START.plus(Duration::from_secs(30 * 86_400)),
+            expires: now.plus(Duration::from_secs(30 * 86_400)),
             family: Family {
                 seed: SecretBytes::new([1; 32]),
                 key: "r1".into(),
@@ -156,8 +158,8 @@ impl World {
         let sid = session.sid;
         let written = self.gate.store().open_session(session).await.unwrap();
         self.gate.settled(written).await;
-        let exp = START.plus(Duration::from_secs(900));
-        let claims = AccessClaims { sid, generation: 0, aud: "panel".into(), iat: START, exp };
+        let exp = now.plus(Duration::from_secs(900));
+        let claims = AccessClaims { sid, generation: 0, aud: "panel".into(), iat: now, exp };
         (sid, keys().issue_access(&claims, [number; 16], &user))
     }
 

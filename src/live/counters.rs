@@ -1,6 +1,7 @@
 //! Rate limits in memory: token buckets by client network and class, and by account.
 
 mod buckets;
+mod pages;
 #[cfg(test)]
 mod tests;
 
@@ -8,7 +9,8 @@ use std::{sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 
-use self::buckets::Limiter;
+pub use self::pages::{QuotaKey, Subject};
+use self::{buckets::Limiter, pages::PageBuckets};
 use crate::{
     clock::Moment,
     rules::{address::NetworkKey, identity::UserId, limit::Quota},
@@ -46,6 +48,7 @@ pub struct Quotas {
 /// Token buckets. They run on [`Moment::mono`] alone, so that setting the machine's clock neither frees nor locks anybody.
 pub struct Counters {
     limits: ArcSwap<Limits>,
+    pages: PageBuckets,
     capacity: usize,
 }
 
@@ -64,7 +67,8 @@ impl Counters {
     }
 
     fn with_capacity(quotas: Quotas, capacity: usize) -> Self {
-        Self { limits: ArcSwap::from_pointee(Limits::new(quotas, capacity)), capacity }
+        let limits = ArcSwap::from_pointee(Limits::new(quotas, capacity));
+        Self { limits, pages: PageBuckets::default(), capacity }
     }
 
     /// Charges a network for one request of a class.
@@ -89,6 +93,19 @@ impl Counters {
     /// With the time until it is worth trying again.
     pub fn charge_account(&self, account: UserId, at: Moment) -> Result<u32, Duration> {
         self.limits.load().account.charge(&account, at.mono)
+    }
+
+    /// Charges a subject for one use of a page that has a quota of its own.
+    ///
+    /// # Errors
+    /// With the time until it is worth trying again.
+    pub fn charge_page(&self, key: QuotaKey, subject: Subject, at: Moment) -> Result<(), Duration> {
+        self.pages.charge(key, subject, at)
+    }
+
+    /// Forgets the buckets of pages' quotas that are no more.
+    pub fn keep_pages(&self, still: impl Fn(&QuotaKey) -> bool) {
+        self.pages.keep(still);
     }
 
     /// Replaces the quotas. A class whose quota stays the same keeps its buckets, the others start with full ones.

@@ -13,7 +13,7 @@ use arc_swap::ArcSwap;
 
 pub use self::{
     assertions::Assertions,
-    counters::{Class, Counters, Quotas},
+    counters::{Class, Counters, QuotaKey, Quotas, Subject},
     records::Records,
     tally::Tally,
 };
@@ -79,5 +79,17 @@ impl Live {
             next.generation += 1;
             next
         });
+        let snapshot = self.snapshot();
+        self.counters.keep_pages(|key| is_written(key, &snapshot.sites));
     }
+}
+
+/// Whether a policy still has this quota.
+fn is_written(key: &QuotaKey, sites: &Sites) -> bool {
+    let site = sites.all().iter().find(|site| site.id == key.site);
+    let page = site.and_then(|site| site.policy.page(&key.page).map(|page| (site, page)));
+    page.is_some_and(|(site, page)| match &key.role {
+        None => page.quotas.contains(&key.quota),
+        Some(role) => site.policy.role_access(page, role).is_some_and(|own| own.quotas.contains(&key.quota)),
+    })
 }

@@ -6,8 +6,9 @@ use super::{
     api_key::{ApiKey, KeyId},
     facts::{Facts, PresentedKey},
     identity::{Role, User, UserId},
-    outcome::{Access, Actor, Bearer, DecisionId, Grant, Holder, Judgement, Outcome},
-    policy::{Page, Ruling, Verdict},
+    outcome::{Actor, Bearer, DecisionId, Grant, Holder, Judgement, Outcome},
+    place::{Country, Places},
+    policy::{ActingAs, Answer, Case, Circumstances, Decided, Manner, Page, RuleSet, Ruling, Sitting, Who},
     reason::Reason,
     session::{EndReason, ExternalIdentity, ExternalKey, Session, Sid, Status, status},
     site::Site,
@@ -42,6 +43,8 @@ pub struct Bench<'a> {
     pub issuers: &'a Issuers,
     /// What is in memory.
     pub view: &'a dyn View,
+    /// Where addresses are.
+    pub places: &'a Places,
     /// Now.
     pub at: Wall,
     /// The name this decision will have.
@@ -93,17 +96,15 @@ impl Credential {
 
 /// Judges one request.
 pub fn judge(facts: &Facts, bench: Bench<'_>) -> Step<(Judgement, Option<Signed>)> {
-    let ruling = bench.site.policy.rule(facts);
-    if let Some(refused) = refuse_ambiguity(facts, &ruling, bench) {
-        return Step::Done((refused, None));
-    }
-    if let Some(page) = ruling.page.filter(|page| page.anonymous >= ruling.needs) {
-        return Step::Done((open_to_all(page, &ruling, bench), None));
+    let docket = Docket::of(&bench.site.policy, facts, bench);
+    match docket.decide(Who::Nobody).answer {
+        Answer::SignIn => {}
+        answer => return Step::Done((docket.judgement(answer, None), None)),
     }
     match who(facts, bench) {
-        Step::Done(Ok(signed)) => Step::Done((weigh(&signed, &ruling, bench), Some(signed))),
+        Step::Done(Ok(signed)) => Step::Done((docket.weigh(&signed), Some(signed))),
         Step::Done(Err(reason)) => {
-            Step::Done((bench.says(Outcome::SignIn(reason), reason, ruling.page), None))
+            Step::Done((bench.says(Outcome::SignIn(reason), reason, docket.ruling.page), None))
         }
         Step::NeedSession(sid) => Step::NeedSession(sid),
         Step::NeedExternal(identity) => Step::NeedExternal(identity),
@@ -125,9 +126,9 @@ pub fn who(facts: &Facts, bench: Bench<'_>) -> Step<Result<Signed, Reason>> {
 
 /// Whether a grant that was given earlier would be given again now (R12, R23): for connections that stay open.
 pub fn still_holds(grant: &Grant, facts: &Facts, bench: Bench<'_>) -> bool {
-    let ruling = bench.site.policy.rule(facts);
+    let docket = Docket::of(&bench.site.policy, facts, bench);
     let Some(bearer) = grant.bearer() else {
-        return ruling.page.is_some_and(|page| page.anonymous >= ruling.needs);
+        return matches!(docket.decide(Who::Nobody).answer, Answer::Allow { .. });
     };
     let signed = match bearer.holder {
         Holder::Key(id) => key_holder(PresentedKey::Key(id), bench),
@@ -140,7 +141,7 @@ pub fn still_holds(grant: &Grant, facts: &Facts, bench: Bench<'_>) -> bool {
             })
         }
     };
-    let again = signed.map(|signed| weigh(&signed, &ruling, bench).outcome);
+    let again = signed.map(|signed| docket.weigh(&signed).outcome);
     // The tunnel was opened in somebody's name: it must still be the same one.
     let same = |grant: &Grant| grant.bearer().is_some_and(|now| now.user.id == bearer.user.id);
     matches!(again, Ok(Outcome::Allow(grant)) if same(&grant))
@@ -152,20 +153,6 @@ impl Bench<'_> {
         let page = page.map(|page| Arc::clone(&page.name));
         Judgement { outcome, reason, page, decision: self.decision, at: self.at }
     }
-}
-
-fn refuse_ambiguity(facts: &Facts, ruling: &Ruling<'_>, bench: Bench<'_>) -> Option<Judgement> {
-    let opened = |class| ruling.page.is_some_and(|page| page.allow_in_path.contains(class));
-    let closed = facts.target.ambiguities.iter().any(|class| !opened(class));
-    let reason = Reason::AmbiguousTarget;
-    closed.then(|| bench.says(Outcome::BadRequest(reason), reason, ruling.page))
-}
-
-fn open_to_all(page: &Page, ruling: &Ruling<'_>, bench: Bench<'_>) -> Judgement {
-    let site = Arc::clone(&bench.site.id);
-    let name = Some(Arc::clone(&page.name));
-    let grant = Grant::new(None, page.anonymous, ruling.needs, site, name, bench.decision);
-    bench.says(Outcome::Allow(Box::new(grant)), Reason::Anonymous, Some(page))
 }
 
 /// The claims of our own access token, if one was presented. "Malformed" is never "absent" (R3).
@@ -294,107 +281,107 @@ fn living(session: Arc<Session>, bench: Bench<'_>) -> Result<(Arc<Session>, Arc<
     if user.disabled { Err(Reason::AccountDisabled) } else { Ok((session, user)) }
 }
 
-/// The policy's word on a good credential.
-fn weigh(signed: &Signed, ruling: &Ruling<'_>, bench: Bench<'_>) -> Judgement {
-    let policy = &bench.site.policy;
-    let weighed = match &signed.credential {
-        _ if !policy.roles().contains(&signed.role) => Err(Refused::Deny(Reason::UnknownRole)),
-        _ if policy.requires_second_factor(&signed.role) && signed.user.totp.is_none() => {
-            Err(Refused::Deny(Reason::NeedsEnrolment))
-        }
-        Credential::Key(key) => weigh_key(signed, key, ruling, bench),
-        Credential::Session(session) => weigh_session(signed, session, ruling, bench),
-    };
-    match weighed {
-        Ok(Weighed { have, reason, bearer }) => {
-            let page = ruling.page.map(|page| Arc::clone(&page.name));
-            let site = Arc::clone(&bench.site.id);
-            let grant = Grant::new(Some(bearer), have, ruling.needs, site, page, bench.decision);
-            bench.says(Outcome::Allow(Box::new(grant)), reason, ruling.page)
-        }
-        Err(Refused::StepUp { readable }) => {
-            bench.says(Outcome::StepUp { readable }, Reason::NeedsElevation, ruling.page)
-        }
-        Err(Refused::Deny(reason)) => bench.says(Outcome::Deny(reason), reason, ruling.page),
+/// What another policy answers to the same request, made by the same person.
+pub fn under(policy: &RuleSet, facts: &Facts, signed: Option<&Signed>, bench: Bench<'_>) -> Answer {
+    let docket = Docket::of(policy, facts, bench);
+    match signed {
+        None => docket.decide(Who::Nobody).answer,
+        Some(signed) => docket.decide_for(signed, docket.acting(signed).as_ref()).answer,
     }
 }
 
-/// A no of the policy.
-enum Refused {
-    StepUp { readable: bool },
-    Deny(Reason),
+/// From where and when a request comes, as far as the page's conditions ask.
+pub fn circumstances(page: Option<&Page>, facts: &Facts, bench: Bench<'_>) -> Circumstances {
+    let client = facts.client.certain();
+    // Looked up only where it matters: it is the slowest question of all.
+    let asked = page.is_some_and(RuleSet::asks_country);
+    let country = client.filter(|_| asked).and_then(|ip| Country::parse(&bench.places.country(ip)));
+    Circumstances { client, country, at: bench.at }
 }
 
-/// What a yes is made of.
-struct Weighed {
-    have: Access,
-    reason: Reason,
-    bearer: Bearer,
+/// A request with what the policy says about it before anybody is known.
+struct Docket<'a> {
+    bench: Bench<'a>,
+    policy: &'a RuleSet,
+    facts: &'a Facts,
+    ruling: Ruling<'a>,
+    circumstances: Circumstances,
 }
 
-fn weigh_session(
-    signed: &Signed,
-    session: &Session,
-    ruling: &Ruling<'_>,
-    bench: Bench<'_>,
-) -> Result<Weighed, Refused> {
-    let policy = &bench.site.policy;
-    let until = policy.elevated_until(ruling.page, session.elevation).filter(|until| *until > bench.at);
-    let relaxed = !bench.view.high_security(&signed.user);
-    let over = |_| Refused::Deny(Reason::ImpersonationOver);
-    let acting = acting(&signed.user, &signed.role, session, bench).map_err(over)?;
-    let role = acting.as_ref().map_or(&signed.role, |acting| &acting.user.role);
-    let (have, reason) = match policy.verdict(ruling, role, until.is_some() || relaxed) {
-        Verdict::Allow { have, at_once: true } => (have, Reason::RoleAllows),
-        Verdict::Allow { have, .. } if until.is_some() => (have, Reason::ElevatedAllows),
-        Verdict::Allow { have, .. } => (have, Reason::RelaxedAllows),
-        Verdict::StepUp { readable } => return Err(Refused::StepUp { readable }),
-        Verdict::Deny(reason) => return Err(Refused::Deny(reason)),
-    };
-    let most = if acting.as_ref().is_none_or(|acting| acting.write) { Access::Full } else { Access::Read };
-    if ruling.needs > most {
-        return Err(Refused::Deny(Reason::ImpersonationReadOnly));
+impl<'a> Docket<'a> {
+    fn of(policy: &'a RuleSet, facts: &'a Facts, bench: Bench<'a>) -> Self {
+        let ruling = policy.rule(facts);
+        Self { bench, policy, facts, ruling, circumstances: circumstances(ruling.page, facts, bench) }
     }
-    let bearer = Bearer {
-        user: Arc::clone(acting.as_ref().map_or(&signed.user, |acting| &acting.user)),
+
+    fn decide(&self, who: Who<'_>) -> Decided<'a> {
+        let (target, manner) = (&self.facts.target, Manner::of(self.facts));
+        self.policy.decide_on(self.ruling, &Case { target, manner, circumstances: self.circumstances, who })
+    }
+
+    fn acting(&self, signed: &Signed) -> Option<Result<Acting, Over>> {
+        let session = signed.credential.session()?;
+        acting(&signed.user, &signed.role, session, self.bench).transpose()
+    }
+
+    fn decide_for(&self, signed: &Signed, acting: Option<&Result<Acting, Over>>) -> Decided<'a> {
+        let (role, enrolled) = (&signed.role, signed.user.totp.is_some());
+        let who = match &signed.credential {
+            Credential::Key(key) => Who::Key { role, enrolled, scopes: &key.scopes },
+            Credential::Session(session) => Who::Session(Sitting {
+                role,
+                enrolled,
+                proof: session.elevation,
+                relaxed: !self.bench.view.high_security(&signed.user),
+                acting: acting.map(|acting| match acting {
+                    Ok(acting) => ActingAs::Account { role: &acting.user.role, write: acting.write },
+                    Err(_) => ActingAs::Over,
+                }),
+            }),
+        };
+        self.decide(who)
+    }
+
+    /// The policy's word on a good credential.
+    fn weigh(&self, signed: &Signed) -> Judgement {
+        let acting = self.acting(signed);
+        let decided = self.decide_for(signed, acting.as_ref());
+        let bearer = bearer(signed, acting.as_ref().and_then(|acting| acting.as_ref().ok()), decided.until);
+        self.judgement(decided.answer, Some(bearer))
+    }
+
+    fn judgement(&self, answer: Answer, bearer: Option<Bearer>) -> Judgement {
+        let reason = answer.reason();
+        let outcome = match answer {
+            Answer::Allow { have, .. } => {
+                let page = self.ruling.page.map(|page| Arc::clone(&page.name));
+                let (site, decision) = (Arc::clone(&self.bench.site.id), self.bench.decision);
+                Outcome::Allow(Box::new(Grant::new(bearer, have, self.ruling.needs, site, page, decision)))
+            }
+            Answer::SignIn => Outcome::SignIn(reason),
+            Answer::StepUp { readable } => Outcome::StepUp { readable },
+            Answer::Deny(reason) => Outcome::Deny(reason),
+            Answer::BadRequest => Outcome::BadRequest(reason),
+        };
+        self.bench.says(outcome, reason, self.ruling.page)
+    }
+}
+
+fn bearer(signed: &Signed, acting: Option<&Acting>, until: Option<Wall>) -> Bearer {
+    let user = acting.map_or(&signed.user, |acting| &acting.user);
+    let role = acting.map_or(&signed.role, |acting| &acting.user.role);
+    let (holder, public) = match &signed.credential {
+        Credential::Session(session) => (Holder::Session(session.sid), session.sid.public()),
+        Credential::Key(key) => (Holder::Key(key.id), key.id.public()),
+    };
+    Bearer {
+        user: Arc::clone(user),
         role: Role::clone(role),
-        holder: Holder::Session(session.sid),
-        public: session.sid.public(),
+        holder,
+        public,
         elevated_until: until,
         actor: acting.map(|_| Actor { user: Arc::clone(&signed.user), role: Role::clone(&signed.role) }),
-    };
-    Ok(Weighed { have: have.min(most), reason, bearer })
-}
-
-/// The lower of the key's scope and what its owner's role has elevated: that more than its owner has at once needed
-/// the second factor was asked for when the key was made.
-fn weigh_key(
-    signed: &Signed,
-    key: &ApiKey,
-    ruling: &Ruling<'_>,
-    bench: Bench<'_>,
-) -> Result<Weighed, Refused> {
-    let Verdict::Allow { have, .. } = bench.site.policy.verdict(ruling, &signed.role, true) else {
-        let reason = if ruling.page.is_some() { Reason::RoleLacksAccess } else { Reason::NoPage };
-        return Err(Refused::Deny(reason));
-    };
-    let reads = ruling.page.is_some_and(|page| key.has(page.scope_read.as_ref()));
-    let writes = ruling.page.is_some_and(|page| key.has(page.scope_write.as_ref()));
-    let scope = match ruling.needs {
-        Access::Full if writes => Access::Full,
-        Access::Read if reads && writes => Access::Full,
-        Access::Read if reads => Access::Read,
-        Access::None | Access::Read | Access::Full => return Err(Refused::Deny(Reason::KeyLacksScope)),
-    };
-    let bearer = Bearer {
-        user: Arc::clone(&signed.user),
-        role: Role::clone(&signed.role),
-        holder: Holder::Key(key.id),
-        public: key.id.public(),
-        elevated_until: None,
-        actor: None,
-    };
-    Ok(Weighed { have: have.min(scope), reason: Reason::KeyAllows, bearer })
+    }
 }
 
 /// As whom an operator acts.

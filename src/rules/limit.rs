@@ -11,7 +11,7 @@ const LONGEST: Duration = Duration::from_secs(7 * 86_400);
 const HIGHEST: u32 = 1_000_000;
 
 /// `count` at once, refilled evenly over `per`. Written `600/min`, `5/15m`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Quota {
     /// How many.
     pub count: NonZeroU32,

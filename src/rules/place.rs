@@ -1,9 +1,12 @@
 //! Where an address is: city and country, by a MaxMind database that is held in memory.
 
+mod country;
 #[cfg(test)]
 mod tests;
 
 use std::{fmt, net::IpAddr, sync::Arc};
+
+pub use self::country::Country;
 
 use maxminddb::{
     Reader,

@@ -49,8 +49,14 @@ pub enum Reason {
     ImpersonationReadOnly,
     /// The impersonation is over and was not left; nothing is done in the operator's own name by mistake.
     ImpersonationOver,
-    /// A condition of the page is not met, or could not be evaluated (R17).
-    ConditionUnmet,
+    /// The page, or the role on it, is only for networks that the client is not certainly in (R17).
+    OutsideNetworks,
+    /// It is only for countries that the client is not certainly in (R17).
+    OutsideCountries,
+    /// It is only for other hours.
+    OutsideHours,
+    /// It is only for other methods.
+    MethodNotAllowed,
     /// The account is disabled.
     AccountDisabled,
     /// A WebSocket handshake from an origin that is not the site's (R23).
@@ -63,6 +69,8 @@ pub enum Reason {
     Malformed,
     /// Too many requests from this network.
     RateLimited,
+    /// The page's own quota is used up.
+    PageLimit,
     /// The store cannot be asked.
     StoreUnavailable,
     /// The edge cannot reach the panel.
@@ -75,7 +83,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, for tables and metrics.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 37] = [
         Self::RoleAllows,
         Self::ElevatedAllows,
         Self::RelaxedAllows,
@@ -98,13 +106,17 @@ impl Reason {
         Self::KeyExpired,
         Self::ImpersonationReadOnly,
         Self::ImpersonationOver,
-        Self::ConditionUnmet,
+        Self::OutsideNetworks,
+        Self::OutsideCountries,
+        Self::OutsideHours,
+        Self::MethodNotAllowed,
         Self::AccountDisabled,
         Self::ForeignOrigin,
         Self::UnknownHost,
         Self::AmbiguousTarget,
         Self::Malformed,
         Self::RateLimited,
+        Self::PageLimit,
         Self::StoreUnavailable,
         Self::UpstreamUnreachable,
         Self::UpstreamTimeout,
@@ -136,13 +148,17 @@ impl Reason {
             Self::KeyExpired => "key-expired",
             Self::ImpersonationReadOnly => "impersonation-read-only",
             Self::ImpersonationOver => "impersonation-over",
-            Self::ConditionUnmet => "condition-unmet",
+            Self::OutsideNetworks => "outside-networks",
+            Self::OutsideCountries => "outside-countries",
+            Self::OutsideHours => "outside-hours",
+            Self::MethodNotAllowed => "method-not-allowed",
             Self::AccountDisabled => "account-disabled",
             Self::ForeignOrigin => "foreign-origin",
             Self::UnknownHost => "unknown-host",
             Self::AmbiguousTarget => "ambiguous-target",
             Self::Malformed => "malformed",
             Self::RateLimited => "rate-limited",
+            Self::PageLimit => "page-limit",
             Self::StoreUnavailable => "store-unavailable",
             Self::UpstreamUnreachable => "upstream-unreachable",
             Self::UpstreamTimeout => "upstream-timeout",

@@ -24,6 +24,8 @@ pub struct Site {
     pub portal: Origin,
     /// The compiled policy.
     pub policy: Arc<RuleSet>,
+    /// A policy that is judged by beside the real one, to see what it would change; it decides nothing.
+    pub shadow: Option<Arc<RuleSet>>,
     /// How cookies are named and scoped.
     pub cookies: Cookies,
     /// Session lifetimes.
@@ -222,6 +224,7 @@ impl Site {
             portal: origins.first().unwrap().clone(),
             origins,
             policy: Arc::default(),
+            shadow: None,
             cookies: Cookies {
                 access: access.clone(),
                 refresh: refresh.clone(),

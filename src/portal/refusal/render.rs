@@ -134,7 +134,8 @@ fn say(refusal: &Refusal, site: Option<&Site>, words: &'static Words) -> (&'stat
         RefusalKind::Throttle { retry_after } => {
             let wait = pages::wait(words, retry_after);
             let time = pages::clock(refusal.at.plus(retry_after));
-            (words.throttled_title, fill(words.throttled, &[("wait", &wait), ("time", &time)]))
+            let text = if refusal.reason == Reason::PageLimit { words.page_limit } else { words.throttled };
+            (words.throttled_title, fill(text, &[("wait", &wait), ("time", &time)]))
         }
         RefusalKind::Unavailable => (words.unavailable_title, words.unavailable.to_owned()),
         RefusalKind::BadRequest => (words.bad_request_title, bad_request(refusal.reason, words).to_owned()),
@@ -168,7 +169,10 @@ fn say_deny(reason: Reason, words: &'static Words, panel: &str) -> (&'static str
         (Reason::NeedsEnrolment, (words.not_enrolled_title, words.enrolment_required)),
         (Reason::KeyLacksScope, (words.keys.refused_title, words.keys.lacks_scope)),
         (Reason::NoPage, (words.denied_title, words.no_page)),
-        (Reason::ConditionUnmet, (words.denied_title, words.condition_unmet)),
+        (Reason::OutsideNetworks, (words.denied_title, words.outside_networks)),
+        (Reason::OutsideCountries, (words.denied_title, words.outside_countries)),
+        (Reason::OutsideHours, (words.closed_now_title, words.outside_hours)),
+        (Reason::MethodNotAllowed, (words.denied_title, words.method_not_allowed)),
         (Reason::AccountDisabled, (words.denied_title, words.account_disabled)),
         (Reason::ForeignOrigin, (words.denied_title, words.foreign_origin)),
         (Reason::ImpersonationReadOnly, (words.acting.refused_reads_title, words.acting.refused_reads)),

@@ -70,7 +70,7 @@ async fn read(cx: &Cx, body: Body) -> Result<Proof, Fault> {
 
 fn done(cx: &Cx, issued: Option<&Issued>, elevation: Option<Elevation>) -> Response {
     let mut members = issued.map_or_else(|| json!({}), Issued::json);
-    let until = cx.site().policy.elevated_until(None, elevation).map(Wall::secs);
+    let until = cx.site().policy.elevated_elsewhere_until(elevation).map(Wall::secs);
     if let Some(members) = members.as_object_mut() {
         members.insert("elevated_until".into(), until.map_or(Value::Null, Value::from));
     }

@@ -106,7 +106,7 @@ pub(super) async fn step_up(
 /// The end of an elevation that counts on the page that asked.
 fn verified_until(cx: &Cx, bearer: &SignedIn, back: &Return) -> Option<Wall> {
     let session = cx.gate().live().records.session(&bearer.sid)?;
-    let until = cx.site().policy.elevated_until(page_of(cx, back), session.elevation)?;
+    let until = cx.site().policy.elevated_until(page_of(cx, back), &bearer.role, session.elevation)?;
     (until > cx.now()).then_some(until)
 }
 
@@ -120,7 +120,7 @@ fn already(cx: &Cx, back: &Return, until: Wall) -> Response {
 
 fn prompt<'a>(cx: &Cx, bearer: &'a SignedIn, back: &'a Return, backup: bool) -> Prompt<'a> {
     let (policy, page) = (&cx.site().policy, page_of(cx, back));
-    let lasts = pages::wait(cx.words, policy.lasts(page));
+    let lasts = pages::wait(cx.words, policy.lasts(page, &bearer.role));
     let [app, codes] = [Factor::Totp, Factor::BackupCode].map(|factor| policy.elevates_by(factor));
     let readable = policy.levels(page, &bearer.role).unelevated >= Access::Read;
     Prompt {

@@ -14,7 +14,7 @@ use crate::{
         refusal,
         words::fill,
     },
-    rules::{facts::Target, judge::View, policy::Page, session::Session},
+    rules::{facts::Target, identity::Role, judge::View, policy::Page, session::Session},
 };
 
 /// `GET /_gate/api/v1/session?path=`
@@ -26,8 +26,8 @@ pub(crate) async fn here(cx: Cx) -> Response {
     let session = cx.gate().live().records.session(&bearer.sid);
     let target = cx.query("path").and_then(|path| Target::parse(path.as_bytes()).ok());
     let page = target.as_ref().and_then(|target| cx.site().policy.page_for(target));
-    let until = session.as_ref().and_then(|session| elevated_until(&cx, session, page));
     let standing = Standing::of(&cx, &bearer);
+    let until = session.as_ref().and_then(|session| elevated_until(&cx, session, page, &standing.role));
     let back = target.as_ref().map_or_else(String::new, |target| format!("{}{}", origin(&cx), target.raw));
     let claims = issue::claims(&cx).filter(|claims| claims.sid == bearer.sid);
     problem::state(
@@ -52,8 +52,8 @@ pub(crate) async fn here(cx: Cx) -> Response {
     )
 }
 
-fn elevated_until(cx: &Cx, session: &Session, page: Option<&Page>) -> Option<Wall> {
-    let until = cx.site().policy.elevated_until(page, session.elevation)?;
+fn elevated_until(cx: &Cx, session: &Session, page: Option<&Page>, role: &Role) -> Option<Wall> {
+    let until = cx.site().policy.elevated_until(page, role, session.elevation)?;
     (until > cx.now()).then_some(until)
 }
 

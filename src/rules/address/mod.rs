@@ -31,6 +31,19 @@ pub enum AddrSource {
     ProxyProtocol,
     /// A forwarded hop was malformed, so the walk stopped at the last good one.
     Stopped,
+    /// A trusted proxy forwarded nothing: the address is the proxy's own.
+    Unforwarded,
+}
+
+impl ClientAddr {
+    /// The address, if it is certainly the client's: what stands for somebody else is good for counting, and meets no
+    /// condition (R17).
+    pub fn certain(&self) -> Option<IpAddr> {
+        match self.from {
+            AddrSource::Peer | AddrSource::Forwarded | AddrSource::ProxyProtocol => Some(self.ip),
+            AddrSource::Stopped | AddrSource::Unforwarded => None,
+        }
+    }
 }
 
 /// The networks whose forwarded headers are believed. Empty means nobody.
@@ -60,7 +73,7 @@ impl NetworkKey {
 }
 
 /// An IPv4-mapped network in its IPv4 form.
-fn fold_net(net: IpNet) -> IpNet {
+pub(in crate::rules) fn fold_net(net: IpNet) -> IpNet {
     let IpNet::V6(mapped) = net else { return net };
     let bits = mapped.prefix_len().checked_sub(96);
     let v4 = mapped.network().to_ipv4_mapped();

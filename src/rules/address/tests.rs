@@ -60,7 +60,7 @@ fn a_peer_that_is_not_trusted_is_the_client() {
 fn the_rightmost_untrusted_hop_is_the_client() {
     let trusted = trusting(&["127.0.0.0/8", "10.0.0.0/8", "2001:db8:aa::/48"]);
     let cases: [(&[&[u8]], &str, AddrSource); 14] = [
-        (&[], "127.0.0.1", AddrSource::Peer),
+        (&[], "127.0.0.1", AddrSource::Unforwarded),
         (&[b"203.0.113.9"], "203.0.113.9", AddrSource::Forwarded),
         (&[b"1.1.1.1, 203.0.113.9"], "203.0.113.9", AddrSource::Forwarded),
         (&[b"1.1.1.1,203.0.113.9,10.0.0.2\t, 10.0.0.3"], "203.0.113.9", AddrSource::Forwarded),
@@ -301,7 +301,7 @@ proptest! {
         let found = walk(ip("10.9.9.9"), &lines, &trusted);
         // The oracle: the hops, nearest first, up to the first that is not trusted.
         let joined = lines.iter().map(|line| String::from_utf8_lossy(line)).collect::<Vec<_>>().join(",");
-        let mut expected = client("10.9.9.9", AddrSource::Peer);
+        let mut expected = client("10.9.9.9", AddrSource::Unforwarded);
         for (index, hop) in joined.rsplit(',').enumerate().filter(|_| !joined.is_empty()) {
             let bare = hop.strip_prefix('[').and_then(|hop| hop.split(']').next()).unwrap_or(hop);
             let Ok(address) = bare.parse::<IpAddr>() else { expected.from = AddrSource::Stopped; break };

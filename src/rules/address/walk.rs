@@ -22,7 +22,7 @@ pub fn walk(peer: IpAddr, forwarded: &[&[u8]], trusted: &TrustedProxies) -> Clie
 /// A hop that is not an address (`unknown`, `_hidden`, empty) stops the walk at the hop to its right, and so does the
 /// 33rd hop. If every hop is trusted, the farthest one is the client.
 pub fn walk_beyond(peer: IpAddr, forwarded: &[&[u8]], trusted: &TrustedProxies) -> ClientAddr {
-    let mut last = ClientAddr { ip: peer.to_canonical(), from: AddrSource::Peer };
+    let mut last = ClientAddr { ip: peer.to_canonical(), from: AddrSource::Unforwarded };
     let hops = forwarded.iter().rev().flat_map(|line| line.rsplit(|byte| *byte == b','));
     for (index, hop) in hops.enumerate() {
         match hop_address(hop).filter(|_| index < MAX_HOPS) {

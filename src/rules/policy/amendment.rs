@@ -10,10 +10,13 @@ use crate::rules::{
 };
 
 /// The method that stands for a WebSocket handshake in `reads`.
-const WEBSOCKET: &str = "WEBSOCKET";
+pub(super) const WEBSOCKET: &str = "WEBSOCKET";
 
 /// Methods that only look, unless a page's `writes` says otherwise (R36).
 const SAFE: [&str; 3] = ["GET", "HEAD", "OPTIONS"];
+
+/// The methods that a policy may be expected to name.
+pub(super) const METHODS: [&str; 8] = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", WEBSOCKET];
 
 const EXAMPLE: &str = "write a method and a path: `POST /api/users/search`, or `WEBSOCKET /live/ws`";
 
@@ -68,9 +71,8 @@ pub(super) fn needs(target: &Target, manner: Manner<'_>, amendments: &[Amendment
 }
 
 fn check_method(method: &str, needs: Access, at: &At, found: &mut Findings) -> Option<()> {
-    const KNOWN: [&str; 8] = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", WEBSOCKET];
     if method.is_empty() || !method.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'-') {
-        let help = hint(&method.to_ascii_uppercase(), &KNOWN);
+        let help = hint(&method.to_ascii_uppercase(), &METHODS);
         found.error("P018", at, format!("`{method}` is not a method"), help);
         return None;
     }

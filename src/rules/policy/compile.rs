@@ -3,12 +3,13 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
+    time::Duration,
 };
 
 use super::{
-    Levels, Page, RuleSet,
+    Conditions, Levels, Page, RoleAccess, RuleSet,
     amendment::Amendment,
-    document::{self, Document, WrittenPage},
+    document::{self, Document, WrittenAccess, WrittenPage},
     pattern::Pattern,
     reach::{both, meets},
     trie::Trie,
@@ -17,7 +18,7 @@ use crate::rules::{
     facts::Ambiguity,
     identity::Role,
     outcome::Access,
-    written::{Findings, Node, Written, hint},
+    written::{Findings, Node, Written, hint, spell_duration},
 };
 
 /// Compiles a policy. `None` if anything makes it unusable; the findings say what.
@@ -70,7 +71,8 @@ impl<'d> Compiler<'d> {
             .collect();
         let (default, lasts, methods) =
             (Some(document.default), document.lasts.value, document.methods.clone());
-        RuleSet { roles, pages, trie, amendments, default, lasts, methods, require_2fa, administer }
+        let version = Arc::from("");
+        RuleSet { roles, pages, trie, amendments, default, lasts, methods, require_2fa, administer, version }
     }
 
     fn page(&mut self, page: &'d WrittenPage<'d>, document: &Document<'_>, found: &mut Findings) {
@@ -88,16 +90,19 @@ impl<'d> Compiler<'d> {
             }
         }
         self.lines.push(lines);
-        let levels = self.levels(page, found);
+        let lasts = shorter(page.terms.lasts.as_ref(), &document.lasts, found);
+        let access = self.access(page, &lasts, found);
         self.pages.push(Page {
             name: page.name.value.into(),
             file: Arc::clone(&page.at.source),
             line: page.at.line,
             anonymous: page.anonymous.as_ref().map_or(Access::None, |access| access.value),
-            lasts: lasts(page, document, found),
+            when: page.terms.when.clone(),
+            lasts: lasts.value,
+            quotas: page.terms.quotas.clone(),
             allow_in_path,
             bar: page.bar,
-            levels,
+            access,
             scope_read: page.scope_read.as_ref().map(|scope| scope.value.into()),
             scope_write: page.scope_write.as_ref().map(|scope| scope.value.into()),
         });
@@ -148,23 +153,33 @@ impl<'d> Compiler<'d> {
         None
     }
 
-    fn levels(&self, page: &WrittenPage<'_>, found: &mut Findings) -> Vec<Levels> {
-        let nothing = Levels { unelevated: Access::None, elevated: Access::None };
-        let mut levels = vec![nothing; self.roles.len()];
+    fn access(
+        &self,
+        page: &WrittenPage<'_>,
+        lasts: &Written<Duration>,
+        found: &mut Findings,
+    ) -> Vec<RoleAccess> {
+        let nothing = RoleAccess {
+            levels: Levels { unelevated: Access::None, elevated: Access::None },
+            when: Conditions::default(),
+            lasts: lasts.value,
+            quotas: Vec::new(),
+        };
+        let mut all = vec![nothing; self.roles.len()];
         for written in &page.access {
             if written.unelevated > written.elevated {
                 let what =
                     format!("`{}` may do more before the second factor than after it", written.role.value);
                 found.error("P016", &written.at, what, "swap the two, or write one word for both");
             }
+            let access = role_access(written, lasts, found);
             let Some(role) = self.role(&written.role, found) else { continue };
-            let place =
-                self.roles.iter().position(|known| *known == role).and_then(|rank| levels.get_mut(rank));
-            if let Some(place) = place {
-                *place = Levels { unelevated: written.unelevated, elevated: written.elevated };
+            let rank = self.roles.iter().position(|known| *known == role);
+            if let Some(place) = rank.and_then(|rank| all.get_mut(rank)) {
+                *place = access;
             }
         }
-        levels
+        all
     }
 
     fn role(&self, role: &Written<&str>, found: &mut Findings) -> Option<Role> {
@@ -234,14 +249,34 @@ fn is_word(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
 }
 
-/// A page can only shorten what the policy says. A policy's own value from the environment shortens all pages.
-fn lasts(page: &WrittenPage<'_>, document: &Document<'_>, found: &mut Findings) -> std::time::Duration {
-    let Some(own) = &page.lasts else { return document.lasts.value };
-    if own.value > document.lasts.value && document.lasts.at.line > 0 {
-        let what = "a second factor would count longer here than anywhere else";
-        found.error("P022", &own.at, what, "a page can only shorten `elevation.lasts`: make that longer");
+fn role_access(written: &WrittenAccess<'_>, page: &Written<Duration>, found: &mut Findings) -> RoleAccess {
+    let levels = Levels { unelevated: written.unelevated, elevated: written.elevated };
+    let Some(terms) = &written.terms else {
+        return RoleAccess { levels, when: Conditions::default(), lasts: page.value, quotas: Vec::new() };
+    };
+    let lasts = shorter(terms.lasts.as_ref(), page, found).value;
+    RoleAccess { levels, when: terms.when.clone(), lasts, quotas: terms.quotas.clone() }
+}
+
+/// What is said closer to a page can only shorten what is said further away. A value from the environment shortens all
+/// that stand below it.
+fn shorter(
+    own: Option<&Written<Duration>>,
+    outer: &Written<Duration>,
+    found: &mut Findings,
+) -> Written<Duration> {
+    let Some(own) = own else { return outer.clone() };
+    if own.value > outer.value && outer.at.line > 0 {
+        let what = "a second factor would count longer here than around it";
+        let help = format!(
+            "line {} says {}: shorten this, or make that longer",
+            outer.at.line,
+            spell_duration(outer.value)
+        );
+        found.error("P022", &own.at, what, help);
     }
-    own.value.min(document.lasts.value)
+    let at = if outer.at.line > 0 { own.at.clone() } else { outer.at.clone() };
+    Written { at, value: own.value.min(outer.value) }
 }
 
 fn opened(page: &WrittenPage<'_>, found: &mut Findings) -> BTreeSet<Ambiguity> {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::{Conditions, PageQuota, conditions, quota};
 use crate::rules::{
     outcome::Access,
     session::Factor,
@@ -33,10 +34,17 @@ pub(super) struct WrittenPage<'n> {
     pub(super) scope_read: Option<Written<&'n str>>,
     pub(super) scope_write: Option<Written<&'n str>>,
     pub(super) anonymous: Option<Written<Access>>,
-    pub(super) lasts: Option<Written<Duration>>,
+    pub(super) terms: Terms,
     pub(super) allow_in_path: Vec<Written<&'n str>>,
     pub(super) bar: bool,
     pub(super) access: Vec<WrittenAccess<'n>>,
+}
+
+/// What can be said of a page, and of a role on it.
+pub(super) struct Terms {
+    pub(super) when: Conditions,
+    pub(super) lasts: Option<Written<Duration>>,
+    pub(super) quotas: Vec<PageQuota>,
 }
 
 pub(super) struct WrittenAccess<'n> {
@@ -44,6 +52,7 @@ pub(super) struct WrittenAccess<'n> {
     pub(super) at: At,
     pub(super) unelevated: Access,
     pub(super) elevated: Access,
+    pub(super) terms: Option<Terms>,
 }
 
 /// Reads the whole document, going on after every mistake.
@@ -83,7 +92,6 @@ fn elevation(fields: &mut Fields<'_>, found: &mut Findings) -> (Written<Duration
 
 fn page<'n>(node: &'n Node, found: &mut Findings) -> Option<WrittenPage<'n>> {
     let mut fields = Fields::of(node, "a page", CODES, found)?;
-    refuse_conditions(&mut fields, found);
     fields.require("name", "give the page a name, it is shown wherever something is refused", found);
     let name = fields.text("name", found);
     fields.require("paths", "list what the page covers: `paths: [\"/users/**\"]`", found);
@@ -91,7 +99,7 @@ fn page<'n>(node: &'n Node, found: &mut Findings) -> Option<WrittenPage<'n>> {
     let (reads, writes) = (fields.texts("reads", found), fields.texts("writes", found));
     let (scope_read, scope_write) = scopes(&mut fields, found);
     let anonymous = fields.one_of("anonymous", &WORDS[..2], found);
-    let lasts = fields.duration("lasts", Duration::from_secs(1), found);
+    let terms = terms(&mut fields, found);
     let allow_in_path = fields.texts("allow_in_path", found);
     let bar = fields.one_of("bar", &[("true", true), ("false", false)], found).is_none_or(|bar| bar.value);
     let access = access(&mut fields, found);
@@ -111,24 +119,17 @@ fn page<'n>(node: &'n Node, found: &mut Findings) -> Option<WrittenPage<'n>> {
         scope_read,
         scope_write,
         anonymous,
-        lasts,
+        terms,
         allow_in_path,
         bar,
         access,
     })
 }
 
-/// Ignoring a condition would open what its author wanted closed.
-fn refuse_conditions(fields: &mut Fields<'_>, found: &mut Findings) {
-    let help = "take it out, and give the access that is right without it";
-    fields.refuse("when", "P010", "conditions (`when`) are not supported in this version", help, found);
-    fields.refuse(
-        "limit",
-        "P010",
-        "quotas of pages (`limit`) are not supported in this version",
-        help,
-        found,
-    );
+fn terms(fields: &mut Fields<'_>, found: &mut Findings) -> Terms {
+    let when = conditions::read(fields, found);
+    let lasts = fields.duration("lasts", Duration::from_secs(1), found);
+    Terms { when, lasts, quotas: quota::read(fields, found) }
 }
 
 fn scopes<'n>(
@@ -146,27 +147,28 @@ fn access<'n>(fields: &mut Fields<'n>, found: &mut Findings) -> Vec<WrittenAcces
     let entries = roles.entries().iter();
     entries
         .filter_map(|(key, node)| {
-            let (unelevated, elevated) = levels(node, found)?;
             let role = Written { at: key.at.clone(), value: key.text.as_str() };
-            Some(WrittenAccess { role, at: node.at.clone(), unelevated, elevated })
+            role_access(role, node, found)
         })
         .collect()
 }
 
-/// `read`, or `{ unelevated: read, elevated: full }`.
-fn levels(node: &Node, found: &mut Findings) -> Option<(Access, Access)> {
+/// `read`, or `{ unelevated: read, elevated: full }`, with terms of the role's own.
+fn role_access<'n>(role: Written<&'n str>, node: &Node, found: &mut Findings) -> Option<WrittenAccess<'n>> {
+    let at = node.at.clone();
     if let Value::Map(_) = node.value {
         let mut fields = Fields::of(node, "the access of a role", CODES, found)?;
-        refuse_conditions(&mut fields, found);
         for key in ["unelevated", "elevated"] {
             fields.require(key, "write both, or one word for the same before and after", found);
         }
         let unelevated = fields.one_of("unelevated", &WORDS, found);
         let elevated = fields.one_of("elevated", &WORDS, found);
+        let terms = terms(&mut fields, found);
         fields.finish(found);
-        return Some((unelevated?.value, elevated?.value));
+        let (unelevated, elevated) = (unelevated?.value, elevated?.value);
+        return Some(WrittenAccess { role, at, unelevated, elevated, terms: Some(terms) });
     }
     let word = scalar(node, "access", CODES, found)?;
     let access = choose(&word, "access", &WORDS, CODES, found)?.value;
-    Some((access, access))
+    Some(WrittenAccess { role, at, unelevated: access, elevated: access, terms: None })
 }

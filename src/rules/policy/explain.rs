@@ -4,8 +4,13 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::{Manner, RuleSet, Verdict};
-use crate::rules::{facts::Target, identity::Role, outcome::Access, reason::Reason};
+use super::{Case, Circumstances, Manner, RuleSet, Sitting, Who};
+use crate::rules::{
+    facts::Target,
+    identity::Role,
+    outcome::Access,
+    session::{Elevation, Factor},
+};
 
 /// What the policy says about a role and a request, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -43,22 +48,23 @@ pub struct Explanation {
 }
 
 /// Explains what would happen to a request of a role.
-pub fn explain(rules: &RuleSet, role: &Role, target: &Target, manner: Manner<'_>) -> Explanation {
-    let ruling = rules.rule_for(target, manner);
+pub fn explain(
+    rules: &RuleSet,
+    role: &Role,
+    target: &Target,
+    manner: Manner<'_>,
+    circumstances: Circumstances,
+) -> Explanation {
+    let factor = [Factor::Totp, Factor::BackupCode].into_iter().find(|factor| rules.elevates_by(*factor));
+    let proof = factor.map(|by| Elevation { at: circumstances.at, by });
+    let decide = |proof| {
+        let sitting = Sitting { role, enrolled: true, proof, relaxed: false, acting: None };
+        rules.decide(&Case { target, manner, circumstances, who: Who::Session(sitting) })
+    };
+    let (before, after) = (decide(None), decide(proof));
+    let ruling = before.ruling;
     let levels = rules.levels(ruling.page, role);
     let anonymous = ruling.page.map_or(Access::None, |page| page.anonymous);
-    let opened = |class| ruling.page.is_some_and(|page| page.allow_in_path.contains(class));
-    let ambiguous = target.ambiguities.iter().any(|class| !opened(class));
-    let weigh = |elevated: bool| match rules.verdict(&ruling, role, elevated) {
-        _ if ambiguous => ("bad-request", Reason::AmbiguousTarget),
-        _ if anonymous >= ruling.needs => ("allow", Reason::Anonymous),
-        Verdict::Allow { at_once: true, .. } => ("allow", Reason::RoleAllows),
-        Verdict::Allow { .. } => ("allow", Reason::ElevatedAllows),
-        Verdict::StepUp { .. } => ("step-up", Reason::NeedsElevation),
-        Verdict::Deny(reason) => ("deny", reason),
-    };
-    let (outcome, reason) = weigh(false);
-    let (outcome_elevated, reason_elevated) = weigh(true);
     Explanation {
         role: role.to_string(),
         method: manner.method.to_owned(),
@@ -68,13 +74,13 @@ pub fn explain(rules: &RuleSet, role: &Role, target: &Target, manner: Manner<'_>
         needs: ruling.needs.as_str(),
         unelevated: levels.unelevated.as_str(),
         elevated: levels.elevated.as_str(),
-        lasts: crate::rules::written::spell_duration(rules.lasts(ruling.page)),
+        lasts: crate::rules::written::spell_duration(rules.lasts(ruling.page, role)),
         requires_second_factor: rules.requires_second_factor(role),
         anonymous: anonymous.as_str(),
-        outcome,
-        reason: reason.code(),
-        outcome_elevated,
-        reason_elevated: reason_elevated.code(),
+        outcome: before.answer.as_str(),
+        reason: before.answer.reason().code(),
+        outcome_elevated: after.answer.as_str(),
+        reason_elevated: after.answer.reason().code(),
     }
 }
 

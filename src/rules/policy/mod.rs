@@ -1,10 +1,13 @@
 //! The policy: document → compiled rule set → what a role may do with a page.
 
 mod amendment;
+mod case;
 mod compile;
+mod conditions;
 mod document;
 mod explain;
 mod pattern;
+mod quota;
 mod reach;
 mod ruleset;
 #[cfg(test)]
@@ -14,8 +17,11 @@ mod trie;
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 pub use self::{
+    case::{ActingAs, Answer, Case, Decided, Sitting, Who},
     compile::compile,
+    conditions::{Circumstances, Conditions, Hours},
     explain::{Explanation, explain},
+    quota::{PageQuota, Per},
     ruleset::{Manner, RuleSet, Verdict},
 };
 use super::{facts::Ambiguity, outcome::Access};
@@ -31,18 +37,35 @@ pub struct Page {
     pub line: u32,
     /// What everybody may do, signed in or not.
     pub anonymous: Access,
-    /// How long a second factor counts here.
+    /// What must be true of every request to it, whoever makes it.
+    pub when: Conditions,
+    /// How long a second factor counts here, unless a role has a time of its own.
     pub lasts: Duration,
+    /// How often it may be used.
+    pub quotas: Vec<PageQuota>,
     /// The ambiguity classes this page opens (R4).
     pub allow_in_path: BTreeSet<Ambiguity>,
     /// Whether the panel's pages say here that they are read-only, or verified for a while.
     pub bar: bool,
-    /// Levels by the index of the role in [`RuleSet::roles`].
-    pub levels: Vec<Levels>,
+    /// What each role may do, by its index in [`RuleSet::roles`].
+    pub access: Vec<RoleAccess>,
     /// What an API key needs to look, if keys may.
     pub scope_read: Option<Arc<str>>,
     /// What an API key needs to change, if keys may.
     pub scope_write: Option<Arc<str>>,
+}
+
+/// What a role may do with a page, and on which terms.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoleAccess {
+    /// Before and after the second factor, as long as all conditions are met.
+    pub levels: Levels,
+    /// What must be true besides the conditions of the page.
+    pub when: Conditions,
+    /// How long a second factor counts for this role here.
+    pub lasts: Duration,
+    /// Quotas besides those of the page.
+    pub quotas: Vec<PageQuota>,
 }
 
 /// What a role may do with a page before and after the second factor.

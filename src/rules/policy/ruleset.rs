@@ -1,9 +1,9 @@
 //! Answering questions about requests. No allocation on this path.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use super::{
-    Levels, Page, Ruling,
+    Circumstances, Levels, Page, RoleAccess, Ruling,
     amendment::{Amendment, needs},
     trie::Trie,
 };
@@ -29,6 +29,7 @@ pub struct RuleSet {
     pub(super) methods: Vec<Factor>,
     pub(super) require_2fa: BTreeSet<Role>,
     pub(super) administer: BTreeSet<Role>,
+    pub(super) version: Arc<str>,
 }
 
 /// What the policy says to a role about a request.
@@ -61,12 +62,21 @@ pub struct Manner<'m> {
     pub method_override: bool,
 }
 
+impl<'m> Manner<'m> {
+    /// How a request is made.
+    pub fn of(facts: &'m Facts) -> Self {
+        let (method, upgrade, method_override) = (&*facts.method, facts.upgrade, facts.method_override);
+        Self { method, upgrade, method_override }
+    }
+}
+
 /// No pages, no roles: nobody has access to anything.
 impl Default for RuleSet {
     fn default() -> Self {
         let (roles, pages, trie, amendments, default, require_2fa, administer) = Default::default();
         let (lasts, methods) = (Duration::ZERO, vec![Factor::Totp, Factor::BackupCode]);
-        Self { roles, pages, trie, amendments, default, lasts, methods, require_2fa, administer }
+        let version = Arc::from("");
+        Self { roles, pages, trie, amendments, default, lasts, methods, require_2fa, administer, version }
     }
 }
 
@@ -81,10 +91,26 @@ impl RuleSet {
         &self.pages
     }
 
+    /// The page of this name.
+    pub fn page(&self, name: &str) -> Option<&Page> {
+        self.pages.iter().find(|page| *page.name == *name)
+    }
+
+    /// What this text of a policy is known by: the first 12 hexadecimal digits of its SHA-256.
+    pub fn version(&self) -> &Arc<str> {
+        &self.version
+    }
+
+    /// The same rules, as compiled from `text`.
+    pub fn compiled_from(self, text: &[u8]) -> Self {
+        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text);
+        let hex = data_encoding::HEXLOWER.encode(digest.as_ref());
+        Self { version: hex.get(..12).unwrap_or_default().into(), ..self }
+    }
+
     /// What the policy says about this request. Looks at the path, the method, upgrade and override, and nothing else.
     pub fn rule(&self, facts: &Facts) -> Ruling<'_> {
-        let (method, upgrade, method_override) = (&*facts.method, facts.upgrade, facts.method_override);
-        self.rule_for(&facts.target, Manner { method, upgrade, method_override })
+        self.rule_for(&facts.target, Manner::of(facts))
     }
 
     /// The same for a request that is only spoken of.
@@ -100,32 +126,73 @@ impl RuleSet {
         self.trie.find(&target.segments).and_then(|index| self.pages.get(index))
     }
 
-    /// The levels of a role on a page (`None`: where no page covers the path, the policy's default for everybody).
-    /// A role that the policy does not know gets nothing.
+    /// The levels of a role on a page (`None`: where no page covers the path, the policy's default for everybody), as
+    /// long as the conditions are met. A role that the policy does not know gets nothing.
     pub fn levels(&self, page: Option<&Page>, role: &Role) -> Levels {
         let nothing = Levels { unelevated: Access::None, elevated: Access::None };
-        let Some(rank) = self.roles.iter().position(|known| known == role) else { return nothing };
+        if !self.roles.contains(role) {
+            return nothing;
+        }
         match (page, self.default) {
-            (Some(page), _) => page.levels.get(rank).copied().unwrap_or(nothing),
+            (Some(page), _) => self.role_access(page, role).map_or(nothing, |access| access.levels),
             (None, Some(access)) => Levels { unelevated: access, elevated: access },
             (None, None) => nothing,
         }
     }
 
+    /// What a role may do with a page; `None` for a role that the policy does not know.
+    pub fn role_access<'p>(&self, page: &'p Page, role: &Role) -> Option<&'p RoleAccess> {
+        let rank = self.roles.iter().position(|known| known == role)?;
+        page.access.get(rank)
+    }
+
     /// Whether a role's request is allowed, before the second factor or after it.
-    pub fn verdict(&self, ruling: &Ruling<'_>, role: &Role, elevated: bool) -> Verdict {
+    pub fn verdict(
+        &self,
+        ruling: &Ruling<'_>,
+        role: &Role,
+        elevated: bool,
+        circumstances: &Circumstances,
+        manner: Manner<'_>,
+    ) -> Verdict {
         if !self.roles.contains(role) {
             return Verdict::Deny(Reason::UnknownRole);
         }
         let levels = self.levels(ruling.page, role);
+        if levels.elevated < ruling.needs {
+            return Verdict::Deny(if ruling.page.is_some() {
+                Reason::RoleLacksAccess
+            } else {
+                Reason::NoPage
+            });
+        }
+        // Nobody is asked for a second factor that would not help.
+        if let Some(unmet) = ruling.page.and_then(|page| self.unmet(page, role, circumstances, manner)) {
+            return Verdict::Deny(unmet);
+        }
         let have = if elevated { levels.elevated } else { levels.unelevated };
         if have >= ruling.needs {
             return Verdict::Allow { have, at_once: levels.unelevated >= ruling.needs };
         }
-        if !elevated && levels.elevated >= ruling.needs {
-            return Verdict::StepUp { readable: levels.unelevated >= Access::Read };
-        }
-        Verdict::Deny(if ruling.page.is_some() { Reason::RoleLacksAccess } else { Reason::NoPage })
+        Verdict::StepUp { readable: levels.unelevated >= Access::Read }
+    }
+
+    /// The first condition of the page, or of the role on it, that is not met.
+    fn unmet(
+        &self,
+        page: &Page,
+        role: &Role,
+        circumstances: &Circumstances,
+        manner: Manner<'_>,
+    ) -> Option<Reason> {
+        let own = self.role_access(page, role);
+        let unmet = page.when.unmet(circumstances, manner);
+        unmet.or_else(|| own.and_then(|own| own.when.unmet(circumstances, manner)))
+    }
+
+    /// Whether anything about a page depends on the country.
+    pub fn asks_country(page: &Page) -> bool {
+        page.when.countries.is_some() || page.access.iter().any(|access| access.when.countries.is_some())
     }
 
     /// Whether this role administers other accounts and may impersonate lower ones (`administer`).
@@ -156,9 +223,10 @@ impl RuleSet {
         self.pages.iter().flat_map(named).flatten().collect()
     }
 
-    /// How long a second factor counts on a page.
-    pub fn lasts(&self, page: Option<&Page>) -> Duration {
-        page.map_or(self.lasts, |page| page.lasts)
+    /// How long a role's second factor counts on a page.
+    pub fn lasts(&self, page: Option<&Page>, role: &Role) -> Duration {
+        let Some(page) = page else { return self.lasts };
+        self.role_access(page, role).map_or(page.lasts, |access| access.lasts)
     }
 
     /// Whether a proof by this factor elevates (`elevation.methods`).
@@ -167,9 +235,15 @@ impl RuleSet {
     }
 
     /// The end of a proof on a page; `None` if there is none, or none that elevates. May lie in the past.
-    pub fn elevated_until(&self, page: Option<&Page>, proof: Option<Elevation>) -> Option<Wall> {
+    pub fn elevated_until(&self, page: Option<&Page>, role: &Role, proof: Option<Elevation>) -> Option<Wall> {
         let proof = proof.filter(|proof| self.elevates_by(proof.by))?;
-        Some(proof.until(self.lasts(page)))
+        Some(proof.until(self.lasts(page, role)))
+    }
+
+    /// The same where no page says otherwise.
+    pub fn elevated_elsewhere_until(&self, proof: Option<Elevation>) -> Option<Wall> {
+        let proof = proof.filter(|proof| self.elevates_by(proof.by))?;
+        Some(proof.until(self.lasts))
     }
 
     /// Whether this role reaches nothing but enrolment until a second factor is enrolled (`require_2fa`).

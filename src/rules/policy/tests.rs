@@ -15,6 +15,9 @@ use crate::{
     },
 };
 
+/// Nothing in these policies asks for it.
+const NOWHERE: Circumstances = Circumstances { client: None, country: None, at: Wall::from_secs(0) };
+
 const ROLES: [&str; 3] = ["root", "admin", "user"];
 
 // === What a policy is made of in these tests ===
@@ -379,7 +382,8 @@ fn a_factor_that_the_policy_does_not_name_opens_nothing() {
             ("pages", list(vec![])),
         ]);
         let rules = compile(&document, &mut Findings::default()).unwrap();
-        [Factor::Totp, Factor::BackupCode].map(|by| rules.elevated_until(None, Some(Elevation { at, by })))
+        [Factor::Totp, Factor::BackupCode]
+            .map(|by| rules.elevated_elsewhere_until(Some(Elevation { at, by })))
     };
     let end = Some(Wall::from_secs(1010));
     assert_eq!(lasts(vec![scalar("totp")]), [end, None]);
@@ -399,7 +403,7 @@ fn an_explanation_names_page_line_levels_outcome_and_reason() {
     let said = |page: &PlainPage, role: &str, method, path: &str| {
         let rules = compiled(std::slice::from_ref(page), Access::None).unwrap();
         let target = Target::parse(path.as_bytes()).unwrap();
-        explain(&rules, &Role::from(role), &target, manner(method))
+        explain(&rules, &Role::from(role), &target, manner(method), NOWHERE)
     };
     let reasons = |page: &PlainPage, role, method, path: &str| {
         let said = said(page, role, method, path);

@@ -84,6 +84,11 @@ impl<'n> Fields<'n> {
         node
     }
 
+    /// Whether the key is written at all, be it without a value.
+    pub fn has(&self, key: &str) -> bool {
+        self.entries.iter().any(|(known, _)| known.text == key)
+    }
+
     /// A mapping below this one.
     pub fn sub(&mut self, key: &'static str, found: &mut Findings) -> Option<Self> {
         let node = self.get(key)?;

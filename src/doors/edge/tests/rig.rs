@@ -191,6 +191,7 @@ pub(super) fn site() -> Site {
         origins: vec![origin(ORIGIN), origin("https://127.0.0.1")],
         portal: origin(ORIGIN),
         policy: Arc::new(policy()),
+        shadow: None,
         cookies,
         lifetimes: Lifetimes {
             access: hour,

@@ -100,7 +100,7 @@ pub(crate) async fn call(cx: Cx, body: Body) -> Response {
         Err(why) => why.document(&cx),
         Ok(done) => {
             let mut members = done.issued.as_ref().map_or_else(|| json!({}), Issued::json);
-            let until = cx.site().policy.elevated_until(None, Some(done.elevation)).map(Wall::secs);
+            let until = cx.site().policy.elevated_elsewhere_until(Some(done.elevation)).map(Wall::secs);
             if let Some(members) = members.as_object_mut() {
                 members.insert("backup_codes".into(), done.codes.texts().into());
                 members.insert("elevated_until".into(), until.map_or(Value::Null, Value::from));

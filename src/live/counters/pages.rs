@@ -1,0 +1,77 @@
+//! Buckets of the quotas that pages have of their own.
+
+use std::{sync::Arc, time::Duration};
+
+use dashmap::DashMap;
+
+use super::buckets::{Key, Limiter};
+use crate::{
+    clock::Moment,
+    rules::{
+        address::NetworkKey,
+        api_key::KeyId,
+        identity::{Role, UserId},
+        policy::PageQuota,
+        session::{Sid, SiteId},
+    },
+};
+
+/// How many subjects a quota tells apart; further ones share coarse buckets.
+const CAPACITY: usize = 20_000;
+
+/// Which quota: one that is changed in the policy is another one, with full buckets.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct QuotaKey {
+    /// The site.
+    pub site: SiteId,
+    /// The page.
+    pub page: Arc<str>,
+    /// Whose, if the quota is one role's own.
+    pub role: Option<Role>,
+    /// What it says.
+    pub quota: PageQuota,
+}
+
+/// What is counted on its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Subject {
+    /// A session.
+    Session(Sid),
+    /// An API key.
+    Key(KeyId),
+    /// An account.
+    User(UserId),
+    /// A network.
+    Network(NetworkKey),
+}
+
+impl Key for Subject {
+    fn coarse(&self) -> u16 {
+        let head = |bytes: &[u8]| bytes.first_chunk().map_or(0, |head| u16::from_be_bytes(*head));
+        match self {
+            Self::Session(sid) => head(&sid.0),
+            Self::Key(id) => head(&id.0),
+            Self::User(id) => id.coarse(),
+            Self::Network(network) => network.coarse(),
+        }
+    }
+}
+
+/// The buckets of all pages' quotas.
+#[derive(Default)]
+pub(super) struct PageBuckets(DashMap<QuotaKey, Arc<Limiter<Subject>>>);
+
+impl PageBuckets {
+    pub(super) fn charge(&self, key: QuotaKey, subject: Subject, at: Moment) -> Result<(), Duration> {
+        let quota = key.quota.quota;
+        let known = self.0.get(&key).map(|limiter| Arc::clone(&limiter));
+        let limiter = known.unwrap_or_else(|| {
+            Arc::clone(&self.0.entry(key).or_insert_with(|| Arc::new(Limiter::new(quota, CAPACITY))))
+        });
+        limiter.charge(&subject, at.mono).map(drop)
+    }
+
+    pub(super) fn keep(&self, still: impl Fn(&QuotaKey) -> bool) {
+        self.0.retain(|key, _| still(key));
+    }
+}

@@ -1,0 +1,91 @@
+//! `when`: what must be true of a request besides its role. An unmet condition, and one that cannot be evaluated, means
+//! `none` (R17).
+
+mod hours;
+mod read;
+#[cfg(test)]
+mod tests;
+
+use std::{net::IpAddr, sync::Arc};
+
+use ipnet::IpNet;
+
+pub use self::hours::Hours;
+pub(super) use self::read::read;
+use super::{Manner, amendment::WEBSOCKET};
+use crate::{
+    clock::Wall,
+    rules::{place::Country, reason::Reason},
+};
+
+/// The conditions of a page, or of a role on a page. All that are there must be met; an empty set is always met.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Conditions {
+    /// The client's address is in one of these; IPv4-mapped networks are folded.
+    pub networks: Option<Vec<IpNet>>,
+    /// The client's address is in one of these countries, sorted.
+    pub countries: Option<Vec<Country>>,
+    /// The time is within one of these.
+    pub hours: Option<Vec<Hours>>,
+    /// The method is one of these; a GET covers HEAD, and `WEBSOCKET` stands for a handshake.
+    pub methods: Option<Vec<Arc<str>>>,
+}
+
+/// What conditions are asked about, besides the method.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Circumstances {
+    /// The client's address; `None` when it is not certain.
+    pub client: Option<IpAddr>,
+    /// The country of that address; `None` when it is not known.
+    pub country: Option<Country>,
+    /// When.
+    pub at: Wall,
+}
+
+impl Conditions {
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// The first condition that is not met, as a reason.
+    pub fn unmet(&self, circumstances: &Circumstances, manner: Manner<'_>) -> Option<Reason> {
+        let checks = [
+            (self.in_networks(circumstances.client), Reason::OutsideNetworks),
+            (self.in_countries(circumstances.country), Reason::OutsideCountries),
+            (self.in_hours(circumstances.at), Reason::OutsideHours),
+            (self.has_method(manner), Reason::MethodNotAllowed),
+        ];
+        checks.into_iter().find_map(|(met, reason)| (!met).then_some(reason))
+    }
+
+    fn in_networks(&self, client: Option<IpAddr>) -> bool {
+        self.networks.as_ref().is_none_or(|networks| {
+            client.is_some_and(|ip| networks.iter().any(|network| network.contains(&ip.to_canonical())))
+        })
+    }
+
+    fn in_countries(&self, country: Option<Country>) -> bool {
+        self.countries
+            .as_ref()
+            .is_none_or(|countries| country.is_some_and(|country| countries.contains(&country)))
+    }
+
+    fn in_hours(&self, at: Wall) -> bool {
+        self.hours.as_ref().is_none_or(|hours| hours.iter().any(|hours| hours.cover(at)))
+    }
+
+    /// What overrides its method has none that can be named (R36).
+    fn has_method(&self, manner: Manner<'_>) -> bool {
+        let Some(methods) = &self.methods else { return true };
+        let named = |method: &str| methods.iter().any(|known| **known == *method);
+        match manner {
+            Manner { method_override: true, .. } => false,
+            Manner { upgrade: true, .. } => named(WEBSOCKET),
+            // The word stands for a handshake in the policy; on the wire it is nobody's method.
+            Manner { method: WEBSOCKET, .. } => false,
+            Manner { method: "HEAD", .. } => named("HEAD") || named("GET"),
+            Manner { method, .. } => named(method),
+        }
+    }
+}
