@@ -3,6 +3,7 @@
 //! Both doors and the portal ask here. At most two store reads, only on a miss.
 
 pub mod panel;
+mod quotas;
 mod refusal;
 #[cfg(test)]
 mod tests;
@@ -16,7 +17,7 @@ pub use self::refusal::{Refusal, RefusalAudience, RefusalKind};
 use crate::{
     clock::{Clock, Moment, Wall},
     entropy::Entropy,
-    live::{Class, Live, QuotaKey, Snapshot, Subject},
+    live::{Class, Live, Snapshot},
     rules::{
         address::NetworkKey,
         api_key::KeyUse,
@@ -24,7 +25,6 @@ use crate::{
         identity::{Role, User, UserId},
         judge::{self, Acting, Bench, Credential, Over, Signed, Step, View},
         outcome::{Access, Bearer, DecisionId, Grant, Holder, Judgement, Outcome},
-        policy::Per,
         reason::Reason,
         session::{ExternalIdentity, Family, Origin, PublicId, Session, Sid},
         site::{Assertion, Site},
@@ -258,31 +258,6 @@ impl Gate {
         Some(bench.says(Outcome::Throttle { retry_after }, Reason::RateLimited, None))
     }
 
-    /// Charges an allowed request to the quotas that its page has of its own.
-    fn charge_page(&self, visit: &Visit, judgement: Judgement) -> Judgement {
-        let Outcome::Allow(grant) = &judgement.outcome else { return judgement };
-        let policy = &visit.site.policy;
-        let Some(page) = grant.page().and_then(|name| policy.page(name)) else { return judgement };
-        let role = grant.bearer().map(|bearer| &bearer.role);
-        let own = role.and_then(|role| policy.role_access(page, role).map(|access| (role, access)));
-        let shared = page.quotas.iter().map(|quota| (None, *quota));
-        let own =
-            own.into_iter().flat_map(|(role, own)| own.quotas.iter().map(move |quota| (Some(role), *quota)));
-        for (role, quota) in shared.chain(own) {
-            let Some(subject) = subject(quota.per, grant, &visit.facts) else { continue };
-            let (site, page, role) = (Arc::clone(&visit.site.id), Arc::clone(&page.name), role.cloned());
-            let key = QuotaKey { site, page, role, quota };
-            if let Err(retry_after) = self.live.counters.charge_page(key, subject, visit.moment) {
-                return Judgement {
-                    outcome: Outcome::Throttle { retry_after },
-                    reason: Reason::PageLimit,
-                    ..judgement
-                };
-            }
-        }
-        judgement
-    }
-
     /// Asks a question of `rules::judge`, fetching what it needs; the error is a reason for not knowing.
     async fn fetching<T>(
         &self,
@@ -425,19 +400,6 @@ impl Gate {
         self.live.tally.count(reason);
         tracing::info!(target: DECISION, %decision, client = %ask.client.ip, reason = reason.code(), what);
         Refusal::undescribed(ask.headers, reason, decision, at)
-    }
-}
-
-/// What a request is counted by; on pages that are open to everybody, whoever is not known counts by his network.
-fn subject(per: Per, grant: &Grant, facts: &Facts) -> Option<Subject> {
-    let network = Subject::Network(NetworkKey::of(facts.client.ip));
-    let Some(bearer) = grant.bearer() else { return (per != Per::Key).then_some(network) };
-    match (per, bearer.holder) {
-        (Per::Address, _) => Some(network),
-        (Per::User, _) => Some(Subject::User(bearer.owner().id)),
-        (Per::Session, Holder::Session(sid)) => Some(Subject::Session(sid)),
-        (Per::Session | Per::Key, Holder::Key(id)) => Some(Subject::Key(id)),
-        (Per::Key, Holder::Session(_)) => None,
     }
 }
 

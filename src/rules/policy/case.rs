@@ -1,5 +1,8 @@
 //! The policy's whole answer to a request, over plain values: what judges, explains, tests, replays and compares.
 
+#[cfg(test)]
+mod tests;
+
 use super::{Circumstances, Manner, Page, RuleSet, Ruling, Verdict};
 use crate::{
     clock::Wall,
