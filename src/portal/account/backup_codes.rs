@@ -2,19 +2,18 @@
 
 use axum::{body::Body, response::Response};
 use http::{HeaderValue, header};
-use serde::Deserialize;
 use serde_json::json;
 
 use super::{
     SECURITY,
     codes::{Fresh, head},
-    refused::Refused,
+    refused::{self, Refused},
     two_factor::{ask_for_code, read_code, respond},
 };
 use crate::{
     gate::SignedIn,
     portal::{
-        body::{self, Form},
+        body::Form,
         context::Cx,
         csrf::{self, Binding},
         fault::Fault,
@@ -37,54 +36,36 @@ pub(crate) async fn show(cx: Cx) -> Response {
 }
 
 /// `POST /_gate/account/backup-codes`
-pub(crate) async fn renew(cx: Cx, body: Body) -> Response {
-    let me = match guard::own_credentials(&cx).await {
-        Ok(me) => me,
-        Err(response) => return response,
-    };
+pub(crate) async fn renew(cx: Cx, body: Body) -> Result<Response, Response> {
+    let me = guard::own_credentials(&cx).await?;
     let made = match read_code(&cx, &me, body).await {
         Ok(code) => make(&cx, &me, code).await,
         Err(why) => Err(why),
     };
-    match made {
+    Ok(match made {
         Ok(fresh) => fresh.page(&cx, &me, false, &format!("{SECURITY}?done=codes")),
         Err(why) => page(&cx, &me, Some(&why)),
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Wanted {
-    code: SecretText,
+    })
 }
 
 /// `POST /_gate/api/v1/backup-codes`
-pub(crate) async fn call_renew(cx: Cx, body: Body) -> Response {
-    let me = match guard::own_credentials(&cx).await {
-        Ok(me) => me,
-        Err(response) => return response,
-    };
-    let wanted: Wanted = match body::json(&cx.headers, body, "an object with code, a string").await {
-        Ok(wanted) => wanted,
-        Err(fault) => return Refused::from(fault).document(&cx),
-    };
-    match make(&cx, &me, wanted.code).await {
+pub(crate) async fn call_renew(cx: Cx, body: Body) -> Result<Response, Response> {
+    let me = guard::own_credentials(&cx).await?;
+    let code = refused::code(&cx, body).await?;
+    Ok(match make(&cx, &me, code).await {
         Ok(fresh) => problem::answer(&json!({ "backup_codes": fresh.texts() })),
         Err(why) => why.document(&cx),
-    }
+    })
 }
 
 /// `POST /_gate/account/backup-codes/download`: the codes that the page shows, as a file. They come from the page, since
 /// nobody else knows them; nothing that is not spelled like a code is given back.
-pub(crate) async fn download(cx: Cx, body: Body) -> Response {
-    let me = match guard::own_credentials(&cx).await {
-        Ok(me) => me,
-        Err(response) => return response,
-    };
-    match file(&cx, &me, body).await {
+pub(crate) async fn download(cx: Cx, body: Body) -> Result<Response, Response> {
+    let me = guard::own_credentials(&cx).await?;
+    Ok(match file(&cx, &me, body).await {
         Ok(response) => response,
         Err(fault) => fault.page(cx.frame(), cx.now()),
-    }
+    })
 }
 
 async fn file(cx: &Cx, me: &SignedIn, body: Body) -> Result<Response, Fault> {

@@ -1,10 +1,15 @@
 //! Why something about an account's own credentials was not done.
 
-use axum::response::{IntoResponse, Response};
+use axum::{
+    body::Body,
+    response::{IntoResponse, Response},
+};
 use http::StatusCode;
+use serde::{Deserialize, de::DeserializeOwned};
 
 use crate::{
     portal::{
+        body,
         context::Cx,
         fault::Fault,
         pages,
@@ -13,6 +18,7 @@ use crate::{
         words::fill,
     },
     rules::factor::strength::Verdict,
+    secret::SecretText,
     store::StoreError,
 };
 
@@ -114,6 +120,27 @@ impl Refused {
         }
         .into_response()
     }
+}
+
+/// Reads what a script sends; the error is the answer.
+pub(super) async fn json<T: DeserializeOwned>(
+    cx: &Cx,
+    body: Body,
+    wanted: &'static str,
+) -> Result<T, Response> {
+    let read = body::json(&cx.headers, body, wanted).await;
+    read.map_err(|fault| Refused::from(fault).document(cx))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Code {
+    code: SecretText,
+}
+
+/// Reads the one code that a script sends; the error is the answer.
+pub(super) async fn code(cx: &Cx, body: Body) -> Result<SecretText, Response> {
+    json(cx, body, "an object with code, a string").await.map(|given: Code| given.code)
 }
 
 impl From<Fault> for Refused {

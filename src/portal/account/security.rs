@@ -21,11 +21,8 @@ use crate::{
 const FEW: usize = 3;
 
 /// `GET /_gate/account/security`
-pub(crate) async fn show(cx: Cx) -> Response {
-    let me = match guard::own_credentials(&cx).await {
-        Ok(me) => me,
-        Err(response) => return response,
-    };
+pub(crate) async fn show(cx: Cx) -> Result<Response, Response> {
+    let me = guard::own_credentials(&cx).await?;
     let page = pages::Security {
         frame: cx.frame(),
         me: AccountFrame::new(&cx, &me, Tab::Security),
@@ -35,7 +32,7 @@ pub(crate) async fn show(cx: Cx) -> Response {
         codes: codes(&cx, &me),
         password: password(&cx, &me.user),
     };
-    pages::html(StatusCode::OK, &page)
+    Ok(pages::html(StatusCode::OK, &page))
 }
 
 /// Whether the account signs in with a password that we keep.

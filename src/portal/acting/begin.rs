@@ -60,29 +60,20 @@ struct Filled<'a> {
 }
 
 /// `GET /_gate/admin/impersonate`
-pub(super) async fn show(cx: Cx) -> Response {
-    let member = match guard::administrator(&cx).await {
-        Ok(member) => member,
-        Err(response) => return response,
-    };
+pub(super) async fn show(cx: Cx) -> Result<Response, Response> {
+    let member = guard::administrator(&cx).await?;
     let filled = Filled { username: cx.query("user").unwrap_or_default(), ..Filled::default() };
     let back = Return::new(cx.query("rd"), cx.site());
-    page(&cx, &member, &filled, &back, StatusCode::OK, None)
+    Ok(page(&cx, &member, &filled, &back, StatusCode::OK, None))
 }
 
 /// `POST /_gate/admin/impersonate`
-pub(super) async fn post(cx: Cx, body: Body) -> Response {
-    let member = match guard::administrator(&cx).await {
-        Ok(member) => member,
-        Err(response) => return response,
-    };
+pub(super) async fn post(cx: Cx, body: Body) -> Result<Response, Response> {
+    let member = guard::administrator(&cx).await?;
     let known = ["form", "rd", "username", "reason", "write"];
-    let fields = match Form::read(&cx.headers, body, &known).await {
-        Ok(fields) => fields,
-        Err(fault) => return guard::refuse(&cx, fault),
-    };
+    let fields = Form::read(&cx.headers, body, &known).await.map_err(|fault| guard::refuse(&cx, fault))?;
     if let Err(fault) = csrf::check(&cx, Binding::Session(&member.sid), fields.get("form")) {
-        return guard::refuse(&cx, fault);
+        return Ok(guard::refuse(&cx, fault));
     }
     let back = Return::new(Some(fields.get("rd")), cx.site());
     let filled =
@@ -91,13 +82,13 @@ pub(super) async fn post(cx: Cx, body: Body) -> Response {
         Ok(wish) => begin(&cx, &member, wish).await,
         Err(refused) => Ok(Err(refused)),
     };
-    match begun {
+    Ok(match begun {
         Ok(Ok(_)) => another_person(pages::see_other(back.as_str())),
         Ok(Err(refused)) => {
             page(&cx, &member, &filled, &back, StatusCode::UNPROCESSABLE_ENTITY, Some(refused))
         }
         Err(fault) => guard::refuse(&cx, fault),
-    }
+    })
 }
 
 #[derive(Deserialize)]
@@ -110,20 +101,17 @@ struct Given {
 }
 
 /// `POST /_gate/api/v1/impersonation`
-pub(super) async fn call(cx: Cx, body: Body) -> Response {
-    let member = match guard::administrator(&cx).await {
-        Ok(member) => member,
-        Err(response) => return response,
-    };
+pub(super) async fn call(cx: Cx, body: Body) -> Result<Response, Response> {
+    let member = guard::administrator(&cx).await?;
     let given: Given = match body::json(&cx.headers, body, WANTED).await {
         Ok(given) => given,
-        Err(fault) => return guard::refuse(&cx, fault),
+        Err(fault) => return Ok(guard::refuse(&cx, fault)),
     };
     let begun = match flow::wish(&given.username, &given.reason, given.write) {
         Ok(wish) => begin(&cx, &member, wish).await,
         Err(refused) => Ok(Err(refused)),
     };
-    match begun {
+    Ok(match begun {
         Ok(Ok((user, impersonation))) => another_person(problem::state(
             "impersonating",
             json!({
@@ -144,7 +132,7 @@ pub(super) async fn call(cx: Cx, body: Body) -> Response {
             Problem::new(status, refused.code(), cx.words.acting.impersonate, text).into_response()
         }
         Err(fault) => guard::refuse(&cx, fault),
-    }
+    })
 }
 
 /// What the browser keeps of the panel's answers was for somebody else.

@@ -37,11 +37,8 @@ use crate::{
 const LIST: &str = "/_gate/admin/sessions";
 
 /// `GET /_gate/admin/sessions?user=&page=`
-pub(super) async fn list(cx: Cx) -> Response {
-    let member = match guard::administrator(&cx).await {
-        Ok(member) => member,
-        Err(response) => return response,
-    };
+pub(super) async fn list(cx: Cx) -> Result<Response, Response> {
+    let member = guard::administrator(&cx).await?;
     let filter = cx.query("user").unwrap_or_default().to_owned();
     let paged = Paged::new(&cx, living(&cx, &member, &filter), LIST, ("user", &filter));
     let row = |(user, session): &(Arc<User>, Arc<Session>)| {
@@ -56,50 +53,38 @@ pub(super) async fn list(cx: Cx) -> Response {
         filter,
         pager: paged.into(),
     };
-    pages::html(StatusCode::OK, &page)
+    Ok(pages::html(StatusCode::OK, &page))
 }
 
 /// `GET /_gate/admin/sessions/{id}/revoke`
-pub(super) async fn ask(cx: Cx, Path(id): Path<String>) -> Response {
-    let member = match guard::administrator(&cx).await {
-        Ok(member) => member,
-        Err(response) => return response,
-    };
-    match found(&cx, &member, &id) {
+pub(super) async fn ask(cx: Cx, Path(id): Path<String>) -> Result<Response, Response> {
+    let member = guard::administrator(&cx).await?;
+    Ok(match found(&cx, &member, &id) {
         Ok((user, session)) => confirm(&cx, &member, &user, &session, StatusCode::OK),
         Err(fault) => guard::refuse(&cx, fault),
-    }
+    })
 }
 
 /// `POST /_gate/admin/sessions/{id}/revoke`
-pub(super) async fn revoke(cx: Cx, Path(id): Path<String>, body: Body) -> Response {
-    let member = match guard::administrator(&cx).await {
-        Ok(member) => member,
-        Err(response) => return response,
-    };
-    let fields = match Form::read(&cx.headers, body, &["form"]).await {
-        Ok(fields) => fields,
-        Err(fault) => return guard::refuse(&cx, fault),
-    };
+pub(super) async fn revoke(cx: Cx, Path(id): Path<String>, body: Body) -> Result<Response, Response> {
+    let member = guard::administrator(&cx).await?;
+    let fields = Form::read(&cx.headers, body, &["form"]).await.map_err(|fault| guard::refuse(&cx, fault))?;
     let (user, session) = match found(&cx, &member, &id) {
         Ok(found) => found,
-        Err(fault) => return guard::refuse(&cx, fault),
+        Err(fault) => return Ok(guard::refuse(&cx, fault)),
     };
     if let Err(fault) = csrf::check(&cx, Binding::Session(&member.sid), fields.get("form")) {
-        return confirm(&cx, &member, &user, &session, fault.status());
+        return Ok(confirm(&cx, &member, &user, &session, fault.status()));
     }
-    match end(&cx, &member, &user, &session).await {
+    Ok(match end(&cx, &member, &user, &session).await {
         Ok(_) => pages::see_other(&format!("{LIST}?done=revoked")),
         Err(fault) => guard::refuse(&cx, fault),
-    }
+    })
 }
 
 /// `GET /_gate/api/v1/admin/sessions?user=&page=`
-pub(super) async fn call_list(cx: Cx) -> Response {
-    let member = match guard::administrator(&cx).await {
-        Ok(member) => member,
-        Err(response) => return response,
-    };
+pub(super) async fn call_list(cx: Cx) -> Result<Response, Response> {
+    let member = guard::administrator(&cx).await?;
     let filter = cx.query("user").unwrap_or_default().to_owned();
     let paged = Paged::new(&cx, living(&cx, &member, &filter), LIST, ("user", &filter));
     let describe = |(user, session): &(Arc<User>, Arc<Session>)| {
@@ -111,26 +96,23 @@ pub(super) async fn call_list(cx: Cx) -> Response {
     };
     let sessions: Vec<_> = paged.items.iter().map(describe).collect();
     let (page, pages, total) = (paged.page, paged.pages, paged.total);
-    problem::answer(&json!({ "sessions": sessions, "page": page, "pages": pages, "total": total }))
+    Ok(problem::answer(&json!({ "sessions": sessions, "page": page, "pages": pages, "total": total })))
 }
 
 /// `DELETE /_gate/api/v1/admin/sessions/{id}`
-pub(super) async fn call_revoke(cx: Cx, Path(id): Path<String>) -> Response {
+pub(super) async fn call_revoke(cx: Cx, Path(id): Path<String>) -> Result<Response, Response> {
     if let Err(fault) = body::is_json(&cx.headers) {
-        return guard::refuse(&cx, fault);
+        return Ok(guard::refuse(&cx, fault));
     }
-    let member = match guard::administrator(&cx).await {
-        Ok(member) => member,
-        Err(response) => return response,
-    };
+    let member = guard::administrator(&cx).await?;
     let (user, session) = match found(&cx, &member, &id) {
         Ok(found) => found,
-        Err(fault) => return guard::refuse(&cx, fault),
+        Err(fault) => return Ok(guard::refuse(&cx, fault)),
     };
-    match end(&cx, &member, &user, &session).await {
+    Ok(match end(&cx, &member, &user, &session).await {
         Ok(ended) => problem::answer(&json!({ "revoked": ended })).into_response(),
         Err(fault) => guard::refuse(&cx, fault),
-    }
+    })
 }
 
 /// The sessions that can be used now, of the accounts that are seen and match, the last used first.

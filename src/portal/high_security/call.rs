@@ -40,30 +40,27 @@ pub(super) async fn show(cx: Cx) -> Response {
 }
 
 /// `PUT /_gate/api/v1/admin/high-security`
-pub(super) async fn put(cx: Cx, body: Body) -> Response {
-    let member = match guard::root(&cx).await {
-        Ok(member) => member,
-        Err(response) => return response,
-    };
+pub(super) async fn put(cx: Cx, body: Body) -> Result<Response, Response> {
+    let member = guard::root(&cx).await?;
     let given: Given = match body::json(&cx.headers, body, WANTED).await {
         Ok(given) => given,
-        Err(fault) => return guard::refuse(&cx, fault),
+        Err(fault) => return Ok(guard::refuse(&cx, fault)),
     };
     let switch = match (given.installation, given.username, given.on) {
         (Some(on), None, None) => Switch { user: None, on },
         (None, Some(name), Some(on)) => {
             let found =
                 UserName::parse(&name).ok().and_then(|name| cx.gate().live().records.user_by_name(&name));
-            let Some(user) = found else { return no_account(&cx) };
+            let Some(user) = found else { return Ok(no_account(&cx)) };
             Switch { user: Some(user), on }
         }
-        _ => return guard::refuse(&cx, Fault::BadBody(WANTED)),
+        _ => return Ok(guard::refuse(&cx, Fault::BadBody(WANTED))),
     };
-    match super::switch(&cx, &member, &switch).await {
+    Ok(match super::switch(&cx, &member, &switch).await {
         Ok(true) => problem::answer(&state(&cx)),
         Ok(false) => no_account(&cx),
         Err(fault) => guard::refuse(&cx, fault),
-    }
+    })
 }
 
 fn no_account(cx: &Cx) -> Response {

@@ -69,52 +69,45 @@ struct Confirm {
 }
 
 /// `GET /_gate/admin/high-security`; with `turn=on` or `turn=off`, and perhaps `user`, the question before the switch.
-pub(super) async fn show(cx: Cx) -> Response {
-    let member = match guard::root(&cx).await {
-        Ok(member) => member,
-        Err(response) => return response,
-    };
+pub(super) async fn show(cx: Cx) -> Result<Response, Response> {
+    let member = guard::root(&cx).await?;
     let on = match cx.query("turn") {
         Some("on") => true,
         Some("off") => false,
-        _ => return overview(&cx, &member, StatusCode::OK, "", None),
+        _ => return Ok(overview(&cx, &member, StatusCode::OK, "", None)),
     };
-    match read(&cx, cx.query("user"), on) {
+    Ok(match read(&cx, cx.query("user"), on) {
         Ok(switch) => confirm(&cx, &member, &switch, StatusCode::OK),
         Err(error) => {
             let name = cx.query("user").unwrap_or_default();
             overview(&cx, &member, StatusCode::UNPROCESSABLE_ENTITY, name, Some(error))
         }
-    }
+    })
 }
 
 /// `POST /_gate/admin/high-security`
-pub(super) async fn post(cx: Cx, body: Body) -> Response {
-    let member = match guard::root(&cx).await {
-        Ok(member) => member,
-        Err(response) => return response,
-    };
-    let fields = match Form::read(&cx.headers, body, &["form", "turn", "user"]).await {
-        Ok(fields) => fields,
-        Err(fault) => return guard::refuse(&cx, fault),
-    };
+pub(super) async fn post(cx: Cx, body: Body) -> Result<Response, Response> {
+    let member = guard::root(&cx).await?;
+    let fields = Form::read(&cx.headers, body, &["form", "turn", "user"])
+        .await
+        .map_err(|fault| guard::refuse(&cx, fault))?;
     if let Err(fault) = csrf::check(&cx, Binding::Session(&member.sid), fields.get("form")) {
-        return guard::refuse(&cx, fault);
+        return Ok(guard::refuse(&cx, fault));
     }
     let on = match fields.get("turn") {
         "on" => true,
         "off" => false,
-        _ => return guard::refuse(&cx, Fault::BadBody("turn is on or off")),
+        _ => return Ok(guard::refuse(&cx, Fault::BadBody("turn is on or off"))),
     };
     let name = fields.get("user");
     let gone =
         || overview(&cx, &member, StatusCode::UNPROCESSABLE_ENTITY, name, Some(cx.words.acting.no_account));
-    let Ok(switch) = read(&cx, fields.has("user").then_some(name), on) else { return gone() };
-    match super::switch(&cx, &member, &switch).await {
+    let Ok(switch) = read(&cx, fields.has("user").then_some(name), on) else { return Ok(gone()) };
+    Ok(match super::switch(&cx, &member, &switch).await {
         Ok(true) => pages::see_other(PAGE),
         Ok(false) => gone(),
         Err(fault) => guard::refuse(&cx, fault),
-    }
+    })
 }
 
 /// Which way to switch for whom.

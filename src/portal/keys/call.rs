@@ -27,14 +27,11 @@ use crate::{
 };
 
 /// `GET /_gate/api/v1/keys`
-pub(super) async fn list(cx: Cx) -> Response {
-    let member = match guard::member(&cx).await {
-        Ok(member) => member,
-        Err(response) => return response,
-    };
+pub(super) async fn list(cx: Cx) -> Result<Response, Response> {
+    let member = guard::member(&cx).await?;
     let keys: Vec<Value> = make::keys(&cx, &member).iter().map(describe).collect();
     let scopes: Vec<Value> = make::offers(&cx, &member).iter().map(offer).collect();
-    problem::answer(&json!({ "keys": keys, "scopes": scopes }))
+    Ok(problem::answer(&json!({ "keys": keys, "scopes": scopes })))
 }
 
 #[derive(Deserialize)]
@@ -48,26 +45,23 @@ struct Wanted {
 const WANTED: &str = "name, a list of scopes, and expires in unix seconds or null";
 
 /// `POST /_gate/api/v1/keys`
-pub(super) async fn make(cx: Cx, body: Body) -> Response {
-    let member = match guard::own_credentials(&cx).await {
-        Ok(member) => member,
-        Err(response) => return response,
-    };
+pub(super) async fn make(cx: Cx, body: Body) -> Result<Response, Response> {
+    let member = guard::own_credentials(&cx).await?;
     let Wanted { name, scopes, expires } = match body::json(&cx.headers, body, WANTED).await {
         Ok(wanted) => wanted,
-        Err(fault) => return guard::refuse(&cx, fault),
+        Err(fault) => return Ok(guard::refuse(&cx, fault)),
     };
     let expiry = expires.map_or(Expiry::Never, |at| Expiry::At(Wall::from_secs(at)));
     let draft = Draft { name, scopes, expiry };
     let planned = flow::plan(&draft, &make::offers(&cx, &member), &make::names(&cx, &member), cx.now());
     let plan = match planned {
         Ok(plan) => plan,
-        Err(mistakes) => return mistaken(&cx, mistakes.first().unwrap_or(Mistake::NoName)),
+        Err(mistakes) => return Ok(mistaken(&cx, mistakes.first().unwrap_or(Mistake::NoName))),
     };
     if let Some(fault) = make::missing(&member, &plan) {
-        return guard::refuse(&cx, fault);
+        return Ok(guard::refuse(&cx, fault));
     }
-    match make::make(&cx, &member, plan).await {
+    Ok(match make::make(&cx, &member, plan).await {
         Ok(Some((text, key))) => {
             let mut made = describe(&key);
             if let Some(members) = made.as_object_mut() {
@@ -77,23 +71,20 @@ pub(super) async fn make(cx: Cx, body: Body) -> Response {
         }
         Ok(None) => refuse(&cx, StatusCode::CONFLICT, "too-many-keys", &too_many(cx.words)),
         Err(fault) => guard::refuse(&cx, fault),
-    }
+    })
 }
 
 /// `DELETE /_gate/api/v1/keys/{id}`
-pub(super) async fn delete(cx: Cx, Path(id): Path<String>) -> Response {
-    let member = match guard::own_credentials(&cx).await {
-        Ok(member) => member,
-        Err(response) => return response,
-    };
+pub(super) async fn delete(cx: Cx, Path(id): Path<String>) -> Result<Response, Response> {
+    let member = guard::own_credentials(&cx).await?;
     if let Err(fault) = body::is_json(&cx.headers) {
-        return guard::refuse(&cx, fault);
+        return Ok(guard::refuse(&cx, fault));
     }
-    let Some(key) = make::key(&cx, &member, &id) else { return guard::refuse(&cx, Fault::NotFound) };
-    match make::delete(&cx, &member, &key).await {
+    let Some(key) = make::key(&cx, &member, &id) else { return Ok(guard::refuse(&cx, Fault::NotFound)) };
+    Ok(match make::delete(&cx, &member, &key).await {
         Ok(removed) => problem::answer(&json!({ "deleted": usize::from(removed) })),
         Err(fault) => guard::refuse(&cx, fault),
-    }
+    })
 }
 
 fn mistaken(cx: &Cx, mistake: Mistake) -> Response {

@@ -27,11 +27,8 @@ use crate::{
 const LIST: &str = "/_gate/account/keys";
 
 /// `GET /_gate/account/keys`
-pub(super) async fn list(cx: Cx) -> Response {
-    let member = match guard::member(&cx).await {
-        Ok(member) => member,
-        Err(response) => return response,
-    };
+pub(super) async fn list(cx: Cx) -> Result<Response, Response> {
+    let member = guard::member(&cx).await?;
     let keys = make::keys(&cx, &member);
     let offered = !make::offers(&cx, &member).is_empty();
     let empty = if offered { cx.words.keys.empty } else { cx.words.keys.nothing_to_open };
@@ -43,15 +40,12 @@ pub(super) async fn list(cx: Cx) -> Response {
         me: me(&cx, &member),
         frame: cx.frame(),
     };
-    pages::html(StatusCode::OK, &page)
+    Ok(pages::html(StatusCode::OK, &page))
 }
 
 /// `GET /_gate/account/keys/new`, filled in by whoever comes back from the second factor.
-pub(super) async fn show_new(cx: Cx) -> Response {
-    let member = match guard::own_credentials(&cx).await {
-        Ok(member) => member,
-        Err(response) => return response,
-    };
+pub(super) async fn show_new(cx: Cx) -> Result<Response, Response> {
+    let member = guard::own_credentials(&cx).await?;
     let asked = |name| cx.query(name).unwrap_or_default();
     let draft = Draft {
         name: asked("name").chars().take(flow::LONGEST_NAME).collect(),
@@ -59,39 +53,36 @@ pub(super) async fn show_new(cx: Cx) -> Response {
         expiry: Expiry::parse(asked("expires"), asked("date")).unwrap_or_default(),
     };
     let offers = make::offers(&cx, &member);
-    pages::html(StatusCode::OK, &New::of(around(&cx, &member), draft, &offers, Mistakes::default()))
+    Ok(pages::html(StatusCode::OK, &New::of(around(&cx, &member), draft, &offers, Mistakes::default())))
 }
 
 /// `POST /_gate/account/keys/new`
-pub(super) async fn make(cx: Cx, body: Body) -> Response {
-    let member = match guard::own_credentials(&cx).await {
-        Ok(member) => member,
-        Err(response) => return response,
-    };
+pub(super) async fn make(cx: Cx, body: Body) -> Result<Response, Response> {
+    let member = guard::own_credentials(&cx).await?;
     let offers = make::offers(&cx, &member);
     let (form, draft) = match read(&cx, body, &offers).await {
         Ok(read) => read,
-        Err(fault) => return fault.page(cx.frame(), cx.now()),
+        Err(fault) => return Ok(fault.page(cx.frame(), cx.now())),
     };
     let again = |status, draft: Draft, mistakes, error| {
         let page = New::of(around(&cx, &member), draft, &offers, mistakes);
         pages::html(status, &New { error, ..page })
     };
     if let Err(fault) = csrf::check(&cx, Binding::Session(&member.sid), &form) {
-        return again(fault.status(), draft, Mistakes::default(), Some(fault.text(cx.words, cx.now())));
+        return Ok(again(fault.status(), draft, Mistakes::default(), Some(fault.text(cx.words, cx.now()))));
     }
     let plan = match flow::plan(&draft, &offers, &make::names(&cx, &member), cx.now()) {
         Ok(plan) => plan,
-        Err(mistakes) => return again(StatusCode::UNPROCESSABLE_ENTITY, draft, mistakes, None),
+        Err(mistakes) => return Ok(again(StatusCode::UNPROCESSABLE_ENTITY, draft, mistakes, None)),
     };
     match make::missing(&member, &plan) {
         Some(Fault::StepUp) => {
-            return pages::see_other(&portal_page(cx.site(), "step-up", &filled_in(&cx, &draft)));
+            return Ok(pages::see_other(&portal_page(cx.site(), "step-up", &filled_in(&cx, &draft))));
         }
-        Some(fault) => return guard::refuse(&cx, fault),
+        Some(fault) => return Ok(guard::refuse(&cx, fault)),
         None => {}
     }
-    match make::make(&cx, &member, plan).await {
+    Ok(match make::make(&cx, &member, plan).await {
         Ok(Some((text, key))) => {
             let line = line(&cx, &key);
             let text = text.expose().to_owned();
@@ -99,40 +90,34 @@ pub(super) async fn make(cx: Cx, body: Body) -> Response {
         }
         Ok(None) => again(StatusCode::CONFLICT, draft, Mistakes::default(), Some(view::too_many(cx.words))),
         Err(fault) => guard::refuse(&cx, fault),
-    }
+    })
 }
 
 /// `GET /_gate/account/keys/{id}/delete`
-pub(super) async fn show_delete(cx: Cx, Path(id): Path<String>) -> Response {
-    let member = match guard::own_credentials(&cx).await {
-        Ok(member) => member,
-        Err(response) => return response,
-    };
-    match make::key(&cx, &member, &id) {
+pub(super) async fn show_delete(cx: Cx, Path(id): Path<String>) -> Result<Response, Response> {
+    let member = guard::own_credentials(&cx).await?;
+    Ok(match make::key(&cx, &member, &id) {
         Some(key) => confirm(&cx, &member, line(&cx, &key), StatusCode::OK, None),
         None => guard::refuse(&cx, Fault::NotFound),
-    }
+    })
 }
 
 /// `POST /_gate/account/keys/{id}/delete`
-pub(super) async fn delete(cx: Cx, Path(id): Path<String>, body: Body) -> Response {
-    let member = match guard::own_credentials(&cx).await {
-        Ok(member) => member,
-        Err(response) => return response,
-    };
+pub(super) async fn delete(cx: Cx, Path(id): Path<String>, body: Body) -> Result<Response, Response> {
+    let member = guard::own_credentials(&cx).await?;
     let fields = match Form::read(&cx.headers, body, &["form"]).await {
         Ok(fields) => fields,
-        Err(fault) => return fault.page(cx.frame(), cx.now()),
+        Err(fault) => return Ok(fault.page(cx.frame(), cx.now())),
     };
-    let Some(key) = make::key(&cx, &member, &id) else { return guard::refuse(&cx, Fault::NotFound) };
+    let Some(key) = make::key(&cx, &member, &id) else { return Ok(guard::refuse(&cx, Fault::NotFound)) };
     if let Err(fault) = csrf::check(&cx, Binding::Session(&member.sid), fields.get("form")) {
         let line = line(&cx, &key);
-        return confirm(&cx, &member, line, fault.status(), Some(fault.text(cx.words, cx.now())));
+        return Ok(confirm(&cx, &member, line, fault.status(), Some(fault.text(cx.words, cx.now()))));
     }
-    match make::delete(&cx, &member, &key).await {
+    Ok(match make::delete(&cx, &member, &key).await {
         Ok(_) => pages::see_other(&format!("{LIST}?deleted=1")),
         Err(fault) => guard::refuse(&cx, fault),
-    }
+    })
 }
 
 fn confirm(cx: &Cx, member: &SignedIn, line: Line, status: StatusCode, error: Option<String>) -> Response {

@@ -23,18 +23,15 @@ use crate::{
 };
 
 /// `GET /_gate/api/v1/sessions`
-pub(crate) async fn list(cx: Cx) -> Response {
-    let member = match guard::member(&cx).await {
-        Ok(member) => member,
-        Err(response) => return response,
-    };
+pub(crate) async fn list(cx: Cx) -> Result<Response, Response> {
+    let member = guard::member(&cx).await?;
     let sessions: Vec<_> = living(&cx, &member.user.id, &member.sid)
         .iter()
         .map(|session| document(&cx, session, &member.sid))
         .collect();
     let unanswered: Vec<_> =
         known::unanswered(&member.user.known).map(|(_, session)| session.0.to_string()).collect();
-    problem::answer(&json!({ "sessions": sessions, "unanswered": unanswered }))
+    Ok(problem::answer(&json!({ "sessions": sessions, "unanswered": unanswered })))
 }
 
 /// `DELETE /_gate/api/v1/sessions/{id}`
@@ -71,20 +68,17 @@ pub(crate) async fn revoke_others(cx: Cx) -> Response {
 struct Nothing {}
 
 /// `POST /_gate/api/v1/sessions/{id}/known`: the sign-in that opened it was one's own.
-pub(crate) async fn recognise(cx: Cx, Path(id): Path<String>, body: Body) -> Response {
-    let member = match guard::own_credentials(&cx).await {
-        Ok(member) => member,
-        Err(response) => return response,
-    };
+pub(crate) async fn recognise(cx: Cx, Path(id): Path<String>, body: Body) -> Result<Response, Response> {
+    let member = guard::own_credentials(&cx).await?;
     let said = match body::json::<Nothing>(&cx.headers, body, "an empty object").await {
         Ok(Nothing {}) => answer(&cx, &member.user, &PublicId(id.into()), true).await,
         Err(fault) => Err(fault),
     };
-    match said {
+    Ok(match said {
         Ok(true) => problem::answer(&json!({ "known": true })),
         Ok(false) => Fault::NotFound.document(cx.words, cx.now()).into_response(),
         Err(fault) => fault.document(cx.words, cx.now()).into_response(),
-    }
+    })
 }
 
 async fn writer(cx: &Cx) -> Result<SignedIn, Response> {

@@ -31,11 +31,8 @@ use crate::{
 pub(crate) const LIST: &str = "/_gate/account/sessions";
 
 /// `GET /_gate/account/sessions`
-pub(crate) async fn show(cx: Cx) -> Response {
-    let member = match guard::member(&cx).await {
-        Ok(member) => member,
-        Err(response) => return response,
-    };
+pub(crate) async fn show(cx: Cx) -> Result<Response, Response> {
+    let member = guard::member(&cx).await?;
     let devices = &cx.words.devices;
     let done = match cx.query("done") {
         Some("revoked") => Some(devices.revoked),
@@ -51,48 +48,42 @@ pub(crate) async fn show(cx: Cx) -> Response {
         list: LIST,
         sessions: sessions.iter().map(|session| SessionRow::new(&cx, session, &member.sid)).collect(),
     };
-    pages::html(StatusCode::OK, &page)
+    Ok(pages::html(StatusCode::OK, &page))
 }
 
 /// `GET /_gate/account/sessions/{id}/revoke`
-pub(crate) async fn ask(cx: Cx, Path(id): Path<String>) -> Response {
-    let member = match guard::own_credentials(&cx).await {
-        Ok(member) => member,
-        Err(response) => return response,
-    };
-    match asked(&cx, &member, &id) {
+pub(crate) async fn ask(cx: Cx, Path(id): Path<String>) -> Result<Response, Response> {
+    let member = guard::own_credentials(&cx).await?;
+    Ok(match asked(&cx, &member, &id) {
         Ok(session) => confirm(&cx, &member, &id, session.as_deref(), StatusCode::OK),
         Err(fault) => guard::refuse(&cx, fault),
-    }
+    })
 }
 
 /// `POST /_gate/account/sessions/{id}/revoke`
-pub(crate) async fn revoke(cx: Cx, Path(id): Path<String>, body: Body) -> Response {
-    let member = match guard::own_credentials(&cx).await {
-        Ok(member) => member,
-        Err(response) => return response,
-    };
+pub(crate) async fn revoke(cx: Cx, Path(id): Path<String>, body: Body) -> Result<Response, Response> {
+    let member = guard::own_credentials(&cx).await?;
     let sent = form(&cx, &member, body).await;
     if let Err(fault) = sent
         && fault != Fault::StaleForm
     {
-        return guard::refuse(&cx, fault);
+        return Ok(guard::refuse(&cx, fault));
     }
     let session = match asked(&cx, &member, &id) {
         Ok(session) => session,
-        Err(fault) => return guard::refuse(&cx, fault),
+        Err(fault) => return Ok(guard::refuse(&cx, fault)),
     };
     if let Err(stale) = sent {
-        return confirm(&cx, &member, &id, session.as_deref(), stale.status());
+        return Ok(confirm(&cx, &member, &id, session.as_deref(), stale.status()));
     }
     let which = session.as_ref().map(|session| Which::One(session.sid));
-    match end(&cx, &member, &id, which, EndReason::Revoked).await {
+    Ok(match end(&cx, &member, &id, which, EndReason::Revoked).await {
         Ok(_) if session.is_some_and(|session| session.sid == member.sid) => {
             pages::see_other("/_gate/sign-in")
         }
         Ok(_) => pages::see_other(&format!("{LIST}?done=revoked")),
         Err(fault) => guard::refuse(&cx, fault),
-    }
+    })
 }
 
 /// `GET /_gate/account/sessions/others`
@@ -104,37 +95,31 @@ pub(crate) async fn ask_others(cx: Cx) -> Response {
 }
 
 /// `POST /_gate/account/sessions/others`
-pub(crate) async fn revoke_others(cx: Cx, body: Body) -> Response {
-    let member = match guard::own_credentials(&cx).await {
-        Ok(member) => member,
-        Err(response) => return response,
-    };
+pub(crate) async fn revoke_others(cx: Cx, body: Body) -> Result<Response, Response> {
+    let member = guard::own_credentials(&cx).await?;
     match form(&cx, &member, body).await {
         Ok(()) => {}
-        Err(fault @ Fault::StaleForm) => return confirm_others(&cx, &member, fault.status()),
-        Err(fault) => return guard::refuse(&cx, fault),
+        Err(fault @ Fault::StaleForm) => return Ok(confirm_others(&cx, &member, fault.status())),
+        Err(fault) => return Ok(guard::refuse(&cx, fault)),
     }
     let which = Which::OthersOf(member.user.id, member.sid);
-    match end(&cx, &member, "others", Some(which), EndReason::Revoked).await {
+    Ok(match end(&cx, &member, "others", Some(which), EndReason::Revoked).await {
         Ok(_) => pages::see_other(&format!("{LIST}?done=others")),
         Err(fault) => guard::refuse(&cx, fault),
-    }
+    })
 }
 
 /// `POST /_gate/account/sessions/{id}/known`: "it was me".
-pub(crate) async fn recognise(cx: Cx, Path(id): Path<String>, body: Body) -> Response {
-    let member = match guard::own_credentials(&cx).await {
-        Ok(member) => member,
-        Err(response) => return response,
-    };
+pub(crate) async fn recognise(cx: Cx, Path(id): Path<String>, body: Body) -> Result<Response, Response> {
+    let member = guard::own_credentials(&cx).await?;
     let said = match form(&cx, &member, body).await {
         Ok(()) => answer(&cx, &member.user, &PublicId(id.into()), true).await,
         Err(fault) => Err(fault),
     };
-    match said {
+    Ok(match said {
         Ok(_) => pages::see_other(&format!("{LIST}?done=known")),
         Err(fault) => guard::refuse(&cx, fault),
-    }
+    })
 }
 
 /// The session that is to end: one of this account that can be used, or one that its owner was asked about. Somebody

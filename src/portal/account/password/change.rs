@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::{
     super::{
         SECURITY,
-        refused::Refused,
+        refused::{self, Refused},
         reproof,
         security::{is_kept_here, source},
         two_factor::answer,
@@ -17,7 +17,7 @@ use super::{
 use crate::{
     gate::SignedIn,
     portal::{
-        body::{self, Form},
+        body::Form,
         context::Cx,
         csrf::{self, Binding},
         fault::Fault,
@@ -44,19 +44,16 @@ pub(crate) async fn show(cx: Cx) -> Response {
 }
 
 /// `POST /_gate/account/password`
-pub(crate) async fn post(cx: Cx, body: Body) -> Response {
-    let me = match guard::own_credentials(&cx).await {
-        Ok(me) => me,
-        Err(response) => return response,
-    };
+pub(crate) async fn post(cx: Cx, body: Body) -> Result<Response, Response> {
+    let me = guard::own_credentials(&cx).await?;
     let changed = match read(&cx, &me, body).await {
         Ok((current, new)) => change(&cx, &me, current, new).await,
         Err(fault) => Err(fault.into()),
     };
-    match changed {
+    Ok(match changed {
         Ok(issued) => issued.to(pages::see_other(&format!("{SECURITY}?done=password"))),
         Err(why) => page(&cx, &me, Some(&why)),
-    }
+    })
 }
 
 #[derive(Deserialize)]
@@ -67,20 +64,14 @@ struct Wanted {
 }
 
 /// `POST /_gate/api/v1/password`
-pub(crate) async fn call(cx: Cx, body: Body) -> Response {
-    let me = match guard::own_credentials(&cx).await {
-        Ok(me) => me,
-        Err(response) => return response,
-    };
+pub(crate) async fn call(cx: Cx, body: Body) -> Result<Response, Response> {
+    let me = guard::own_credentials(&cx).await?;
     let wanted = "an object with current and new, both strings";
-    let wanted: Wanted = match body::json(&cx.headers, body, wanted).await {
-        Ok(wanted) => wanted,
-        Err(fault) => return Refused::from(fault).document(&cx),
-    };
-    match change(&cx, &me, wanted.current, wanted.new).await {
+    let wanted: Wanted = refused::json(&cx, body, wanted).await?;
+    Ok(match change(&cx, &me, wanted.current, wanted.new).await {
         Ok(issued) => issued.to(problem::state("changed", issued.json())),
         Err(why) => why.document(&cx),
-    }
+    })
 }
 
 async fn read(cx: &Cx, me: &SignedIn, body: Body) -> Result<(SecretText, SecretText), Fault> {

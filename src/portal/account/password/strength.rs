@@ -25,17 +25,14 @@ struct Wanted {
 }
 
 /// `POST /_gate/api/v1/password/strength`. Counted like any request: it takes milliseconds, and people type.
-pub(crate) async fn call(cx: Cx, body: Body) -> Response {
-    let me = match guard::own_credentials(&cx).await {
-        Ok(me) => me,
-        Err(response) => return response,
-    };
-    match judge(&cx, &me, body).await {
+pub(crate) async fn call(cx: Cx, body: Body) -> Result<Response, Response> {
+    let me = guard::own_credentials(&cx).await?;
+    Ok(match judge(&cx, &me, body).await {
         Ok(verdict) => problem::answer(&Value::Object(
             words::describe(&cx.words.account, &verdict).into_iter().collect(),
         )),
         Err(fault) => Refused::from(fault).document(&cx),
-    }
+    })
 }
 
 async fn judge(cx: &Cx, me: &SignedIn, body: Body) -> Result<Verdict, Fault> {

@@ -1,11 +1,14 @@
 //! The second and third step: the first code turns the app on, and the backup codes are shown.
 
 use axum::{body::Body, response::Response};
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    super::{SECURITY, codes::Fresh, refused::Refused},
+    super::{
+        SECURITY,
+        codes::Fresh,
+        refused::{self, Refused},
+    },
     flow::under_way,
     start::{ask, scan},
 };
@@ -13,7 +16,7 @@ use crate::{
     clock::Wall,
     gate::SignedIn,
     portal::{
-        body::{self, Form},
+        body::Form,
         context::Cx,
         csrf::{self, Binding},
         fault::Fault,
@@ -50,15 +53,11 @@ pub(crate) async fn show(cx: Cx) -> Response {
 }
 
 /// `POST /_gate/account/two-factor/confirm`
-pub(crate) async fn post(cx: Cx, body: Body) -> Response {
-    let me = match guard::enrolling(&cx).await {
-        Ok(me) => me,
-        Err(response) => return response,
-    };
-    let fields = match Form::read(&cx.headers, body, &["form", "rd", "code"]).await {
-        Ok(fields) => fields,
-        Err(fault) => return fault.page(cx.frame(), cx.now()),
-    };
+pub(crate) async fn post(cx: Cx, body: Body) -> Result<Response, Response> {
+    let me = guard::enrolling(&cx).await?;
+    let fields = Form::read(&cx.headers, body, &["form", "rd", "code"])
+        .await
+        .map_err(|fault| fault.page(cx.frame(), cx.now()))?;
     let back = Return::new(Some(fields.get("rd")), cx.site());
     let given = csrf::check(&cx, Binding::Session(&me.sid), fields.get("form")).map_err(Refused::from);
     let done = match given {
@@ -67,36 +66,24 @@ pub(crate) async fn post(cx: Cx, body: Body) -> Response {
     };
     let done = match (done, under_way(&me.session, &me.user, cx.now())) {
         (Ok(done), _) => done,
-        (Err(Refused::Gone), _) => return ask(&cx, &me, &back, false, Some(&Refused::Gone)),
-        (Err(why), Some(enrolment)) => return scan(&cx, &me, enrolment, &back, Some(&why)),
-        (Err(why), None) => return ask(&cx, &me, &back, false, Some(&why)),
+        (Err(Refused::Gone), _) => return Ok(ask(&cx, &me, &back, false, Some(&Refused::Gone))),
+        (Err(why), Some(enrolment)) => return Ok(scan(&cx, &me, enrolment, &back, Some(&why))),
+        (Err(why), None) => return Ok(ask(&cx, &me, &back, false, Some(&why))),
     };
     let onward =
         if back.field().is_empty() { format!("{SECURITY}?done=app") } else { back.as_str().to_owned() };
     let response = done.codes.page(&cx, &me, true, &onward);
-    match done.issued {
+    Ok(match done.issued {
         Some(issued) => issued.to(response),
         None => response,
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Wanted {
-    code: SecretText,
+    })
 }
 
 /// `POST /_gate/api/v1/totp/confirm`
-pub(crate) async fn call(cx: Cx, body: Body) -> Response {
-    let me = match guard::enrolling(&cx).await {
-        Ok(me) => me,
-        Err(response) => return response,
-    };
-    let wanted: Wanted = match body::json(&cx.headers, body, "an object with code, a string").await {
-        Ok(wanted) => wanted,
-        Err(fault) => return Refused::from(fault).document(&cx),
-    };
-    match confirm(&cx, &me, &wanted.code).await {
+pub(crate) async fn call(cx: Cx, body: Body) -> Result<Response, Response> {
+    let me = guard::enrolling(&cx).await?;
+    let code = refused::code(&cx, body).await?;
+    Ok(match confirm(&cx, &me, &code).await {
         Err(why) => why.document(&cx),
         Ok(done) => {
             let mut members = done.issued.as_ref().map_or_else(|| json!({}), Issued::json);
@@ -111,7 +98,7 @@ pub(crate) async fn call(cx: Cx, body: Body) -> Response {
                 None => response,
             }
         }
-    }
+    })
 }
 
 /// Takes the first code. It is used up by being written down with the app, so that it proves nothing else (R14), and of

@@ -1,17 +1,19 @@
 //! Removing the app, for a code of it.
 
 use axum::{body::Body, response::Response};
-use serde::Deserialize;
 use serde_json::json;
 
 use super::{
-    super::{SECURITY, refused::Refused},
+    super::{
+        SECURITY,
+        refused::{self, Refused},
+    },
     start::answer,
 };
 use crate::{
     gate::SignedIn,
     portal::{
-        body::{self, Form},
+        body::Form,
         context::Cx,
         csrf::{self, Binding},
         guard,
@@ -34,41 +36,26 @@ pub(crate) async fn show(cx: Cx) -> Response {
 }
 
 /// `POST /_gate/account/two-factor/remove`
-pub(crate) async fn post(cx: Cx, body: Body) -> Response {
-    let me = match guard::own_credentials(&cx).await {
-        Ok(me) => me,
-        Err(response) => return response,
-    };
+pub(crate) async fn post(cx: Cx, body: Body) -> Result<Response, Response> {
+    let me = guard::own_credentials(&cx).await?;
     let removed = match read_code(&cx, &me, body).await {
         Ok(code) => remove(&cx, &me, code).await,
         Err(why) => Err(why),
     };
-    match removed {
+    Ok(match removed {
         Ok(()) => pages::see_other(&format!("{SECURITY}?done=removed")),
         Err(why) => page(&cx, &me, Some(&why)),
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Wanted {
-    code: SecretText,
+    })
 }
 
 /// `DELETE /_gate/api/v1/totp`
-pub(crate) async fn call(cx: Cx, body: Body) -> Response {
-    let me = match guard::own_credentials(&cx).await {
-        Ok(me) => me,
-        Err(response) => return response,
-    };
-    let wanted: Wanted = match body::json(&cx.headers, body, "an object with code, a string").await {
-        Ok(wanted) => wanted,
-        Err(fault) => return Refused::from(fault).document(&cx),
-    };
-    match remove(&cx, &me, wanted.code).await {
+pub(crate) async fn call(cx: Cx, body: Body) -> Result<Response, Response> {
+    let me = guard::own_credentials(&cx).await?;
+    let code = refused::code(&cx, body).await?;
+    Ok(match remove(&cx, &me, code).await {
         Ok(()) => problem::state("removed", json!({})),
         Err(why) => why.document(&cx),
-    }
+    })
 }
 
 /// A form of one code.

@@ -10,7 +10,7 @@ use serde_json::json;
 use super::{
     super::{
         SECURITY,
-        refused::Refused,
+        refused::{self, Refused},
         reproof::{self, FRESH, Need},
     },
     flow::{Material, under_way},
@@ -18,7 +18,7 @@ use super::{
 use crate::{
     gate::SignedIn,
     portal::{
-        body::{self, Form},
+        body::Form,
         context::Cx,
         csrf::{self, Binding},
         fault::Fault,
@@ -48,39 +48,31 @@ struct Given {
 }
 
 /// `GET /_gate/account/two-factor`: the picture if there is one, what has to be shown first otherwise.
-pub(crate) async fn show(cx: Cx) -> Response {
-    let me = match guard::enrolling(&cx).await {
-        Ok(me) => me,
-        Err(response) => return response,
-    };
+pub(crate) async fn show(cx: Cx) -> Result<Response, Response> {
+    let me = guard::enrolling(&cx).await?;
     let back = Return::new(cx.query("rd"), cx.site());
     if let Some(enrolment) = under_way(&me.session, &me.user, cx.now()) {
-        return scan(&cx, &me, enrolment, &back, None);
+        return Ok(scan(&cx, &me, enrolment, &back, None));
     }
-    ask(&cx, &me, &back, cx.query("with") == Some("backup"), None)
+    Ok(ask(&cx, &me, &back, cx.query("with") == Some("backup"), None))
 }
 
 /// `POST /_gate/account/two-factor`
-pub(crate) async fn post(cx: Cx, body: Body) -> Response {
-    let me = match guard::enrolling(&cx).await {
-        Ok(me) => me,
-        Err(response) => return response,
-    };
+pub(crate) async fn post(cx: Cx, body: Body) -> Result<Response, Response> {
+    let me = guard::enrolling(&cx).await?;
     let known = ["form", "rd", "password", "code", "backup_code"];
-    let fields = match Form::read(&cx.headers, body, &known).await {
-        Ok(fields) => fields,
-        Err(fault) => return fault.page(cx.frame(), cx.now()),
-    };
+    let fields =
+        Form::read(&cx.headers, body, &known).await.map_err(|fault| fault.page(cx.frame(), cx.now()))?;
     let back = Return::new(Some(fields.get("rd")), cx.site());
     let backup = fields.has("backup_code");
     if let Err(fault) = csrf::check(&cx, Binding::Session(&me.sid), fields.get("form")) {
-        return ask(&cx, &me, &back, backup, Some(&fault.into()));
+        return Ok(ask(&cx, &me, &back, backup, Some(&fault.into())));
     }
     let proof = Proof::new(fields.secret("code"), fields.secret("backup_code"));
-    match start(&cx, &me, Given { password: fields.secret("password"), proof }).await {
+    Ok(match start(&cx, &me, Given { password: fields.secret("password"), proof }).await {
         Ok(_) => pages::see_other(&format!("{ENROLMENT}{}", back.query())),
         Err(why) => ask(&cx, &me, &back, backup, Some(&why)),
-    }
+    })
 }
 
 #[derive(Deserialize)]
@@ -92,18 +84,12 @@ struct Wanted {
 }
 
 /// `POST /_gate/api/v1/totp`
-pub(crate) async fn call(cx: Cx, body: Body) -> Response {
+pub(crate) async fn call(cx: Cx, body: Body) -> Result<Response, Response> {
     let wanted = "an object with password, or with code or backup_code where an app is set up already";
-    let me = match guard::enrolling(&cx).await {
-        Ok(me) => me,
-        Err(response) => return response,
-    };
-    let given: Wanted = match body::json(&cx.headers, body, wanted).await {
-        Ok(given) => given,
-        Err(fault) => return Refused::from(fault).document(&cx),
-    };
+    let me = guard::enrolling(&cx).await?;
+    let given: Wanted = refused::json(&cx, body, wanted).await?;
     let given = Given { password: given.password, proof: Proof::new(given.code, given.backup_code) };
-    match start(&cx, &me, given).await {
+    Ok(match start(&cx, &me, given).await {
         Err(why) => why.document(&cx),
         Ok(material) => problem::answer(&json!({
             "secret": material.secret,
@@ -111,7 +97,7 @@ pub(crate) async fn call(cx: Cx, body: Body) -> Response {
             "qr": material.picture,
             "expires_in": LASTS.as_secs(),
         })),
-    }
+    })
 }
 
 /// Takes the proof and puts a new secret into the session.

@@ -30,18 +30,15 @@ use crate::{
 };
 
 /// `GET /_gate/api/v1/admin/users?q=&page=`
-pub(crate) async fn call_list(cx: Cx) -> Response {
-    let member = match guard::administrator(&cx).await {
-        Ok(member) => member,
-        Err(response) => return response,
-    };
+pub(crate) async fn call_list(cx: Cx) -> Result<Response, Response> {
+    let member = guard::administrator(&cx).await?;
     let filter = cx.query("q").unwrap_or_default();
     let paged = Paged::new(&cx, accounts(&cx, &member, filter), "", ("q", filter));
     let usage = usage(&cx);
     let describe = |user: &Arc<User>| document(user, usage.get(&user.id).copied().unwrap_or_default());
     let users: Vec<_> = paged.items.iter().map(describe).collect();
     let (page, pages, total) = (paged.page, paged.pages, paged.total);
-    problem::answer(&json!({ "users": users, "page": page, "pages": pages, "total": total }))
+    Ok(problem::answer(&json!({ "users": users, "page": page, "pages": pages, "total": total })))
 }
 
 /// `GET /_gate/api/v1/admin/users/{name}`
@@ -62,35 +59,32 @@ struct Wanted {
 }
 
 /// `PATCH /_gate/api/v1/admin/users/{name}`
-pub(crate) async fn call_change(cx: Cx, Path(name): Path<String>, body: Body) -> Response {
-    let member = match guard::administrator(&cx).await {
-        Ok(member) => member,
-        Err(response) => return response,
-    };
+pub(crate) async fn call_change(cx: Cx, Path(name): Path<String>, body: Body) -> Result<Response, Response> {
+    let member = guard::administrator(&cx).await?;
     let wanted: Wanted = match body::json(&cx.headers, body, WANTED).await {
         Ok(wanted) => wanted,
-        Err(fault) => return guard::refuse(&cx, fault),
+        Err(fault) => return Ok(guard::refuse(&cx, fault)),
     };
     let user = match account(&cx, &member, &name) {
         Ok(user) => user,
-        Err(fault) => return guard::refuse(&cx, fault),
+        Err(fault) => return Ok(guard::refuse(&cx, fault)),
     };
     let disabled = wanted.disabled.map(|disabled| if disabled { Act::Disable } else { Act::Enable });
     let acts: Vec<Act> = wanted.role.map(|role| Act::Role(role.into())).into_iter().chain(disabled).collect();
     if acts.is_empty() {
-        return guard::refuse(&cx, Fault::BadBody(WANTED));
+        return Ok(guard::refuse(&cx, Fault::BadBody(WANTED)));
     }
     for act in &acts {
         match carry_out(&cx, &member, &user, act).await {
             // What is so already is as it was asked for.
             Ok(()) | Err(Undone::No(No::Nothing)) => {}
-            Err(undone) => return refuse(&cx, undone),
+            Err(undone) => return Ok(refuse(&cx, undone)),
         }
     }
-    match account(&cx, &member, &name) {
+    Ok(match account(&cx, &member, &name) {
         Ok(user) => described(&cx, &user),
         Err(fault) => guard::refuse(&cx, fault),
-    }
+    })
 }
 
 /// `DELETE /_gate/api/v1/admin/users/{name}/second-factor`

@@ -31,11 +31,8 @@ const LIST: &str = "/_gate/admin/users";
 const SESSIONS: &str = "/_gate/admin/sessions";
 
 /// `GET /_gate/admin/users?q=&page=`
-pub(crate) async fn list(cx: Cx) -> Response {
-    let member = match guard::administrator(&cx).await {
-        Ok(member) => member,
-        Err(response) => return response,
-    };
+pub(crate) async fn list(cx: Cx) -> Result<Response, Response> {
+    let member = guard::administrator(&cx).await?;
     let filter = cx.query("q").unwrap_or_default().to_owned();
     let paged = Paged::new(&cx, accounts(&cx, &member, &filter), LIST, ("q", &filter));
     let usage = usage(&cx);
@@ -47,7 +44,7 @@ pub(crate) async fn list(cx: Cx) -> Response {
         filter,
         pager: paged.into(),
     };
-    pages::html(StatusCode::OK, &page)
+    Ok(pages::html(StatusCode::OK, &page))
 }
 
 /// `GET /_gate/admin/users/{name}`
@@ -89,33 +86,33 @@ pub(crate) async fn ask(cx: Cx, Path((name, act)): Path<(String, String)>) -> Re
 }
 
 /// `POST /_gate/admin/users/{name}/{act}`
-pub(crate) async fn act(cx: Cx, Path((name, act)): Path<(String, String)>, body: Body) -> Response {
-    let member = match guard::administrator(&cx).await {
-        Ok(member) => member,
-        Err(response) => return response,
-    };
-    let fields = match Form::read(&cx.headers, body, &["form", "choice"]).await {
-        Ok(fields) => fields,
-        Err(fault) => return guard::refuse(&cx, fault),
-    };
+pub(crate) async fn act(
+    cx: Cx,
+    Path((name, act)): Path<(String, String)>,
+    body: Body,
+) -> Result<Response, Response> {
+    let member = guard::administrator(&cx).await?;
+    let fields = Form::read(&cx.headers, body, &["form", "choice"])
+        .await
+        .map_err(|fault| guard::refuse(&cx, fault))?;
     let user = match account(&cx, &member, &name) {
         Ok(user) => user,
-        Err(fault) => return guard::refuse(&cx, fault),
+        Err(fault) => return Ok(guard::refuse(&cx, fault)),
     };
     let Some(act) = ACTS.into_iter().find(|known| *known == act) else {
-        return guard::refuse(&cx, Fault::NotFound);
+        return Ok(guard::refuse(&cx, Fault::NotFound));
     };
     if csrf::check(&cx, Binding::Session(&member.sid), fields.get("form")).is_err() {
-        return confirm(&cx, &member, &user, act, Some((StatusCode::FORBIDDEN, cx.words.stale_form)));
+        return Ok(confirm(&cx, &member, &user, act, Some((StatusCode::FORBIDDEN, cx.words.stale_form))));
     }
     if act == "role" && fields.get("choice").is_empty() {
         let refused = (StatusCode::UNPROCESSABLE_ENTITY, cx.words.admin.choose);
-        return confirm(&cx, &member, &user, act, Some(refused));
+        return Ok(confirm(&cx, &member, &user, act, Some(refused)));
     }
     let Some(wanted) = act_named(act, &user, &[fields.get("choice").into()]) else {
-        return guard::refuse(&cx, Fault::NotFound);
+        return Ok(guard::refuse(&cx, Fault::NotFound));
     };
-    match carry_out(&cx, &member, &user, &wanted).await {
+    Ok(match carry_out(&cx, &member, &user, &wanted).await {
         // A form that is sent twice has done what it should.
         Ok(()) | Err(Undone::No(No::Nothing)) => {
             pages::see_other(&format!("{LIST}/{}?done={act}", user.name))
@@ -124,7 +121,7 @@ pub(crate) async fn act(cx: Cx, Path((name, act)): Path<(String, String)>, body:
             confirm(&cx, &member, &user, act, Some((StatusCode::CONFLICT, text(cx.words, no))))
         }
         Err(Undone::Fault(fault)) => guard::refuse(&cx, fault),
-    }
+    })
 }
 
 /// What can be done, as addresses spell it.
