@@ -86,6 +86,8 @@ impl Journal {
             | Change::UserGone(_)
             | Change::Key(_)
             | Change::KeyGone(_)
+            | Change::Ban(_)
+            | Change::BanGone(_)
             | Change::HighSecurity(_) => {}
         }
     }

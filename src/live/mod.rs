@@ -3,6 +3,7 @@
 //! No I/O and no `await` here. The maps are fed only by the store's change stream (see `app::tasks`).
 
 mod assertions;
+mod bans;
 mod counters;
 mod records;
 mod tally;
@@ -13,6 +14,7 @@ use arc_swap::ArcSwap;
 
 pub use self::{
     assertions::Assertions,
+    bans::Bans,
     counters::{Class, Counters, QuotaKey, Quotas, Subject},
     records::Records,
     tally::Tally,

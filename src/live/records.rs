@@ -11,6 +11,7 @@ use std::{
 use dashmap::{DashMap, mapref::entry::Entry};
 use tokio::sync::watch;
 
+use super::bans::Bans;
 use crate::{
     clock::Wall,
     rules::{
@@ -31,6 +32,7 @@ pub struct Records {
     users: DashMap<UserId, Arc<User>>,
     names: DashMap<UserName, UserId>,
     keys: DashMap<KeyId, Arc<ApiKey>>,
+    bans: Bans,
     /// High Security Mode is off for the whole installation.
     relaxed: AtomicBool,
     /// Uses not yet written down.
@@ -52,6 +54,7 @@ impl Default for Records {
             users: DashMap::new(),
             names: DashMap::new(),
             keys: DashMap::new(),
+            bans: Bans::default(),
             relaxed: AtomicBool::new(false),
             touched: DashMap::new(),
             keys_touched: DashMap::new(),
@@ -75,6 +78,7 @@ impl Records {
         for key in everything.keys {
             self.keys.insert(key.id, Arc::new(key));
         }
+        self.bans.load(everything.bans);
         self.relaxed.store(everything.high_security == Some(false), Ordering::Release);
         self.applied.send_replace(everything.cursor);
     }
@@ -91,6 +95,8 @@ impl Records {
                 self.keys.remove(&id);
                 self.keys_touched.remove(&id);
             }
+            Change::Ban(ban) => self.bans.put(ban),
+            Change::BanGone(network) => self.bans.remove(&network),
             Change::Everything(everything) => {
                 self.load(Arc::unwrap_or_clone(everything));
             }
@@ -199,6 +205,11 @@ impl Records {
         }
         keys.sort_by_key(|key| (std::cmp::Reverse(key.created), key.id));
         keys
+    }
+
+    /// The bans.
+    pub fn bans(&self) -> &Bans {
+        &self.bans
     }
 
     /// Whether High Security Mode is on for the installation.

@@ -5,6 +5,7 @@
 
 pub mod address;
 pub mod api_key;
+pub mod ban;
 pub mod factor;
 pub mod facts;
 pub mod identity;

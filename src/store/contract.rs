@@ -1,6 +1,7 @@
 //! What every backend must do. Each function is run against each backend.
 
 mod accounts;
+mod bans;
 mod batches;
 mod changes;
 mod people;
@@ -92,6 +93,10 @@ contract! {
         an_import_changes_what_it_says_and_signs_out_only_for_a_new_password
         accounts_of_others_are_not_imported_over
         what_is_sealed_is_replaced_unless_it_has_changed_meanwhile;
+    bans:
+        a_ban_lives_until_it_is_lifted_and_there_is_one_for_a_network
+        bans_that_have_long_been_over_are_forgotten
+        bans_show_in_the_stream;
     changes:
         every_write_shows_in_order_and_before_its_answer
         one_write_of_many_changes_has_a_position_for_each

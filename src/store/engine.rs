@@ -2,11 +2,12 @@
 
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
+use ipnet::IpNet;
 use tokio::sync::oneshot;
 
 use super::{
     Change, Cursor, Everything, ExternalOpened, Import, Reseal, Store, StoreError, UserChange, Which,
-    Written, batches,
+    Written, bans, batches,
     feed::{self, Feed},
     operations,
     records::{Reading, Writing},
@@ -16,6 +17,7 @@ use crate::{
     clock::Wall,
     rules::{
         api_key::{ApiKey, KeyId, KeyUse},
+        ban::Ban,
         identity::{Totp, User, UserId, UserName},
         session::{
             Elevation, EndReason, ExternalIdentity, ExternalKey, Presented, Rotation, Session, SessionChange,
@@ -260,6 +262,14 @@ impl<E: Engine + Clone> Store for E {
 
     async fn touch_keys(&self, uses: Vec<(KeyId, KeyUse)>) -> Result<Written<()>, StoreError> {
         write(self, move |to| operations::touch_keys(to, &uses)).await
+    }
+
+    async fn ban(&self, ban: Ban) -> Result<Written<bool>, StoreError> {
+        write(self, move |to| bans::ban(to, ban)).await
+    }
+
+    async fn lift_ban(&self, network: IpNet) -> Result<Written<bool>, StoreError> {
+        write(self, move |to| bans::lift(to, network)).await
     }
 
     async fn end(&self, which: Which, why: EndReason, at: Wall) -> Result<Written<usize>, StoreError> {

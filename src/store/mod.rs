@@ -4,6 +4,7 @@
 //! transaction. A write is acknowledged only when it is durable (R33), and every write shows up in [`Store::changes`],
 //! from which alone `live` is fed.
 
+mod bans;
 mod batches;
 #[cfg(test)]
 mod contract;
@@ -19,12 +20,14 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
+use ipnet::IpNet;
 
 pub use self::{memory::MemoryStore, redb::RedbStore};
 use crate::{
     clock::Wall,
     rules::{
         api_key::{ApiKey, KeyId, KeyUse},
+        ban::Ban,
         identity::{Known, Role, Totp, User, UserId, UserName},
         session::{
             Elevation, EndReason, ExternalIdentity, ExternalKey, Presented, Rotation, Session, SessionChange,
@@ -65,6 +68,10 @@ pub enum Change {
     Key(Arc<ApiKey>),
     /// An API key was removed.
     KeyGone(KeyId),
+    /// A network was banned, or its ban was changed.
+    Ban(Arc<Ban>),
+    /// A ban was lifted, or has been over for long.
+    BanGone(IpNet),
     /// Everything again, for a follower that fell behind: what is not in it is gone.
     Everything(Arc<Everything>),
     /// High Security Mode was switched for the whole installation.
@@ -82,6 +89,8 @@ pub struct Everything {
     pub users: Vec<User>,
     /// All API keys.
     pub keys: Vec<ApiKey>,
+    /// All bans, those that were over a short while ago included.
+    pub bans: Vec<Ban>,
     /// Whether High Security Mode is on; it is unless it was switched off.
     pub high_security: Option<bool>,
 }
@@ -305,13 +314,20 @@ pub trait Store: Send + Sync + 'static {
     /// Notes uses of API keys, a batch at a time.
     async fn touch_keys(&self, uses: Vec<(KeyId, KeyUse)>) -> Result<Written<()>, StoreError>;
 
+    /// Bans a network; a ban of the same network is replaced. `true` if there was none that counts.
+    async fn ban(&self, ban: Ban) -> Result<Written<bool>, StoreError>;
+
+    /// Lifts the ban of exactly this network; `false` if there is none.
+    async fn lift_ban(&self, network: IpNet) -> Result<Written<bool>, StoreError>;
+
     /// Ends sessions; the number that were alive and are not any more.
     async fn end(&self, which: Which, why: EndReason, at: Wall) -> Result<Written<usize>, StoreError>;
 
     /// Notes uses of sessions, a batch at a time.
     async fn touch(&self, uses: Vec<(Sid, Wall)>) -> Result<Written<()>, StoreError>;
 
-    /// Removes at most `limit` sessions that nothing can name any more; how many it removed.
+    /// Removes at most `limit` sessions that nothing can name any more, and as many bans that have long been over; how many
+    /// sessions it removed.
     async fn purge(&self, now: Wall, limit: usize) -> Result<Written<usize>, StoreError>;
 
     /// Makes everything written so far durable and lets go of the file. Later calls fail.

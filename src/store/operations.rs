@@ -1,7 +1,7 @@
 //! What each write does, once for all embedded stores. The transitions of a session are those of `rules::session`.
 
 use super::{
-    ExternalOpened, MOST_KEYS, StoreError, UserChange, Which,
+    ExternalOpened, MOST_KEYS, StoreError, UserChange, Which, bans,
     records::{Kept, Writing},
 };
 use crate::{
@@ -310,6 +310,7 @@ pub(super) fn purge(to: &mut Writing<'_>, now: Wall, limit: usize) -> Result<usi
         };
         to.remove_session(&kept)?;
     }
+    bans::purge(to, now, limit)?;
     Ok(due.len())
 }
 

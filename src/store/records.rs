@@ -6,6 +6,7 @@ mod v1;
 
 use std::{ops::Bound, sync::Arc, time::Duration};
 
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{
@@ -16,13 +17,14 @@ use crate::{
     clock::Wall,
     rules::{
         api_key::{ApiKey, KeyId},
+        ban::Ban,
         identity::{User, UserId, UserName},
         session::{ExternalKey, Origin, Session, Sid},
     },
 };
 
 /// The layout of all tables together. A change that an older program would misread counts it up.
-pub(super) const SCHEMA: u32 = 2;
+pub(super) const SCHEMA: u32 = 3;
 
 /// How long a session that nothing can name any more is kept, so that late requests still hear why.
 const PURGE_GRACE: Duration = Duration::from_secs(3600);
@@ -104,6 +106,17 @@ impl Reading<'_> {
         Ok(keys)
     }
 
+    /// The ban of exactly this network.
+    pub(super) fn ban(&self, network: &IpNet) -> Result<Option<Ban>, StoreError> {
+        let key = ban_key(network);
+        self.0.get(Table::Bans, &key)?.map(|bytes| ban_from(&bytes, &key)).transpose()
+    }
+
+    /// All bans, those that are over included.
+    pub(super) fn bans(&self) -> Result<Vec<Ban>, StoreError> {
+        self.all(Table::Bans, |key, value| ban_from(value, key))
+    }
+
     /// Whether High Security Mode is on, if that was ever said.
     pub(super) fn high_security(&self) -> Result<Option<bool>, StoreError> {
         let Some(bytes) = self.0.get(Table::Meta, HIGH_SECURITY_KEY)? else { return Ok(None) };
@@ -132,6 +145,7 @@ impl Reading<'_> {
             sessions: self.all(Table::Sessions, |key, value| Ok(session_from(value, key)?.session))?,
             users: self.all(Table::Users, |key, value| user_from(value, key))?,
             keys: self.all(Table::Keys, |key, value| key_from(value, key))?,
+            bans: self.bans()?,
             high_security: self.high_security()?,
         })
     }
@@ -238,6 +252,20 @@ impl<'a> Writing<'a> {
         Ok(())
     }
 
+    /// Writes a ban.
+    pub(super) fn put_ban(&mut self, ban: Ban) -> Result<(), StoreError> {
+        self.tables.put(Table::Bans, &ban_key(&ban.network), &encode(&ban)?)?;
+        self.changes.push(Change::Ban(Arc::new(ban)));
+        Ok(())
+    }
+
+    /// Removes a ban.
+    pub(super) fn remove_ban(&mut self, network: IpNet) -> Result<(), StoreError> {
+        self.tables.remove(Table::Bans, &ban_key(&network))?;
+        self.changes.push(Change::BanGone(network));
+        Ok(())
+    }
+
     /// Switches High Security Mode.
     pub(super) fn put_high_security(&mut self, on: bool) -> Result<(), StoreError> {
         self.tables.put(Table::Meta, HIGH_SECURITY_KEY, &[u8::from(on)])?;
@@ -249,7 +277,7 @@ impl<'a> Writing<'a> {
     /// one when they change.
     pub(super) fn upgrade(&mut self) -> Result<(), StoreError> {
         match self.read().schema()? {
-            Some(1) => self.put_schema(SCHEMA),
+            Some(1 | 2) => self.put_schema(SCHEMA),
             _ => Ok(()),
         }
     }
@@ -331,6 +359,23 @@ fn user_from(bytes: &[u8], key: &[u8]) -> Result<User, StoreError> {
 fn key_from(bytes: &[u8], key: &[u8]) -> Result<ApiKey, StoreError> {
     let api_key: ApiKey = decode(bytes, "an API key")?;
     if api_key.id.0 == key { Ok(api_key) } else { Err(damaged("an API key", "it is filed under another id")) }
+}
+
+/// Addresses in network order, so that the bans of neighbours lie together; then the length.
+fn ban_key(network: &IpNet) -> Vec<u8> {
+    match network {
+        IpNet::V4(net) => [&[4][..], &net.network().octets(), &[net.prefix_len()]].concat(),
+        IpNet::V6(net) => [&[6][..], &net.network().octets(), &[net.prefix_len()]].concat(),
+    }
+}
+
+fn ban_from(bytes: &[u8], key: &[u8]) -> Result<Ban, StoreError> {
+    let ban: Ban = decode(bytes, "a ban")?;
+    if ban_key(&ban.network) == key {
+        Ok(ban)
+    } else {
+        Err(damaged("a ban", "it is filed under another network"))
+    }
 }
 
 fn sid_at_end(key: &[u8], start: usize, table: &str) -> Result<Sid, StoreError> {

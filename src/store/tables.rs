@@ -24,6 +24,8 @@ pub(super) enum Table {
     Names,
     /// key id → API key.
     Keys,
+    /// network → ban.
+    Bans,
     /// issuer and session claim → sid.
     External,
     /// user id, sid → nothing.
@@ -36,11 +38,12 @@ pub(super) enum Table {
 
 impl Table {
     /// All of them.
-    pub(super) const ALL: [Self; 8] = [
+    pub(super) const ALL: [Self; 9] = [
         Self::Sessions,
         Self::Users,
         Self::Names,
         Self::Keys,
+        Self::Bans,
         Self::External,
         Self::ByUser,
         Self::Due,
@@ -54,6 +57,7 @@ impl Table {
             Self::Users => "users",
             Self::Names => "names",
             Self::Keys => "api_keys",
+            Self::Bans => "bans",
             Self::External => "external",
             Self::ByUser => "sessions_by_user",
             Self::Due => "sessions_due",

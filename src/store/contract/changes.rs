@@ -22,6 +22,8 @@ fn kind(change: &Change) -> String {
         Change::UserGone(id) => format!("user {} gone", id.0[0]),
         Change::Key(key) => format!("key {}", key.name),
         Change::KeyGone(id) => format!("key {} gone", id.0[0]),
+        Change::Ban(ban) => format!("ban {}", ban.network),
+        Change::BanGone(network) => format!("ban {network} gone"),
         Change::Everything(_) => "everything".to_owned(),
         Change::HighSecurity(on) => format!("high security {on}"),
     }

@@ -70,6 +70,7 @@ fn a_store_of_the_first_version_is_read_and_brought_up_to_ours() {
     assert_eq!(everything.users, [contract::user(1)]);
     assert_eq!(everything.sessions, [contract::session(1, 1)]);
     let mut staged = Staged::over(&old);
+    assert_eq!(everything.bans, []);
     Writing::new(&mut staged).upgrade().unwrap();
     assert_eq!(Reading(&staged).schema().unwrap(), Some(SCHEMA));
 }
