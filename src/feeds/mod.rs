@@ -5,6 +5,7 @@
 
 pub mod certs;
 pub mod files;
+pub mod journal;
 pub mod jwks;
 pub mod keys;
 pub mod panel_login;

@@ -17,7 +17,7 @@ use crate::{
     live::Quotas,
     rules::{
         address::{AddrSource, ClientAddr},
-        facts::Door,
+        facts::{Door, Route},
         identity::{Role, Totp, User, UserName, UserSource},
         limit::Quota,
         session::{Elevation, EndReason, ExternalKey, Factor},
@@ -175,6 +175,11 @@ impl World {
             method: method.as_bytes(),
             target: target.as_bytes(),
             client: ClientAddr { ip: Ipv4Addr::new(192, 0, 2, 1).into(), from: AddrSource::Peer },
+            route: Route {
+                dialect: "edge",
+                peer: Ipv4Addr::new(192, 0, 2, 1).into(),
+                forwarded_in: "x-forwarded-for",
+            },
             headers: &map,
         };
         self.gate.describe(&ask).unwrap_or_else(|refusal| panic!("{refusal:?}"))

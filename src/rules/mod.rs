@@ -17,6 +17,7 @@ pub mod outcome;
 pub mod place;
 pub mod policy;
 pub mod reason;
+pub mod record;
 pub mod seal;
 pub mod session;
 pub mod site;

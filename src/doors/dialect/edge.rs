@@ -7,6 +7,9 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::rules::address::{ClientAddr, TrustedProxies, walk};
 
+/// The field that the walk to the client goes over.
+pub(in crate::doors) const FORWARDED_IN: &str = "x-forwarded-for";
+
 /// Names that some panel or framework may take for the client's address, the host, the scheme or the target.
 const FORWARDING: [&str; 24] = [
     "forwarded",
@@ -38,7 +41,7 @@ const FORWARDING: [&str; 24] = [
 
 /// The client's address: the peer's own, or what a listed proxy says (R1, R17).
 pub(in crate::doors) fn client(peer: IpAddr, headers: &HeaderMap, trusted: &TrustedProxies) -> ClientAddr {
-    let lines: Vec<&[u8]> = headers.get_all("x-forwarded-for").iter().map(HeaderValue::as_bytes).collect();
+    let lines: Vec<&[u8]> = headers.get_all(FORWARDED_IN).iter().map(HeaderValue::as_bytes).collect();
     walk(peer, &lines, trusted)
 }
 

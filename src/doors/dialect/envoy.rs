@@ -8,7 +8,7 @@ use super::{
     Caller, DialectError,
     read::{Field, client, one, origin_form, own_host, vouched},
 };
-use crate::rules::facts::{Ask, Door};
+use crate::rules::facts::{Ask, Door, Route};
 
 /// Comes before the client's own path: `path_prefix` in Envoy's `http_service`.
 pub(super) const PREFIX: &str = "/api/authz/ext-authz";
@@ -32,6 +32,7 @@ pub(super) fn ask<'a>(parts: &'a Parts, caller: &Caller<'_>) -> Result<Ask<'a>, 
         method: parts.method.as_str().as_bytes(),
         target: target.as_bytes(),
         client: client(&parts.headers, caller, &FOR)?,
+        route: Route { dialect: "ext-authz", peer: caller.peer, forwarded_in: FOR.name },
         headers: &parts.headers,
     })
 }

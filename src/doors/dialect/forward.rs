@@ -9,7 +9,7 @@ use super::{
     Caller, DialectError,
     read::{Field, client, one, vouched},
 };
-use crate::rules::facts::{Ask, Door};
+use crate::rules::facts::{Ask, Door, Route};
 
 const METHOD: Field =
     Field { name: "X-Forwarded-Method", mend: "let the proxy set it to the client's method" };
@@ -30,6 +30,7 @@ pub(super) fn ask<'a>(parts: &'a Parts, caller: &Caller<'_>) -> Result<Ask<'a>, 
         method: one(headers, &METHOD)?,
         target: one(headers, &URI)?,
         client: client(headers, caller, &FOR)?,
+        route: Route { dialect: "forward-auth", peer: caller.peer, forwarded_in: FOR.name },
         headers,
     })
 }

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     gate::RefusalKind,
-    rules::facts::{Ask, Door},
+    rules::facts::{Ask, Door, Route},
 };
 
 /// Seconds to wait: a 429 would become a 500.
@@ -46,6 +46,7 @@ pub(super) fn ask<'a>(parts: &'a Parts, caller: &Caller<'_>) -> Result<Ask<'a>, 
         method: one(&parts.headers, &METHOD)?,
         target,
         client: client(&parts.headers, caller, &FOR)?,
+        route: Route { dialect: "auth-request", peer: caller.peer, forwarded_in: FOR.name },
         headers: &parts.headers,
     })
 }

@@ -6,7 +6,7 @@ use super::{
     Caller, DialectError,
     read::{Field, client, one, origin_form, vouched},
 };
-use crate::rules::facts::{Ask, Door};
+use crate::rules::facts::{Ask, Door, Route};
 
 /// Where the gate's own pages live.
 pub(super) const PREFIX: &str = "/_gate";
@@ -25,6 +25,7 @@ pub(super) fn ask<'a>(parts: &'a Parts, caller: &Caller<'_>) -> Result<Ask<'a>, 
         method: parts.method.as_str().as_bytes(),
         target: origin_form(parts)?.as_bytes(),
         client: client(&parts.headers, caller, &FOR)?,
+        route: Route { dialect: "portal", peer: caller.peer, forwarded_in: FOR.name },
         headers: &parts.headers,
     })
 }

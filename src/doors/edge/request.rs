@@ -14,7 +14,7 @@ use crate::{
     gate::Gate,
     rules::{
         address::{AddrSource, ClientAddr, TrustedProxies},
-        facts::{Ask, Door},
+        facts::{Ask, Door, Route},
         site::{Origin, Site},
     },
 };
@@ -71,8 +71,14 @@ impl Arrival {
             method: request.method.as_str().as_bytes(),
             target: request.raw_path(),
             client: self.client,
+            route: self.route(),
             headers: &request.headers,
         }
+    }
+
+    /// How it came.
+    pub(super) fn route(&self) -> Route {
+        Route { dialect: "edge", peer: self.conn.peer.ip(), forwarded_in: dialect::edge::FORWARDED_IN }
     }
 }
 

@@ -25,7 +25,7 @@ use crate::{
     rules::{
         address::{AddrSource, ClientAddr},
         factor::{backup, password, totp},
-        facts::{Ask, Door},
+        facts::{Ask, Door, Route},
         identity::{Totp, User, UserId, UserName, UserSource},
         limit::Quota,
         outcome::Outcome,
@@ -207,6 +207,7 @@ impl World {
             method: parts.method.as_str().as_bytes(),
             target: target.as_bytes(),
             client,
+            route: Route { dialect: "portal", peer: ip, forwarded_in: "x-forwarded-for" },
             headers: &parts.headers,
         };
         self.gate.describe(&ask).expect("a request that can be described")

@@ -1,10 +1,10 @@
 //! The one constructor.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use http::HeaderMap;
 
-use super::{Door, Facts, Host, Scheme, Target, credentials, nature};
+use super::{Door, Facts, Host, Scheme, Target, Trail, credentials, nature};
 use crate::rules::{
     address::ClientAddr,
     reason::Reason,
@@ -26,8 +26,21 @@ pub struct Ask<'a> {
     pub target: &'a [u8],
     /// After the trusted walk.
     pub client: ClientAddr,
+    /// How the question came, for the record of its decision.
+    pub route: Route,
     /// The client's header fields (the proxy's own forwarding fields are the dialect's business, not ours).
     pub headers: &'a HeaderMap,
+}
+
+/// How a question came to the gate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// The name of the dialect: `edge`, `auth-request`, `forward-auth`, `ext-authz` or `portal`.
+    pub dialect: &'static str,
+    /// Who is connected; a loopback address for a Unix socket.
+    pub peer: IpAddr,
+    /// The field of the headers that the walk to the client went over.
+    pub forwarded_in: &'static str,
 }
 
 /// Names under which credentials travel; from the site's settings.
@@ -71,6 +84,7 @@ impl Facts {
             scheme,
             method,
             client: ask.client,
+            trail: Trail::of(ask.route, ask.headers),
             upgrade,
             method_override: nature::overrides_method(ask.headers, target.query.as_deref()),
             origin: nature::origin(ask.headers)?,

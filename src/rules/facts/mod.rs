@@ -6,23 +6,27 @@ mod host;
 mod key;
 mod nature;
 mod path;
+mod trail;
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 pub(in crate::rules) use self::host::split_port;
 pub use self::{
-    build::{Ask, BadAsk, CredentialNames},
+    build::{Ask, BadAsk, CredentialNames, Route},
     host::{BadHost, Host},
     key::{X_API_KEY, is_key},
     nature::is_method_override,
+    trail::Trail,
 };
 use super::{address::ClientAddr, api_key::KeyId};
 use crate::secret::SecretText;
 
 /// Where the request arrived.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Door {
     /// Forward auth: another proxy asks.
     Sidecar,
@@ -31,7 +35,7 @@ pub enum Door {
 }
 
 /// `http` or `https`; `ws` and `wss` are folded into them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Scheme {
     /// Plain.
     Http,
@@ -89,7 +93,7 @@ impl Target {
 }
 
 /// A class of paths that two programs can read differently (R4). Refused unless the page's `allow_in_path` opens it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Ambiguity {
     /// `%2F`
     EncodedSlash,
@@ -185,6 +189,8 @@ pub struct Facts {
     pub target: Target,
     /// The client after the trusted walk.
     pub client: ClientAddr,
+    /// What led to that client, for the record.
+    pub trail: Trail,
     /// An upgrade was asked for (a write for the policy, R36).
     pub upgrade: bool,
     /// A method-override header or `_method` was present (a write for the policy, R36).

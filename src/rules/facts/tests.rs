@@ -10,11 +10,17 @@ use std::{net::IpAddr, sync::Arc};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::{Ask, BadAsk, Door, Facts};
+use super::{Ask, BadAsk, Door, Facts, Route};
 use crate::rules::{
     address::{AddrSource, ClientAddr},
     reason::Reason,
     site::{Site, Sites},
+};
+
+const ROUTE: Route = Route {
+    dialect: "edge",
+    peer: IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1)),
+    forwarded_in: "x-forwarded-for",
 };
 
 const CLIENT: ClientAddr =
@@ -70,6 +76,7 @@ impl Sent<'_> {
             method: self.method,
             target: self.target,
             client: CLIENT,
+            route: ROUTE,
             headers: &self.headers,
         };
         Facts::new(&ask, &sites())
@@ -134,7 +141,7 @@ proptest::proptest! {
         let sites = sites();
         for (scheme, authority) in [(scheme.as_slice(), authority.as_slice()), (b"https", b"panel.example.com")] {
             let ask = Ask {
-                door: Door::Sidecar, scheme, authority, method: &method, target: &target, client: CLIENT,
+                door: Door::Sidecar, scheme, authority, method: &method, target: &target, client: CLIENT, route: ROUTE,
                 headers: &headers,
             };
             let _ = Facts::new(&ask, &sites);

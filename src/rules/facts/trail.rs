@@ -1,0 +1,39 @@
+//! What the client's address was found from, kept for the record of a decision. Decides nothing.
+
+use std::{net::IpAddr, sync::Arc};
+
+use http::{HeaderMap, HeaderValue};
+
+use super::Route;
+
+/// So much of what was forwarded is kept, from the right: the walk goes from there.
+const KEPT: usize = 512;
+
+/// How a question came, and what was forwarded with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trail {
+    /// The name of the dialect.
+    pub dialect: &'static str,
+    /// Who is connected.
+    pub peer: IpAddr,
+    /// The forwarded hops as they came, the nearest last; `None` if there were none.
+    pub forwarded: Option<Arc<str>>,
+}
+
+impl Trail {
+    /// Keeps what is there; costs nothing where nothing was forwarded.
+    pub fn of(route: Route, headers: &HeaderMap) -> Self {
+        let Route { dialect, peer, forwarded_in } = route;
+        let mut lines = headers.get_all(forwarded_in).iter().map(HeaderValue::as_bytes);
+        let forwarded = lines.next().map(|first| {
+            let mut whole = first.to_vec();
+            for line in lines {
+                whole.push(b',');
+                whole.extend_from_slice(line);
+            }
+            let kept = whole.split_at_checked(whole.len().saturating_sub(KEPT)).map_or(&[][..], |cut| cut.1);
+            Arc::from(kept.escape_ascii().to_string())
+        });
+        Self { dialect, peer, forwarded }
+    }
+}
