@@ -133,8 +133,7 @@ impl Journal {
     pub fn append(&mut self, records: &[Record], now: Wall) -> Written {
         let mut written = Written::default();
         for (ring, class) in self.rings.iter_mut().zip(CLASSES) {
-            let batch: Vec<&Record> =
-                records.iter().filter(|record| record.class() == class).collect();
+            let batch: Vec<&Record> = records.iter().filter(|record| record.class() == class).collect();
             let count = batch.len() as u64;
             match ring.append(&batch, now) {
                 Ok(()) => written.records += count,

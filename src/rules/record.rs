@@ -5,7 +5,7 @@
 mod keep;
 mod spelling;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod ways;
 
 use std::{net::IpAddr, sync::Arc, time::Duration};

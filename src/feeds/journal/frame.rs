@@ -77,7 +77,8 @@ impl<'f> Iterator for Frames<'f> {
     fn next(&mut self) -> Option<Frame<'f>> {
         let (head, rest) = self.rest.split_first_chunk::<HEAD>()?;
         let [a, b, c, d, sum @ ..] = *head;
-        let length = usize::try_from(u32::from_be_bytes([a, b, c, d])).ok().filter(|length| *length <= LONGEST)?;
+        let length =
+            usize::try_from(u32::from_be_bytes([a, b, c, d])).ok().filter(|length| *length <= LONGEST)?;
         let (body, rest) = rest.split_at_checked(length)?;
         if crc32fast::hash(body) != u32::from_be_bytes(sum) {
             return None;

@@ -69,7 +69,9 @@ impl Ring {
 
     fn write(&mut self, bytes: &[u8], first: Wall, now: Wall) -> io::Result<()> {
         let longest = (self.budget / FILES).clamp(1, LONGEST);
-        let full = |open: &Open| open.bytes >= longest || now.since(open.begun) >= WRITTEN_FOR || !open.path.exists();
+        let full = |open: &Open| {
+            open.bytes >= longest || now.since(open.begun) >= WRITTEN_FOR || !open.path.exists()
+        };
         if self.open.as_ref().is_some_and(full) {
             self.open = None;
         }

@@ -8,6 +8,7 @@ mod walk;
 use std::net::IpAddr;
 
 use ipnet::{IpNet, Ipv4Net};
+use serde::{Deserialize, Serialize};
 
 pub use self::walk::{walk, walk_beyond};
 
@@ -21,7 +22,7 @@ pub struct ClientAddr {
 }
 
 /// How the client's address was found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum AddrSource {
     /// The TCP peer itself.
     Peer,

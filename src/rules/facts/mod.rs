@@ -6,9 +6,9 @@ mod host;
 mod key;
 mod nature;
 mod path;
-mod trail;
 #[cfg(test)]
 mod tests;
+mod trail;
 
 use std::sync::Arc;
 

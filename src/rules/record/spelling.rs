@@ -26,5 +26,8 @@ fn digit(letter: char) -> Option<u64> {
         'I' | 'L' => '1',
         other => other,
     };
-    "0123456789ABCDEFGHJKMNPQRSTVWXYZ".chars().zip(0..).find_map(|(known, value)| (known == letter).then_some(value))
+    "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+        .chars()
+        .zip(0..)
+        .find_map(|(known, value)| (known == letter).then_some(value))
 }

@@ -82,10 +82,10 @@ pub fn ways(policy: &RuleSet, case: &Case<'_>) -> Vec<Way> {
         };
         rest.into_iter().map(|rest| [vec![role.clone()], rest].concat()).collect::<Vec<_>>()
     });
-    let mut with_role: Vec<Way> = with_role.collect();
-    let least = with_role.iter().map(Vec::len).min().unwrap_or(0);
-    with_role.retain(|way| way.len() == least);
-    found.extend(with_role);
+    let with_role: Vec<Way> = with_role.collect();
+    // Nobody is advised to become somebody else where less would do.
+    let least = found.iter().chain(&with_role).map(Vec::len).min().unwrap_or(0);
+    found.extend(with_role.into_iter().filter(|way| way.len() == least));
     merge(found)
 }
 
@@ -158,7 +158,9 @@ fn absorb(into: &mut Way, way: &Way) -> bool {
 
 fn join(into: &mut Change, more: &Change) -> bool {
     match (into, more) {
-        (Change::SignIn(a), Change::SignIn(b)) | (Change::Role(a), Change::Role(b)) => a.extend(b.iter().cloned()),
+        (Change::SignIn(a), Change::SignIn(b)) | (Change::Role(a), Change::Role(b)) => {
+            a.extend(b.iter().cloned())
+        }
         (Change::From(a), Change::From(b)) => a.extend(b),
         (Change::In(a), Change::In(b)) => a.extend(b),
         (Change::Method(a), Change::Method(b)) => a.extend(b.iter().cloned()),

@@ -100,7 +100,9 @@ impl<'c> Trial<'c> {
             (Change::Enrol, Whom::Session { enrolled, .. } | Whom::Key { enrolled, .. }) => !*enrolled,
             (Change::Role(_), Whom::Session { acting: None, .. } | Whom::Key { .. }) => true,
             (Change::EndActing, Whom::Session { acting, .. }) => acting.is_some(),
-            (Change::WriteActing, Whom::Session { acting, .. }) => matches!(acting, Some(Acting::For(_, false))),
+            (Change::WriteActing, Whom::Session { acting, .. }) => {
+                matches!(acting, Some(Acting::For(_, false)))
+            }
             (Change::Scope(_) | Change::Session, Whom::Key { .. }) => true,
             (Change::From(_) | Change::In(_) | Change::At(_) | Change::Method(_), _) => true,
             _ => false,
@@ -112,7 +114,8 @@ impl<'c> Trial<'c> {
         match change {
             Change::SignIn(roles) => {
                 if let Some(role) = roles.first().cloned() {
-                    next.who = Whom::Session { role, enrolled: true, proof: None, relaxed: false, acting: None };
+                    next.who =
+                        Whom::Session { role, enrolled: true, proof: None, relaxed: false, acting: None };
                 }
             }
             Change::From(nets) => next.circumstances.client = nets.first().map(ipnet::IpNet::addr),
@@ -140,7 +143,8 @@ impl<'c> Trial<'c> {
     fn move_to(&mut self, at: Wall) {
         if let Whom::Session { proof: Some(proof), .. } = &mut self.who {
             let age = self.circumstances.at.since(proof.at);
-            proof.at = Wall::from_millis(at.millis().saturating_sub(u64::try_from(age.as_millis()).unwrap_or(0)));
+            proof.at =
+                Wall::from_millis(at.millis().saturating_sub(u64::try_from(age.as_millis()).unwrap_or(0)));
         }
         self.circumstances.at = at;
     }
@@ -150,7 +154,9 @@ impl<'c> Trial<'c> {
         let ruling = policy.rule_for(self.target, self.manner());
         let mut changes: Vec<Change> =
             policy.roles().iter().map(|role| Change::SignIn(vec![Role::clone(role)])).collect();
-        changes.extend([Change::EndActing, Change::WriteActing, Change::Enrol, Change::SecondFactor]);
+        let own =
+            [Change::Session, Change::EndActing, Change::WriteActing, Change::Enrol, Change::SecondFactor];
+        changes.extend(own);
         let own = self.who.role();
         let others = policy.roles().iter().filter(|role| Some(*role) != own);
         changes.extend(others.map(|role| Change::Role(vec![Role::clone(role)])));
@@ -158,8 +164,6 @@ impl<'c> Trial<'c> {
             changes.extend(self.circumstances_for(policy, page));
             changes.extend(scope(page, ruling.needs).map(|scope| Change::Scope(vec![scope])));
         }
-        changes.push(Change::Session);
-        changes.retain(|change| self.takes(change));
         changes
     }
 
@@ -177,7 +181,12 @@ impl<'c> Trial<'c> {
         let own = self.who.role().and_then(|role| policy.role_access(page, role)).map(|access| &access.when);
         changes.extend(self.next_hour(std::iter::once(&page.when).chain(own)).map(Change::At));
         let mut known: Vec<Change> = Vec::new();
-        changes.retain(|change| !known.contains(change) && { known.push(change.clone()); true });
+        changes.retain(|change| {
+            !known.contains(change) && {
+                known.push(change.clone());
+                true
+            }
+        });
         changes
     }
 
