@@ -130,7 +130,10 @@ fn say(refusal: &Refusal, site: Option<&Site>, words: &'static Words) -> (&'stat
             (words.read_only_title, words.change_needs_verify.to_owned())
         }
         RefusalKind::StepUp { readable: false } => (words.blocked_title, words.open_needs_verify.to_owned()),
-        RefusalKind::Deny => say_deny(refusal.reason, words, panel),
+        RefusalKind::Deny => match opening(refusal, site) {
+            Some(hours) => (words.closed_now_title, fill(words.opens, &[("hours", &hours)])),
+            None => say_deny(refusal.reason, words, panel),
+        },
         RefusalKind::Throttle { retry_after } => {
             let wait = pages::wait(words, retry_after);
             let time = pages::clock(refusal.at.plus(retry_after));
@@ -145,6 +148,13 @@ fn say(refusal: &Refusal, site: Option<&Site>, words: &'static Words) -> (&'stat
         RefusalKind::BadGateway => (words.panel_away_title, fill(words.panel_away, &[("title", panel)])),
         RefusalKind::GatewayTimeout => (words.panel_slow_title, fill(words.panel_slow, &[("title", panel)])),
     }
+}
+
+/// When the page opens, if it is closed now and its own hours say so.
+fn opening(refusal: &Refusal, site: Option<&Site>) -> Option<String> {
+    let page = site?.policy.page(refusal.page.as_deref()?)?;
+    let hours = page.when.hours.as_ref().filter(|_| refusal.reason == Reason::OutsideHours)?;
+    Some(hours.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
 }
 
 fn say_sign_in(refusal: &Refusal, words: &'static Words) -> (&'static str, String) {

@@ -1,9 +1,10 @@
 use std::{sync::Arc, time::Duration};
 
 use http::{Request, StatusCode};
+use serde_json::json;
 use tower::ServiceExt;
 
-use super::support::{Answer, Browser, START, World};
+use super::support::{Answer, Browser, START, World, rules};
 use crate::{
     gate::{Refusal, RefusalAudience, RefusalKind},
     rules::{outcome::DecisionId, reason::Reason},
@@ -233,4 +234,30 @@ async fn our_own_pages_are_renewed_and_signed_in_like_the_panels() {
     let answer = browser.open(&onward).await;
     assert_eq!(answer.location(), "https://panel.example.com/_gate/step-up?rd=%2Fusers");
     assert_eq!(browser.open(step_up).await.status, StatusCode::OK);
+}
+
+/// What is closed now says when it opens; hours of a single role are that role's business.
+#[tokio::test]
+async fn a_page_that_is_closed_now_says_when_it_opens() {
+    let when = json!({ "hours": "Mon-Fri 07:00-19:00 Europe/Berlin" });
+    let page = |page: serde_json::Value| {
+        let mut page = page;
+        page["name"] = json!("user-management");
+        page["paths"] = json!(["/users/**"]);
+        json!({ "version": 1, "roles": ["root"], "pages": [page] })
+    };
+    for (document, said) in [
+        (page(json!({ "when": when, "access": { "root": "full" } })), true),
+        (
+            page(json!({ "access": { "root": { "unelevated": "full", "elevated": "full", "when": when } } })),
+            false,
+        ),
+    ] {
+        let world = World::with(|site| site.policy = Arc::new(rules(&document)), 5).await;
+        let closed = refusal(RefusalKind::Deny, Reason::OutsideHours, "GET", RefusalAudience::Navigation);
+        let answer = sealed(&world, &closed).await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN);
+        assert!(answer.text.contains("This page is closed now"), "{}", answer.text);
+        assert_eq!(answer.text.contains("Mon-Fri 07:00-19:00 Europe/Berlin"), said, "{}", answer.text);
+    }
 }

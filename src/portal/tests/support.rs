@@ -35,7 +35,7 @@ use crate::{
         session::{PublicId, Session},
         site::{Site, Sites},
         token::{AccessKey, KeyMaterial, KeySet, RefreshKey},
-        written::{At, Findings, Key, Node, Value},
+        written::{Findings, Node},
     },
     secret::{SecretBytes, SecretText},
     store::{Change, MemoryStore, Store, UserChange},
@@ -264,25 +264,8 @@ pub(crate) fn policy_with(key: &str, value: Json) -> RuleSet {
 /// A policy out of JSON.
 pub(crate) fn rules(document: &Json) -> RuleSet {
     let mut found = Findings::default();
-    let rules = compile(&node(document), &mut found);
+    let rules = compile(&Node::of_json(document), &mut found);
     rules.unwrap_or_else(|| panic!("{found:?}"))
-}
-
-/// A document as the YAML reader would give it.
-fn node(value: &Json) -> Node {
-    let at = At::source("test");
-    let value = match value {
-        Json::Null => Value::Null,
-        Json::Bool(scalar) => Value::Scalar(scalar.to_string()),
-        Json::Number(scalar) => Value::Scalar(scalar.to_string()),
-        Json::String(scalar) => Value::Scalar(scalar.clone()),
-        Json::Array(items) => Value::List(items.iter().map(node).collect()),
-        Json::Object(fields) => {
-            let key = |text: &String| Key { at: At::source("test"), text: text.clone() };
-            Value::Map(fields.iter().map(|(name, value)| (key(name), node(value))).collect())
-        }
-    };
-    Node { at, value }
 }
 
 fn quotas(tries: u32) -> Quotas {

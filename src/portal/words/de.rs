@@ -87,6 +87,7 @@ pub(super) const WORDS: Words = Words {
     outside_networks: "Diese Seite öffnet sich nur aus bestimmten Netzen, und Sie sind nicht sicher in einem davon. Verbinden Sie sich über das richtige Netz, oder fragen Sie den Betreiber von {title}.",
     outside_countries: "Diese Seite öffnet sich nur aus bestimmten Ländern, und Ihr Ort ist nicht sicher eines davon. Wenn das nicht stimmt, fragen Sie den Betreiber von {title}.",
     closed_now_title: "Diese Seite ist jetzt geschlossen",
+    opens: "Sie öffnet sich {hours}. Nichts wurde geändert.",
     outside_hours: "Diese Seite öffnet sich nur zu bestimmten Zeiten. Kommen Sie dann wieder, oder fragen Sie den Betreiber von {title} danach.",
     method_not_allowed: "Diese Seite ist nicht dafür gedacht, so benutzt zu werden. Nichts wurde geändert.",
     account_disabled: "Dieses Konto ist abgeschaltet. Fragen Sie den Betreiber von {title}.",

@@ -87,6 +87,7 @@ pub(super) const WORDS: Words = Words {
     outside_networks: "This page opens only from certain networks, and you are not certainly in one of them. Connect through the right network, or ask the person who runs {title}.",
     outside_countries: "This page opens only from certain countries, and where you are is not certainly one of them. If that is wrong, ask the person who runs {title}.",
     closed_now_title: "This page is closed now",
+    opens: "It opens {hours}. Nothing was changed.",
     outside_hours: "This page opens only at certain hours. Come back then, or ask the person who runs {title} which they are.",
     method_not_allowed: "This page is not meant to be used in this way. Nothing was changed.",
     account_disabled: "This account is switched off. Ask the person who runs {title}.",

@@ -60,7 +60,7 @@ catalogue! {
     not_found not_found_text wrong_method wrong_method_text
     ended_title ended_text stranger_title stranger_text unsaved_title unsaved_text renew_title renew_text
     read_only_title blocked_title
-    denied_title role_lacks no_page outside_networks outside_countries closed_now_title outside_hours method_not_allowed account_disabled foreign_origin
+    denied_title role_lacks no_page outside_networks outside_countries closed_now_title opens outside_hours method_not_allowed account_disabled foreign_origin
     throttled_title throttled page_limit
     unavailable_title unavailable panel_away_title panel_away panel_slow_title panel_slow
     bad_request_title bad_request ambiguous unknown_host conflicting

@@ -79,3 +79,24 @@ impl Node {
         }
     }
 }
+
+#[cfg(test)]
+impl Node {
+    /// A document as the YAML reader would give it.
+    pub(crate) fn of_json(json: &serde_json::Value) -> Self {
+        use serde_json::Value as Json;
+        let at = || At::source("test");
+        let value = match json {
+            Json::Null => Value::Null,
+            Json::Bool(scalar) => Value::Scalar(scalar.to_string()),
+            Json::Number(scalar) => Value::Scalar(scalar.to_string()),
+            Json::String(scalar) => Value::Scalar(scalar.clone()),
+            Json::Array(items) => Value::List(items.iter().map(Self::of_json).collect()),
+            Json::Object(fields) => {
+                let key = |text: &String| Key { at: at(), text: text.clone() };
+                Value::Map(fields.iter().map(|(name, value)| (key(name), Self::of_json(value))).collect())
+            }
+        };
+        Self { at: at(), value }
+    }
+}

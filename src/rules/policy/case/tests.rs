@@ -2,36 +2,19 @@
 
 use std::time::Duration;
 
+use serde_json::json;
+
 use super::*;
 use crate::rules::{
     policy::compile,
     session::Factor,
-    written::{At, Findings, Key, Node, Value},
+    written::{Findings, Node},
 };
 
 const NOW: Wall = Wall::from_secs(1_764_000_000);
 
-/// A flow of YAML's plainest kind, so that these tests need no reader of files.
-fn node(text: &str) -> Node {
-    let json: serde_json::Value = serde_json::from_str(text).unwrap();
-    fn of(json: &serde_json::Value) -> Node {
-        let at = At { source: "test".into(), line: 1, column: 1 };
-        let value = match json {
-            serde_json::Value::Array(items) => Value::List(items.iter().map(of).collect()),
-            serde_json::Value::Object(map) => {
-                let key = |text: &String| Key { at: at.clone(), text: text.clone() };
-                Value::Map(map.iter().map(|(name, value)| (key(name), of(value))).collect())
-            }
-            serde_json::Value::String(text) => Value::Scalar(text.clone()),
-            other => Value::Scalar(other.to_string()),
-        };
-        Node { at, value }
-    }
-    of(&json)
-}
-
 fn rules() -> RuleSet {
-    let text = r#"{
+    let document = json!({
         "version": 1, "roles": ["root", "admin", "user"], "require_2fa": ["root"], "default": "none",
         "pages": [
             { "name": "system", "paths": ["/system/**"], "when": { "networks": ["10.0.0.0/8"] }, "lasts": "5m",
@@ -40,9 +23,9 @@ fn rules() -> RuleSet {
                           "admin": { "unelevated": "read", "elevated": "full", "lasts": "1m" } } },
             { "name": "open", "paths": ["/open/**"], "anonymous": "read", "access": { "user": "full" } }
         ]
-    }"#;
+    });
     let mut found = Findings::default();
-    compile(&node(text), &mut found).unwrap_or_else(|| panic!("{:?}", found.sorted()))
+    compile(&Node::of_json(&document), &mut found).unwrap_or_else(|| panic!("{:?}", found.sorted()))
 }
 
 struct Ask<'a> {
