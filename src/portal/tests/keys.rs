@@ -315,3 +315,18 @@ async fn an_account_can_have_fifty_keys() {
     assert_eq!(by_form.status, StatusCode::CONFLICT);
     assert!(by_form.text.contains("You have 50 keys"), "{}", by_form.text);
 }
+
+/// A key outlives the time in which High Security Mode was off.
+#[tokio::test]
+async fn while_high_security_is_off_a_key_still_needs_the_second_factor() {
+    let world = World::new().await;
+    world.gate.settled(world.gate.store().set_high_security(false).await.unwrap()).await;
+    let mut admin = lapsed(&world, "admin").await;
+    let asked = admin.request("GET", "/users/1").body(Body::empty()).unwrap();
+    assert!(matches!(world.decide(asked).await, Outcome::Allow(_)), "to the session itself it is open");
+    let call = make(&mut admin, "users", &["users:read"]).await;
+    assert_eq!((call.status, call.reason().as_str()), (StatusCode::FORBIDDEN, "needs-elevation"));
+    let code = world.code();
+    assert_eq!(admin.code(&code).await.status, StatusCode::OK);
+    assert_eq!(make(&mut admin, "users", &["users:read"]).await.status, StatusCode::CREATED);
+}

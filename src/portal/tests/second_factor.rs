@@ -326,3 +326,18 @@ async fn a_page_of_the_panel_learns_what_this_session_may_do_there() {
     let open = browser.call("GET", "/_gate/api/v1/session?path=/domains/1", "").await.json();
     assert_eq!((&open["page"]["access"], &open["page"]["after_step_up"]), (&json!("full"), &json!("full")));
 }
+
+/// R12: what was begun with the old password is not finished after it.
+#[tokio::test]
+async fn a_sign_in_that_waits_for_its_code_ends_with_a_new_password() {
+    let world = World::new().await;
+    let mut waiting = half(&world).await;
+    world.clock.advance(Duration::from_secs(1));
+    let mut owner = Browser::new(&world);
+    owner.sign_in("root").await;
+    let body = json!({ "current": "root-pass", "new": "n4Xq-7fLp-02Zd" }).to_string();
+    assert_eq!(owner.call("POST", "/_gate/api/v1/password", &body).await.status, StatusCode::OK);
+    world.clock.advance(Duration::from_secs(30));
+    assert_eq!(waiting.code(&world.code()).await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(waiting.open("/_gate/second-factor").await.location(), "/_gate/sign-in");
+}
