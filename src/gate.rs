@@ -410,7 +410,7 @@ fn failed(visit: &Visit, decision: DecisionId, reason: Reason) -> Judgement {
     } else {
         Outcome::SignIn(reason)
     };
-    Judgement { outcome, reason, page: None, decision, at: visit.moment.wall }
+    Judgement { outcome, reason, page: None, acting_for: None, decision, at: visit.moment.wall }
 }
 
 fn unavailable(error: &StoreError) -> Reason {

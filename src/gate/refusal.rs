@@ -25,6 +25,8 @@ pub struct Refusal {
     pub reason: Reason,
     /// The page of the policy.
     pub page: Option<Arc<str>>,
+    /// The name of the account that was acted for, if any.
+    pub acting_for: Option<String>,
     /// The URL to come back to. Empty if the request could not be described.
     pub url: String,
     /// The method that was used.
@@ -97,6 +99,7 @@ impl Refusal {
             kind,
             reason: judgement.reason,
             page: judgement.page.clone(),
+            acting_for: judgement.acting_for.as_ref().map(|user| user.name.to_string()),
             url: facts.return_url(),
             method: facts.method.to_string(),
             audience: facts.audience.into(),
@@ -111,6 +114,7 @@ impl Refusal {
             kind: RefusalKind::BadRequest,
             reason,
             page: None,
+            acting_for: None,
             url: String::new(),
             method: String::new(),
             audience: Audience::guess(headers).into(),

@@ -151,7 +151,7 @@ impl Bench<'_> {
     /// Puts an outcome and its reason together.
     pub fn says(&self, outcome: Outcome, reason: Reason, page: Option<&Page>) -> Judgement {
         let page = page.map(|page| Arc::clone(&page.name));
-        Judgement { outcome, reason, page, decision: self.decision, at: self.at }
+        Judgement { outcome, reason, page, acting_for: None, decision: self.decision, at: self.at }
     }
 }
 
@@ -346,8 +346,10 @@ impl<'a> Docket<'a> {
     fn weigh(&self, signed: &Signed) -> Judgement {
         let acting = self.acting(signed);
         let decided = self.decide_for(signed, acting.as_ref());
-        let bearer = bearer(signed, acting.as_ref().and_then(|acting| acting.as_ref().ok()), decided.until);
-        self.judgement(decided.answer, Some(bearer))
+        let acting = acting.as_ref().and_then(|acting| acting.as_ref().ok());
+        let bearer = bearer(signed, acting, decided.until);
+        let acting_for = acting.map(|acting| Arc::clone(&acting.user));
+        Judgement { acting_for, ..self.judgement(decided.answer, Some(bearer)) }
     }
 
     fn judgement(&self, answer: Answer, bearer: Option<Bearer>) -> Judgement {

@@ -74,6 +74,8 @@ pub struct Judgement {
     pub reason: Reason,
     /// The page of the policy, if one covers the path.
     pub page: Option<Arc<str>>,
+    /// Whom the request was made for, when that is not who made it.
+    pub acting_for: Option<Arc<User>>,
     /// Unique to this decision; shown wherever something is refused.
     pub decision: DecisionId,
     /// When it was decided.

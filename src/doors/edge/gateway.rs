@@ -426,6 +426,7 @@ fn failed(visit: &Visit, grant: &Grant, kind: RefusalKind, reason: Reason) -> Re
         kind,
         reason,
         page: grant.page().cloned(),
+        acting_for: None,
         url: visit.facts.url(),
         method: visit.facts.method.to_string(),
         audience: visit.facts.audience.into(),

@@ -84,8 +84,8 @@ fn onward(refusal: &Refusal, site: &Site) -> Option<String> {
 
 /// Whether an impersonation is in the way.
 fn is_acting(refusal: &Refusal) -> bool {
-    [Reason::ImpersonationReadOnly, Reason::ImpersonationOver, Reason::PageUnmarkable]
-        .contains(&refusal.reason)
+    let reasons = [Reason::ImpersonationReadOnly, Reason::ImpersonationOver, Reason::PageUnmarkable];
+    reasons.contains(&refusal.reason) || refusal.kind == RefusalKind::Deny && refusal.acting_for.is_some()
 }
 
 pub(super) fn is_safe(refusal: &Refusal) -> bool {

@@ -53,6 +53,7 @@ fn refusal_here(cx: &Cx, reason: Reason, audience: RefusalAudience) -> Refusal {
         kind: if reason == Reason::StoreUnavailable { RefusalKind::Unavailable } else { RefusalKind::SignIn },
         reason,
         page: None,
+        acting_for: None,
         url: cx.visit.facts.url(),
         method: cx.visit.facts.method.to_string(),
         audience,

@@ -48,6 +48,9 @@ fn document(refusal: &Refusal, site: Option<&Site>, words: &'static Words, links
     if let Some(page) = &refusal.page {
         problem = problem.with("page", &**page);
     }
+    if let Some(name) = &refusal.acting_for {
+        problem = problem.with("acting_for", name.as_str());
+    }
     match refusal.kind {
         RefusalKind::SignIn if refusal.reason == Reason::AccessExpired => problem.challenge(EXPIRED),
         RefusalKind::SignIn => problem.challenge(SIGN_IN),
@@ -67,6 +70,9 @@ fn page(refusal: &Refusal, site: Option<&Site>, words: &'static Words, onward: O
     let mut notice = Notice::new(Frame::new(words, site), title, detail);
     if let (Some(page), RefusalKind::StepUp { .. }) = (&refusal.page, refusal.kind) {
         notice.texts.insert(0, fill(words.page_protected, &[("page", &page_title(page))]));
+    }
+    if let (Some(name), RefusalKind::Deny) = (&refusal.acting_for, refusal.kind) {
+        notice.texts.push(fill(words.acting.refused_as, &[("name", name)]));
     }
     if let Some(href) = onward {
         notice = notice.action(onward_label(refusal, words), href);

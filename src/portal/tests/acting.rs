@@ -324,3 +324,21 @@ pub(super) async fn change(world: &World, name: &str, change: UserChange) {
     let written = world.gate.store().change_user(id(name), change, world.gate.moment().wall).await.unwrap();
     assert!(world.gate.settled(written).await);
 }
+
+/// A refusal says whose access it was that counted, and leads out.
+#[tokio::test]
+async fn what_the_other_account_does_not_have_is_refused_in_its_name() {
+    let world = World::new().await;
+    let mut root = operator(&world, "root").await;
+    assert_eq!(act(&mut root, "alice", false).await.status, StatusCode::OK);
+    let person = root.request("GET", "/users/1").header("sec-fetch-mode", "navigate");
+    let page = world.refused(person.body("".into()).unwrap()).await;
+    assert_eq!(page.status, StatusCode::FORBIDDEN);
+    assert!(page.text.contains("You are acting as alice") && page.text.contains("/_gate/acting/end?rd="));
+    let script = root.request("GET", "/users/1").header("sec-fetch-mode", "cors");
+    let document = world.refused(script.body("".into()).unwrap()).await.json();
+    assert_eq!(
+        (&document["acting_for"], &document["reason"]),
+        (&json!("alice"), &json!("role-lacks-access"))
+    );
+}

@@ -15,6 +15,7 @@ fn refusal(kind: RefusalKind, reason: Reason, method: &str, audience: RefusalAud
         kind,
         reason,
         page: Some(Arc::from("user-management")),
+        acting_for: None,
         url: "https://panel.example.com/users/7?tab=a&b=2".into(),
         method: method.into(),
         audience,

@@ -9,7 +9,7 @@ catalogue! {
     allow_changes allow_changes_hint nobody_lower no_name no_reason long_reason no_such already acting_title
     acting_since acting_until acting_reads acting_writes end over_title over_time over_account over_right
     over_text leave nobody_title nobody_text bar_acting bar_reads bar_writes bar_over bar_stale bar_reload
-    bar_until refused_reads_title refused_reads refused_over_title refused_over unmarkable_title unmarkable
+    bar_until refused_as refused_reads_title refused_reads refused_over_title refused_over unmarkable_title unmarkable
     mode mode_lead mode_on mode_off switch_on switch_off protected_pages no_protected page levels_caption
     access_none access_read access_full single single_lead single_none off_for confirm_on_title
     confirm_off_title for_all for_one change_off change_on change_row change_nothing no_account cancel
@@ -53,6 +53,7 @@ pub(super) const EN: Words = Words {
     bar_stale: "You are {name} now, and this page is from before",
     bar_reload: "Load it again",
     bar_until: "Verified until {time} UTC",
+    refused_as: "You are acting as {name}, so it is that account's access that counts here.",
     refused_reads_title: "You are impersonating for looking only",
     refused_reads: "Nothing was changed. If you need to change something, end the impersonation and begin it again with changes allowed.",
     refused_over_title: "The impersonation is over",
@@ -126,6 +127,7 @@ pub(super) const DE: Words = Words {
     bar_stale: "Sie sind jetzt {name}, und diese Seite ist von vorher",
     bar_reload: "Neu laden",
     bar_until: "Bestätigt bis {time} UTC",
+    refused_as: "Sie vertreten {name}; hier zählt, was dieses Konto darf.",
     refused_reads_title: "Sie vertreten nur zum Ansehen",
     refused_reads: "Es wurde nichts geändert. Um etwas zu ändern, beenden Sie die Vertretung und beginnen Sie sie mit erlaubten Änderungen neu.",
     refused_over_title: "Die Vertretung ist vorbei",
