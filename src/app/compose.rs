@@ -60,7 +60,7 @@ pub(super) async fn compose(
     let ground =
         Ground { portal: portal_service(&gate, start_notices(&settings, &stop, &tasks)?), gate, stop, tasks };
     let readiness = watch::Sender::new(Readiness::default());
-    let reloader = Arc::new(Reloader::new(&settings, environment, &ground.gate, readiness.clone()));
+    let reloader = Arc::new(Reloader::new(&settings, environment, &ground.gate));
     let metrics = start_health(&settings, &ground, &readiness).await?;
     start_feeds(&settings, &ground, &reloader).await?;
     start_admin(&settings, &ground, &reloader)?;

@@ -14,10 +14,6 @@ use crate::live::Live;
 pub struct Readiness {
     /// Set once everything runs, cleared when stopping.
     pub ready: bool,
-    /// Why the newest configuration is not in force, if it is not.
-    pub reload_problem: Option<String>,
-    /// Reloads that failed since the start.
-    pub failed_reloads: u64,
 }
 
 #[derive(Clone)]
@@ -68,8 +64,8 @@ async fn ready(State(health): State<Health>) -> (StatusCode, String) {
     let generation = health.live.snapshot().generation;
     let mut text =
         format!("{}\ngeneration {generation}\n", if readiness.ready { "ready" } else { "not ready" });
-    if let Some(problem) = readiness.reload_problem {
-        let _ = write!(text, "the newest configuration is not in force:\n{problem}\n");
+    if let Some(problem) = &health.live.reload.load().problem {
+        let _ = write!(text, "the newest configuration is not in force:\n{}\n", problem.what);
     }
     (status, text)
 }
@@ -89,7 +85,11 @@ async fn metrics(State(health): State<Health>) -> ([(&'static str, &'static str)
             "Generation of the configuration in force.",
             health.live.snapshot().generation,
         ),
-        ("panelgate_failed_reloads", "Reloads that failed since the start.", readiness.failed_reloads),
+        (
+            "panelgate_failed_reloads",
+            "Reloads that failed since the start.",
+            health.live.reload.load().failed,
+        ),
         ("panelgate_ready", "Whether the gate serves.", u64::from(readiness.ready)),
     ];
     for (name, help, value) in gauges {

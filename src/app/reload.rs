@@ -5,13 +5,14 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
-use tokio::sync::{Mutex, watch};
+use tokio::sync::Mutex;
 
-use super::{Readiness, compose, translate};
+use super::{compose, translate};
 use crate::{
     config::{self, Environment, Settings},
     feeds,
     gate::Gate,
+    live::{ReloadProblem, ReloadState},
     rules::{site::Sites, token::KeySet},
 };
 
@@ -21,7 +22,6 @@ pub struct Reloader {
     keys: PathBuf,
     environment: Environment,
     gate: Arc<Gate>,
-    readiness: watch::Sender<Readiness>,
     watched: RwLock<Vec<PathBuf>>,
     places: RwLock<Option<PathBuf>>,
     /// One reload at a time.
@@ -36,17 +36,12 @@ struct Fresh {
 }
 
 impl Reloader {
-    pub(super) fn new(
-        settings: &Settings,
-        environment: Environment,
-        gate: &Arc<Gate>,
-        readiness: watch::Sender<Readiness>,
-    ) -> Self {
+    pub(super) fn new(settings: &Settings, environment: Environment, gate: &Arc<Gate>) -> Self {
         let (file, keys) = (settings.file.clone(), compose::keys_dir(&settings.data_dir));
         let (watched, places) = (settings.watched.clone(), settings.places.clone());
         let (watched, places) = (RwLock::new(watched), RwLock::new(places));
         let (gate, turn) = (Arc::clone(gate), Mutex::new(()));
-        Self { file, keys, environment, gate, readiness, watched, places, turn }
+        Self { file, keys, environment, gate, watched, places, turn }
     }
 
     /// Loads configuration, policies and keys again. A mistake anywhere keeps everything as it was and shows in the
@@ -66,10 +61,7 @@ impl Reloader {
                     why,
                     "the changed configuration is not in force, the old one stays:\n{problem}"
                 );
-                self.readiness.send_modify(|readiness| {
-                    readiness.reload_problem = Some(problem.clone());
-                    readiness.failed_reloads += 1;
-                });
+                self.note_failure(&problem);
                 Err(problem)
             }
         }
@@ -113,8 +105,23 @@ impl Reloader {
         live.counters.set_quotas(fresh.settings.quotas);
         self.watched.write().unwrap_or_else(PoisonError::into_inner).clone_from(&fresh.settings.watched);
         self.places.write().unwrap_or_else(PoisonError::into_inner).clone_from(&fresh.settings.places);
-        self.readiness.send_modify(|readiness| readiness.reload_problem = None);
+        let at = self.gate.moment().wall;
+        live.reload.rcu(|state| ReloadState {
+            at,
+            problem: None,
+            done: state.done + 1,
+            ..ReloadState::clone(state)
+        });
         let generation = live.snapshot().generation;
         tracing::info!(target: "panelgate::audit", event = "reloaded", why, generation, "the configuration is in force");
+    }
+
+    fn note_failure(&self, problem: &str) {
+        let problem = ReloadProblem { at: self.gate.moment().wall, what: problem.to_owned() };
+        self.gate.live().reload.rcu(|state| ReloadState {
+            problem: Some(problem.clone()),
+            failed: state.failed + 1,
+            ..ReloadState::clone(state)
+        });
     }
 }

@@ -6,6 +6,7 @@ mod assertions;
 mod bans;
 mod counters;
 mod records;
+mod reload;
 mod tally;
 
 use std::sync::Arc;
@@ -17,6 +18,7 @@ pub use self::{
     bans::Bans,
     counters::{Class, Counters, QuotaKey, Quotas, Subject},
     records::Records,
+    reload::{ReloadProblem, ReloadState},
     tally::Tally,
 };
 use crate::rules::{
@@ -54,6 +56,8 @@ pub struct Live {
     pub assertions: Assertions,
     /// Decisions by reason.
     pub tally: Tally,
+    /// What became of the last reloads.
+    pub reload: ArcSwap<ReloadState>,
 }
 
 impl Live {
@@ -65,6 +69,7 @@ impl Live {
             counters: Counters::new(quotas),
             assertions: Assertions::default(),
             tally: Tally::default(),
+            reload: ArcSwap::default(),
         }
     }
 
