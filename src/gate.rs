@@ -2,6 +2,7 @@
 //!
 //! Both doors and the portal ask here. At most two store reads, only on a miss.
 
+pub mod journal;
 pub mod panel;
 mod quotas;
 mod refusal;
@@ -12,8 +13,11 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use self::panel::{AskPanel, Panels};
 pub use self::refusal::{Refusal, RefusalAudience, RefusalKind};
+use self::{
+    journal::{Archive, Item},
+    panel::{AskPanel, Panels},
+};
 use crate::{
     clock::{Clock, Moment, Wall},
     entropy::Entropy,
@@ -21,7 +25,7 @@ use crate::{
     rules::{
         address::NetworkKey,
         api_key::KeyUse,
-        facts::{Ask, BadAsk, Facts},
+        facts::{Ask, Facts},
         identity::{Role, User, UserId},
         judge::{self, Acting, Bench, Credential, Over, Signed, Step, View},
         outcome::{Access, Bearer, DecisionId, Grant, Holder, Judgement, Outcome},
@@ -86,6 +90,7 @@ pub struct Gate {
     entropy: Arc<dyn Entropy>,
     notes: mpsc::Sender<Note>,
     panels: Arc<Panels>,
+    journal: journal::Journal,
 }
 
 /// How many of its fetches one request may wait for.
@@ -103,12 +108,30 @@ impl Gate {
         entropy: Arc<dyn Entropy>,
         notes: mpsc::Sender<Note>,
     ) -> Self {
-        Self { live, store, clock, entropy, notes, panels: Arc::default() }
+        Self {
+            live,
+            store,
+            clock,
+            entropy,
+            notes,
+            panels: Arc::default(),
+            journal: journal::Journal::default(),
+        }
     }
 
     /// The same gate, with a way to ask panels that keep their users.
     pub fn asking(self, panels: Arc<dyn AskPanel>) -> Self {
         Self { panels: Arc::new(Panels::new(panels)), ..self }
+    }
+
+    /// The same gate, with a journal of its decisions.
+    pub fn journaling(self, queue: mpsc::Sender<Item>, archive: Arc<dyn Archive>) -> Self {
+        Self { journal: journal::Journal::new(queue, archive), ..self }
+    }
+
+    /// Reads its decisions again.
+    pub fn archive(&self) -> &dyn Archive {
+        &*self.journal.archive
     }
 
     /// The panels' own sessions.
@@ -150,6 +173,7 @@ impl Gate {
     pub async fn decide(&self, visit: &Visit) -> Judgement {
         let decision = self.decision();
         if let Some(throttled) = self.charge(visit, decision) {
+            self.note(visit, &throttled, None);
             return throttled;
         }
         let judged = self.fetching(visit, decision, judge::judge).await;
@@ -353,9 +377,9 @@ impl Gate {
         }
     }
 
-    /// Counts the decision and, unless it is an everyday Allow, writes a line about it. No query, no credential.
+    /// Notes the decision and, unless it is an everyday Allow, writes a line about it. No query, no credential.
     fn record(&self, visit: &Visit, judgement: &Judgement, signed: Option<&Signed>) {
-        self.live.tally.count(judgement.reason);
+        self.note(visit, judgement, signed);
         let (decision, reason, client) = (judgement.decision, judgement.reason.code(), visit.facts.client.ip);
         let page = judgement.page.as_deref().unwrap_or("");
         let user = signed.map_or("", |signed| signed.user.name.as_str());
@@ -392,14 +416,6 @@ impl Gate {
             at,
             decision,
         }
-    }
-
-    fn undescribed(&self, ask: &Ask<'_>, bad: &BadAsk, at: Wall) -> Refusal {
-        let decision = self.decision();
-        let (reason, what) = (bad.reason, bad.what);
-        self.live.tally.count(reason);
-        tracing::info!(target: DECISION, %decision, client = %ask.client.ip, reason = reason.code(), what);
-        Refusal::undescribed(ask.headers, reason, decision, at)
     }
 }
 

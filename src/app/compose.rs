@@ -15,8 +15,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::util::BoxCloneSyncService;
 
 use super::{
-    Readiness, Reloader, Running, StartError, admin, health, impersonations, logins::Logins, notice, tasks,
-    translate,
+    Readiness, Reloader, Running, StartError, admin, health, impersonations, journal, logins::Logins, notice,
+    tasks, translate,
 };
 use crate::{
     clock::{Clock, SystemClock},
@@ -81,6 +81,11 @@ pub(crate) fn keys_dir(data_dir: &Path) -> PathBuf {
     data_dir.join("keys")
 }
 
+/// Where the journal of decisions is.
+fn journal_dir(data_dir: &Path) -> PathBuf {
+    data_dir.join(feeds::journal::FOLDER)
+}
+
 fn make_data_dir(path: &Path) -> Result<(), StartError> {
     let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
     made.map_err(|source| StartError::DataDir { path: path.to_owned(), source })
@@ -106,6 +111,7 @@ async fn compose_gate(
         sites: translate::sites(settings).map_err(StartError::Other)?,
         keys: keys.map_err(|error| StartError::Other(error.to_string()))?,
         trusted: translate::trusted(settings),
+        journal: settings.journal,
         ..Snapshot::default()
     };
     let live = Arc::new(Live::new(snapshot, settings.quotas));
@@ -116,7 +122,11 @@ async fn compose_gate(
     tasks.spawn(tasks::write_touches(Arc::clone(&live), Arc::clone(&store), stop.clone()));
     tasks.spawn(tasks::purge(Arc::clone(&store), Arc::clone(&clock), stop.clone()));
     let logins = Logins(feeds::panel_login::PanelLogins::new(Arc::clone(&clock)));
-    Ok(Arc::new(Gate::new(live, store, clock, entropy, notes).asking(Arc::new(logins))))
+    let folder = journal_dir(&settings.data_dir);
+    let journal = journal::start(&folder, &live, &clock, stop, tasks);
+    let (queue, archive) = journal.map_err(|source| StartError::DataDir { path: folder, source })?;
+    let gate = Gate::new(live, store, clock, entropy, notes).asking(Arc::new(logins));
+    Ok(Arc::new(gate.journaling(queue, archive)))
 }
 
 /// The queue of news of sign-ins; without a way of telling anybody, nobody reads it.

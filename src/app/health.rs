@@ -95,5 +95,25 @@ async fn metrics(State(health): State<Health>) -> ([(&'static str, &'static str)
     for (name, help, value) in gauges {
         let _ = write!(text, "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}\n");
     }
+    journal(&mut text, &health.live);
     ([("content-type", "text/plain; version=0.0.4")], text)
+}
+
+/// What became of decisions on their way to the journal.
+fn journal(text: &mut String, live: &Live) {
+    let counts = live.journal.read();
+    let _ = write!(
+        text,
+        "# HELP panelgate_journal_records_total Decisions by what became of them on their way to the journal.\n\
+         # TYPE panelgate_journal_records_total counter\n"
+    );
+    for (what, count) in [("written", counts.written), ("dropped", counts.dropped), ("lost", counts.lost)] {
+        let _ = writeln!(text, "panelgate_journal_records_total{{result=\"{what}\"}} {count}");
+    }
+    let bytes = counts.bytes;
+    let _ = write!(
+        text,
+        "# HELP panelgate_journal_bytes Size of the journal's files.\n\
+         # TYPE panelgate_journal_bytes gauge\npanelgate_journal_bytes {bytes}\n"
+    );
 }

@@ -5,6 +5,7 @@ mod compose;
 mod error;
 mod health;
 mod impersonations;
+mod journal;
 mod logins;
 mod notice;
 mod reload;

@@ -100,6 +100,7 @@ impl Reloader {
             snapshot.sites = fresh.sites.clone();
             snapshot.keys = fresh.keys.clone();
             snapshot.trusted = trusted.clone();
+            snapshot.journal = fresh.settings.journal;
         });
         live.assertions.clear();
         live.counters.set_quotas(fresh.settings.quotas);

@@ -3,6 +3,7 @@
 mod cookies;
 mod environment;
 mod issuers;
+mod journal;
 mod listeners;
 mod logins;
 mod master_key;

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    LogFormat, LogSettings, Settings, issuers, listeners, logins, master_key, notices, sites,
+    LogFormat, LogSettings, Settings, issuers, journal, listeners, logins, master_key, notices, sites,
     sources::Sources,
 };
 use crate::{
@@ -72,6 +72,7 @@ pub(super) fn settings(root: &Node, file: &Path, sources: &mut Sources<'_>) -> O
     let metrics = metrics(&mut fields, sources);
     let quotas = quotas(&mut fields, sources);
     let log = log(&mut fields, sources);
+    let journal = journal::read(&mut fields, sources);
     let places = notices::places(&mut fields, base, sources);
     let notices = notices::read(&mut fields, base, sources);
     fields.finish(&mut sources.found);
@@ -89,6 +90,7 @@ pub(super) fn settings(root: &Node, file: &Path, sources: &mut Sources<'_>) -> O
         master_key,
         places,
         notices,
+        journal,
         log,
         watched,
     })

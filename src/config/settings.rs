@@ -9,6 +9,7 @@ use crate::{
     feeds::keys::GivenMaster,
     live::Quotas,
     rules::{
+        record::Limits,
         site::Site,
         written::{At, Written},
     },
@@ -42,6 +43,8 @@ pub struct Settings {
     pub places: Option<PathBuf>,
     /// How people are told about sign-ins from somewhere new.
     pub notices: NoticeSettings,
+    /// How much of the journal of decisions is kept.
+    pub journal: Limits,
     /// Logs.
     pub log: LogSettings,
     /// Every file that was read: a change in one of them is a reason to load again.

@@ -15,64 +15,17 @@ use std::{
     io,
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
-    time::Duration,
 };
 
-use serde::{Deserialize, Serialize};
-
-pub use self::reader::{Reader, Span};
+pub use self::reader::Reader;
 use self::ring::Ring;
 use crate::{
     clock::Wall,
-    rules::record::{Class, Record},
+    rules::record::{Allowed, Class, Gap, Limits, Record},
 };
 
 /// The folder's name inside the data directory.
 pub const FOLDER: &str = "journal";
-
-/// What is kept, and for how long.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// All files together, in bytes.
-    pub size: u64,
-    /// Any record.
-    pub keep: Duration,
-    /// Which allowed requests are kept.
-    pub allowed: Allowed,
-}
-
-/// Which allowed requests are kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Allowed {
-    /// Every one.
-    All,
-    /// Those that need `full`.
-    Writes,
-    /// None.
-    None,
-}
-
-/// Decisions that are not in the journal, and why.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Gap {
-    /// When the first of them was taken.
-    pub since: Wall,
-    /// When the journal went on.
-    pub until: Wall,
-    /// How many.
-    pub missing: u64,
-    /// Why.
-    pub why: Missing,
-}
-
-/// Why decisions are not in the journal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Missing {
-    /// More came than could be written.
-    Busy,
-    /// The disk did not take them.
-    Disk,
-}
 
 /// What a batch came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

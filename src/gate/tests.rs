@@ -1,6 +1,7 @@
 //! One request after the other through a gate in memory.
 
 mod conditions;
+mod journal;
 mod people;
 
 use std::{net::Ipv4Addr, num::NonZeroU32, sync::Arc, time::Duration};

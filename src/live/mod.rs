@@ -5,9 +5,11 @@
 mod assertions;
 mod bans;
 mod counters;
+mod journal;
 mod records;
 mod reload;
 mod tally;
+mod traffic;
 
 use std::sync::Arc;
 
@@ -17,13 +19,16 @@ pub use self::{
     assertions::Assertions,
     bans::Bans,
     counters::{Class, Counters, QuotaKey, Quotas, Subject},
+    journal::{JournalCounts, JournalTally},
     records::Records,
     reload::{ReloadProblem, ReloadState},
     tally::Tally,
+    traffic::{Bar, Count, Summary, Traffic},
 };
 use crate::rules::{
     address::TrustedProxies,
     place::Places,
+    record::Limits,
     site::Sites,
     token::{Issuers, KeySet},
 };
@@ -41,6 +46,8 @@ pub struct Snapshot {
     pub trusted: TrustedProxies,
     /// Where addresses are.
     pub places: Places,
+    /// What of decisions is kept.
+    pub journal: Limits,
     /// Counts up with every swap; appears in logs.
     pub generation: u64,
 }
@@ -58,6 +65,10 @@ pub struct Live {
     pub tally: Tally,
     /// What became of the last reloads.
     pub reload: ArcSwap<ReloadState>,
+    /// Decisions on their way to the journal.
+    pub journal: JournalTally,
+    /// The last day.
+    pub traffic: Traffic,
 }
 
 impl Live {
@@ -70,6 +81,8 @@ impl Live {
             assertions: Assertions::default(),
             tally: Tally::default(),
             reload: ArcSwap::default(),
+            journal: JournalTally::default(),
+            traffic: Traffic::default(),
         }
     }
 

@@ -2,6 +2,7 @@
 //!
 //! No query string, no token and no key is in it, whatever the request had (R29).
 
+mod covers;
 mod keep;
 mod spelling;
 #[cfg(test)]
@@ -13,6 +14,7 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 use serde::{Deserialize, Serialize};
 
 pub use self::{
+    covers::{Allowed, Gap, Limits, Missing, Span},
     keep::{Kept, shorten},
     ways::{Change, Way, ways},
 };

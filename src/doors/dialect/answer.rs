@@ -11,7 +11,7 @@ use http::{
     },
 };
 
-use crate::gate::RefusalKind;
+use crate::{gate::RefusalKind, rules::outcome::DecisionId};
 
 /// The sealed refusal, for proxies that cannot carry the refusal itself.
 const OUTCOME: HeaderName = HeaderName::from_static("x-gate-outcome");
@@ -47,13 +47,14 @@ pub(super) fn whole(kind: RefusalKind, mut response: Response<Bytes>, sealed: &s
     response
 }
 
-/// A problem document (RFC 9457).
-pub fn problem(status: StatusCode, detail: &str) -> Response<Bytes> {
+/// A problem document (RFC 9457), with the name of the decision that it tells.
+pub fn problem(status: StatusCode, detail: &str, decision: DecisionId) -> Response<Bytes> {
     let document = serde_json::json!({
         "type": "about:blank",
         "title": status.canonical_reason().unwrap_or_default(),
         "status": status.as_u16(),
         "detail": detail,
+        "decision": decision.to_string(),
     });
     let mut response = Response::new(Bytes::from(document.to_string()));
     *response.status_mut() = status;

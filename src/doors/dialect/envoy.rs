@@ -13,6 +13,9 @@ use crate::rules::facts::{Ask, Door, Route};
 /// Comes before the client's own path: `path_prefix` in Envoy's `http_service`.
 pub(super) const PREFIX: &str = "/api/authz/ext-authz";
 
+/// How the dialect is called.
+pub(super) const NAME: &str = "ext-authz";
+
 const PROTO: Field =
     Field { name: "X-Forwarded-Proto", mend: "list it in allowed_headers of the ext_authz filter" };
 const FOR: Field =
@@ -32,7 +35,7 @@ pub(super) fn ask<'a>(parts: &'a Parts, caller: &Caller<'_>) -> Result<Ask<'a>, 
         method: parts.method.as_str().as_bytes(),
         target: target.as_bytes(),
         client: client(&parts.headers, caller, &FOR)?,
-        route: Route { dialect: "ext-authz", peer: caller.peer, forwarded_in: FOR.name },
+        route: Route { dialect: NAME, peer: caller.peer, forwarded_in: FOR.name },
         headers: &parts.headers,
     })
 }

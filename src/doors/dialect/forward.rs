@@ -11,6 +11,9 @@ use super::{
 };
 use crate::rules::facts::{Ask, Door, Route};
 
+/// How the dialect is called.
+pub(super) const NAME: &str = "forward-auth";
+
 const METHOD: Field =
     Field { name: "X-Forwarded-Method", mend: "let the proxy set it to the client's method" };
 const PROTO: Field = Field { name: "X-Forwarded-Proto", mend: "let the proxy set it to the client's scheme" };
@@ -30,7 +33,7 @@ pub(super) fn ask<'a>(parts: &'a Parts, caller: &Caller<'_>) -> Result<Ask<'a>, 
         method: one(headers, &METHOD)?,
         target: one(headers, &URI)?,
         client: client(headers, caller, &FOR)?,
-        route: Route { dialect: "forward-auth", peer: caller.peer, forwarded_in: FOR.name },
+        route: Route { dialect: NAME, peer: caller.peer, forwarded_in: FOR.name },
         headers,
     })
 }

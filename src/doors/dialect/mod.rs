@@ -21,7 +21,7 @@ use http::{HeaderName, HeaderValue, Response, StatusCode, request::Parts};
 pub use self::{answer::problem, read::DialectError};
 use crate::{
     gate::RefusalKind,
-    rules::{address::TrustedProxies, facts::Ask},
+    rules::{address::TrustedProxies, facts::Ask, outcome::DecisionId},
 };
 
 /// The field that tells a panel, in a question of our own, on whose behalf we ask.
@@ -85,6 +85,16 @@ impl Dialect {
         }
     }
 
+    /// Its name, for the record of decisions.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::AuthRequest => nginx::NAME,
+            Self::ForwardAuth => forward::NAME,
+            Self::ExtAuthz => envoy::NAME,
+            Self::Portal => portal::NAME,
+        }
+    }
+
     /// What the proxy asks about.
     pub fn ask<'a>(self, parts: &'a Parts, caller: &Caller<'_>) -> Result<Ask<'a>, DialectError> {
         match self {
@@ -111,9 +121,9 @@ impl Dialect {
 
     /// The answer to a question that cannot be read: 403 for nginx, which turns every other status into 500, and for
     /// strangers; 400 otherwise. The problem document names the field and the mend.
-    pub fn misunderstood(self, error: &DialectError) -> Response<Bytes> {
+    pub fn misunderstood(self, error: &DialectError, decision: DecisionId) -> Response<Bytes> {
         let closed = matches!(error, DialectError::Untrusted) || self == Self::AuthRequest;
         let status = if closed { StatusCode::FORBIDDEN } else { StatusCode::BAD_REQUEST };
-        problem(status, &error.to_string())
+        problem(status, &error.to_string(), decision)
     }
 }

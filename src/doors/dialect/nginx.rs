@@ -17,6 +17,9 @@ use crate::{
     rules::facts::{Ask, Door, Route},
 };
 
+/// How the dialect is called.
+pub(super) const NAME: &str = "auth-request";
+
 /// Seconds to wait: a 429 would become a 500.
 const GATE_RETRY_AFTER: HeaderName = HeaderName::from_static("x-gate-retry-after");
 
@@ -46,7 +49,7 @@ pub(super) fn ask<'a>(parts: &'a Parts, caller: &Caller<'_>) -> Result<Ask<'a>, 
         method: one(&parts.headers, &METHOD)?,
         target,
         client: client(&parts.headers, caller, &FOR)?,
-        route: Route { dialect: "auth-request", peer: caller.peer, forwarded_in: FOR.name },
+        route: Route { dialect: NAME, peer: caller.peer, forwarded_in: FOR.name },
         headers: &parts.headers,
     })
 }

@@ -11,6 +11,9 @@ use crate::rules::facts::{Ask, Door, Route};
 /// Where the gate's own pages live.
 pub(super) const PREFIX: &str = "/_gate";
 
+/// How the dialect is called.
+pub(super) const NAME: &str = "portal";
+
 const PROTO: Field = Field { name: "X-Forwarded-Proto", mend: "let the proxy set it to the client's scheme" };
 const HOST: Field = Field { name: "X-Forwarded-Host", mend: "let the proxy set it to the client's Host" };
 const FOR: Field = Field { name: "X-Forwarded-For", mend: "let the proxy set it to the client's address" };
@@ -25,7 +28,7 @@ pub(super) fn ask<'a>(parts: &'a Parts, caller: &Caller<'_>) -> Result<Ask<'a>, 
         method: parts.method.as_str().as_bytes(),
         target: origin_form(parts)?.as_bytes(),
         client: client(&parts.headers, caller, &FOR)?,
-        route: Route { dialect: "portal", peer: caller.peer, forwarded_in: FOR.name },
+        route: Route { dialect: NAME, peer: caller.peer, forwarded_in: FOR.name },
         headers: &parts.headers,
     })
 }

@@ -12,6 +12,7 @@ use crate::{
     rules::{
         address::{AddrSource, TrustedProxies},
         facts::{BadAsk, Facts},
+        outcome::DecisionId,
         reason::Reason,
         site::{Site, Sites},
     },
@@ -37,6 +38,8 @@ const CLIENT: Client<'static> = Client {
     target: b"/users/7?tab=2",
     forwarded_for: b"203.0.113.9",
 };
+
+const DECISION: DecisionId = DecisionId([7; 5]);
 
 /// The line and fields that the proxy sends; `None` when the line itself cannot carry the target.
 fn asked(dialect: Dialect, client: Client<'_>) -> Option<Parts> {
@@ -355,12 +358,12 @@ fn a_web_socket_scheme_is_an_upgrade() {
 fn a_question_that_cannot_be_read_is_answered_with_no_and_a_mend() {
     let missing = DialectError::Missing { name: "X-Original-URL", mend: "set it" };
     for dialect in ALL {
-        let status = dialect.misunderstood(&missing).status();
+        let status = dialect.misunderstood(&missing, DECISION).status();
         let expected = if dialect == Dialect::AuthRequest { 403 } else { 400 };
         assert_eq!(status, expected, "{dialect:?}");
-        assert_eq!(dialect.misunderstood(&DialectError::Untrusted).status(), 403);
+        assert_eq!(dialect.misunderstood(&DialectError::Untrusted, DECISION).status(), 403);
     }
-    let response = Dialect::ForwardAuth.misunderstood(&missing);
+    let response = Dialect::ForwardAuth.misunderstood(&missing, DECISION);
     let document: serde_json::Value = serde_json::from_slice(response.body()).unwrap();
     assert_eq!(document["detail"], "the X-Original-URL header is missing; set it");
     assert_eq!(document["status"], 400);

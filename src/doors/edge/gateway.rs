@@ -30,7 +30,7 @@ use crate::{
         PortalService,
         accept::{Conn, Limits},
     },
-    gate::{Gate, Refusal, RefusalKind, Visit, panel::Carried},
+    gate::{Gate, RefusalKind, Visit, panel::Carried},
     rules::{
         address::TrustedProxies,
         facts::Audience,
@@ -109,7 +109,7 @@ impl ProxyHttp for Gateway {
     async fn request_filter(&self, session: &mut Session, ctx: &mut Ctx) -> Result<bool> {
         let arrival = match Arrival::of(session, &self.trusted) {
             Ok(arrival) => arrival,
-            Err(unfit) => return answered(local::plain(session, unfit).await),
+            Err(unfit) => return answered(local::plain(session, &self.gate, unfit).await),
         };
         ctx.conn = Some(Arc::clone(&arrival.conn));
         let described = self.gate.describe(&arrival.ask(session.req_header()));
@@ -119,7 +119,7 @@ impl ProxyHttp for Gateway {
         };
         if !request::named_alike(&arrival.conn, &visit.site) {
             let unfit = Unfit { status: 421, what: "this connection was opened for another site" };
-            return answered(local::plain(session, unfit).await);
+            return answered(local::plain(session, &self.gate, unfit).await);
         }
         if visit.facts.target.raw.starts_with("/_gate/") {
             return answered(
@@ -296,7 +296,8 @@ impl Gateway {
         grant: Arc<Grant>,
     ) -> Result<bool> {
         let Some(upstream) = self.upstreams.of(&visit.site.id) else {
-            let refusal = failed(&visit, &grant, RefusalKind::BadGateway, Reason::UpstreamUnreachable);
+            let refusal =
+                self.gate.failed(&visit, &grant, RefusalKind::BadGateway, Reason::UpstreamUnreachable);
             return answered(local::refuse(session, &self.portal, Some(&visit), refusal).await);
         };
         let conn =
@@ -305,7 +306,7 @@ impl Gateway {
         let http1 = !session.is_http2();
         if request::is_websocket(session.req_header(), http1) {
             if !own_origin(&visit) {
-                let refusal = failed(&visit, &grant, RefusalKind::Deny, Reason::ForeignOrigin);
+                let refusal = self.gate.failed(&visit, &grant, RefusalKind::Deny, Reason::ForeignOrigin);
                 return answered(local::refuse(session, &self.portal, Some(&visit), refusal).await);
             }
             let cut = conn.kill.child_token();
@@ -316,7 +317,7 @@ impl Gateway {
             let patience = Patience { answer: self.limits.upstream_read, idle: self.limits.websocket_idle };
             if let Err(refused) = tunnel::run(session, &passage, &cut, patience).await? {
                 let (kind, reason) = refused.kind();
-                let refusal = failed(&passage.visit, &passage.grant, kind, reason);
+                let refusal = self.gate.failed(&passage.visit, &passage.grant, kind, reason);
                 local::refuse(session, &self.portal, Some(&passage.visit), refusal).await?;
             }
             return Ok(true);
@@ -398,12 +399,19 @@ impl Gateway {
                 return if written.is_ok() { 307 } else { 0 };
             }
             Some(passage) if !downstream => {
-                let refusal = failed(&passage.visit, &passage.grant, kind, reason);
+                let refusal = self.gate.failed(&passage.visit, &passage.grant, kind, reason);
                 let decision = passage.grant.decision();
                 tracing::warn!(%decision, site = %passage.visit.site.id, %error, "the panel could not be asked");
                 local::refuse(session, &self.portal, Some(&passage.visit), refusal).await
             }
-            _ => local::plain(session, Unfit { status, what: "the request could not be passed on" }).await,
+            _ => {
+                local::plain(
+                    session,
+                    &self.gate,
+                    Unfit { status, what: "the request could not be passed on" },
+                )
+                .await
+            }
         };
         // The client may be gone by now.
         if answer.is_ok() { status } else { 0 }
@@ -418,19 +426,4 @@ fn answered(written: Result<()>) -> Result<bool> {
 fn own_origin(visit: &Visit) -> bool {
     let origin = visit.facts.origin.as_deref();
     origin.is_some_and(|origin| visit.site.origins.iter().any(|own| &*own.text == origin))
-}
-
-/// The refusal of something that was allowed and then went wrong.
-fn failed(visit: &Visit, grant: &Grant, kind: RefusalKind, reason: Reason) -> Refusal {
-    Refusal {
-        kind,
-        reason,
-        page: grant.page().cloned(),
-        acting_for: None,
-        url: visit.facts.url(),
-        method: visit.facts.method.to_string(),
-        audience: visit.facts.audience.into(),
-        decision: grant.decision(),
-        at: visit.moment.wall,
-    }
 }

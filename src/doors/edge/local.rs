@@ -2,7 +2,7 @@
 //!
 //! They are written past the engine's modules, which may have begun to compress the panel's answer already.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::Ipv4Addr, sync::Arc, time::Duration};
 
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
@@ -17,8 +17,9 @@ use tower::ServiceExt;
 
 use super::request::Unfit;
 use crate::{
-    doors::PortalService,
-    gate::{Gate, Refusal, Visit},
+    doors::{PortalService, accept::conn_of},
+    gate::{Gate, Refusal, Visit, journal::Stray},
+    rules::facts::Door,
 };
 
 /// The longest body that the portal is given (R28).
@@ -36,10 +37,12 @@ pub(super) async fn portal(
 ) -> Result<()> {
     let body = match timeout(patience, body(session)).await {
         Ok(body) => body?,
-        Err(_) => return plain(session, Unfit { status: 408, what: "the request body took too long" }).await,
+        Err(_) => {
+            return plain(session, gate, Unfit { status: 408, what: "the request body took too long" }).await;
+        }
     };
     let Some(body) = body else {
-        return plain(session, Unfit { status: 413, what: "the request body is too long" }).await;
+        return plain(session, gate, Unfit { status: 413, what: "the request body is too long" }).await;
     };
     let parts = session.req_header().as_owned_parts();
     let mut request = Request::from_parts(parts, Body::from(body));
@@ -67,9 +70,10 @@ pub(super) async fn refuse(
 }
 
 /// A short answer of our own, for requests that never reach the gate.
-pub(super) async fn plain(session: &mut Session, unfit: Unfit) -> Result<()> {
+pub(super) async fn plain(session: &mut Session, gate: &Gate, unfit: Unfit) -> Result<()> {
     drain(session).await;
-    let body = Bytes::from(format!("{}\n", unfit.what));
+    let decision = gate.note_stray(stray(session, unfit));
+    let body = Bytes::from(format!("{}\nDecision {decision}\n", unfit.what));
     let mut head = ResponseHeader::build(unfit.status, Some(4))?;
     head.insert_header(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"))?;
     head.insert_header(header::CONTENT_LENGTH, HeaderValue::from(body.len()))?;
@@ -77,6 +81,22 @@ pub(super) async fn plain(session: &mut Session, unfit: Unfit) -> Result<()> {
     let empty = session.req_header().method == http::Method::HEAD;
     session.downstream_session.write_response_header(Box::new(head)).await?;
     if empty { Ok(()) } else { session.downstream_session.write_response_body(body, true).await }
+}
+
+/// What is known of a request that never reaches the gate.
+fn stray(session: &Session, unfit: Unfit) -> Stray<'_> {
+    let head = session.req_header();
+    let conn = session.digest().and_then(conn_of);
+    let host = head.headers.get(header::HOST).map(HeaderValue::as_bytes);
+    Stray {
+        door: Door::Edge,
+        dialect: "edge",
+        peer: conn.map_or(Ipv4Addr::UNSPECIFIED.into(), |conn| conn.peer.ip()),
+        host: host.or(head.uri.authority().map(|named| named.as_str().as_bytes())).unwrap_or_default(),
+        method: head.method.as_str().as_bytes(),
+        target: head.raw_path(),
+        what: unfit.what,
+    }
 }
 
 /// The same request once more, with its method and body (RFC 9110 §15.4.8).

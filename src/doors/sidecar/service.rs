@@ -4,7 +4,7 @@ use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use axum::body::Body;
 use bytes::Bytes;
-use http::{Request, Response, StatusCode, request::Parts};
+use http::{HeaderValue, Request, Response, StatusCode, header, request::Parts};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use tokio::time::timeout;
@@ -19,8 +19,12 @@ use crate::{
         dialect::{Answer, Caller, Dialect, DialectError, problem},
         identity_headers,
     },
-    gate::{Gate, Refusal, Visit},
-    rules::{address::TrustedProxies, facts::Ask, outcome::Outcome},
+    gate::{Gate, Refusal, Visit, journal::Stray},
+    rules::{
+        address::TrustedProxies,
+        facts::{Ask, Door},
+        outcome::{DecisionId, Outcome},
+    },
 };
 
 /// The longest body that the portal is given (R28).
@@ -55,7 +59,7 @@ impl Service {
         Ok(match Dialect::of(parts.uri.path()) {
             Some(Dialect::Portal) => self.portal(channel, standing, parts, body).await,
             Some(dialect) => self.authorize(dialect, channel, standing, &parts).await.map(Body::from),
-            None => nothing_here().map(Body::from),
+            None => self.nothing_here(channel, &parts).map(Body::from),
         })
     }
 
@@ -68,7 +72,10 @@ impl Service {
     ) -> Response<Bytes> {
         let visit = match self.visit(channel, standing, |caller| dialect.ask(parts, caller)) {
             Ok(visit) => visit,
-            Err(Unjudged::Misunderstood(error)) => return dialect.misunderstood(&error),
+            Err(Unjudged::Misunderstood(error)) => {
+                let decision = self.stray(dialect.name(), channel, parts, &error.to_string());
+                return dialect.misunderstood(&error, decision);
+            }
             Err(Unjudged::Refused(refusal)) => return self.refused(dialect, None, *refusal).await,
         };
         let judgement = self.gate.decide(&visit).await;
@@ -80,7 +87,7 @@ impl Service {
         }
         match self.gate.refusal(&visit, &judgement) {
             Some(refusal) => self.refused(dialect, Some(visit), refusal).await,
-            None => nothing_here(),
+            None => self.nothing_here(channel, parts),
         }
     }
 
@@ -111,12 +118,14 @@ impl Service {
         let body = match timeout(PATIENCE, Limited::new(body, LONGEST_BODY).collect()).await {
             Ok(Ok(body)) => body.to_bytes(),
             Ok(Err(_)) => {
-                return problem(StatusCode::PAYLOAD_TOO_LARGE, "the request body is too long")
-                    .map(Body::from);
+                let what = "the request body is too long";
+                let decision = self.stray(Dialect::Portal.name(), channel, &parts, what);
+                return problem(StatusCode::PAYLOAD_TOO_LARGE, what, decision).map(Body::from);
             }
             Err(_) => {
-                return problem(StatusCode::REQUEST_TIMEOUT, "the request body took too long")
-                    .map(Body::from);
+                let what = "the request body took too long";
+                let decision = self.stray(Dialect::Portal.name(), channel, &parts, what);
+                return problem(StatusCode::REQUEST_TIMEOUT, what, decision).map(Body::from);
             }
         };
         let visit = self.visit(channel, standing, |caller| Dialect::Portal.ask(&parts, caller));
@@ -126,7 +135,10 @@ impl Service {
                 request.extensions_mut().insert(Arc::new(visit));
                 self.call_portal(request).await
             }
-            Err(Unjudged::Misunderstood(error)) => Dialect::Portal.misunderstood(&error).map(Body::from),
+            Err(Unjudged::Misunderstood(error)) => {
+                let decision = self.stray(Dialect::Portal.name(), channel, &parts, &error.to_string());
+                Dialect::Portal.misunderstood(&error, decision).map(Body::from)
+            }
             Err(Unjudged::Refused(refusal)) => self.call_portal(refused_request(None, *refusal)).await,
         }
     }
@@ -148,16 +160,31 @@ impl Service {
         self.gate.describe(&ask).map_err(Unjudged::Refused)
     }
 
+    fn nothing_here(&self, channel: Channel, parts: &Parts) -> Response<Bytes> {
+        let what = "nothing is here; the recipes name the endpoints";
+        problem(StatusCode::NOT_FOUND, what, self.stray("none", channel, parts, what))
+    }
+
+    /// Notes a question that cannot be judged.
+    fn stray(&self, dialect: &'static str, channel: Channel, parts: &Parts, what: &str) -> DecisionId {
+        let host = parts.headers.get(header::HOST).map(HeaderValue::as_bytes).unwrap_or_default();
+        self.gate.note_stray(Stray {
+            door: Door::Sidecar,
+            dialect,
+            peer: channel.peer(),
+            host,
+            method: parts.method.as_str().as_bytes(),
+            target: parts.uri.path().as_bytes(),
+            what,
+        })
+    }
+
     async fn call_portal(&self, request: Request<Body>) -> Response<Body> {
         match self.portal.clone().oneshot(request).await {
             Ok(response) => response,
             Err(never) => match never {},
         }
     }
-}
-
-fn nothing_here() -> Response<Bytes> {
-    problem(StatusCode::NOT_FOUND, "nothing is here; the recipes name the endpoints")
 }
 
 fn refused_request(visit: Option<Visit>, refusal: Refusal) -> Request<Body> {

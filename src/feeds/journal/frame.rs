@@ -2,8 +2,10 @@
 
 use crate::{
     clock::Wall,
-    feeds::journal::Gap,
-    rules::{outcome::DecisionId, record::Record},
+    rules::{
+        outcome::DecisionId,
+        record::{Gap, Record},
+    },
 };
 
 /// How a file begins; the version of the format is in it.

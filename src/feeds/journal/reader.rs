@@ -6,14 +6,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use serde::{Deserialize, Serialize};
-
-use super::{CLASSES, Gap, Segment, frame, segments};
+use super::{CLASSES, Segment, frame, segments};
 use crate::{
     clock::Wall,
     rules::{
         outcome::DecisionId,
-        record::{Class, Record},
+        record::{Class, Gap, Record, Span},
     },
 };
 
@@ -21,21 +19,6 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Reader {
     folder: PathBuf,
-}
-
-/// What a journal covers.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Span {
-    /// The oldest record of what was allowed.
-    pub allowed: Option<Wall>,
-    /// The oldest record of what was refused to people who are known.
-    pub refused: Option<Wall>,
-    /// The oldest record of what was refused to strangers.
-    pub strangers: Option<Wall>,
-    /// All files together.
-    pub bytes: u64,
-    /// What is missing in between.
-    pub gaps: Vec<Gap>,
 }
 
 impl Reader {

@@ -8,10 +8,10 @@ use std::{
     time::Duration,
 };
 
-use super::{Gap, Segment, Tended, class_name, frame, segments};
+use super::{Segment, Tended, class_name, frame, segments};
 use crate::{
     clock::Wall,
-    rules::record::{Class, Record},
+    rules::record::{Class, Gap, Record},
 };
 
 /// A ring has about so many files, so that the oldest eighth goes at once.

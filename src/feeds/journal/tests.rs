@@ -3,12 +3,13 @@ use std::{
     io::Write,
     ops::ControlFlow,
     os::unix::fs::PermissionsExt,
+    time::Duration,
 };
 
 use super::*;
 use crate::rules::{
     outcome::DecisionId,
-    record::{Said, tests::sample},
+    record::{Missing, Said, tests::sample},
 };
 
 const START: Wall = Wall::from_secs(1_795_608_000);

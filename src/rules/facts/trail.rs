@@ -8,6 +8,8 @@ use super::Route;
 
 /// So much of what was forwarded is kept, from the right: the walk goes from there.
 const KEPT: usize = 512;
+/// So many hops are kept: as many as the walk goes over, and the one at which it gives up.
+const MOST: usize = 33;
 
 /// How a question came, and what was forwarded with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,5 +37,11 @@ impl Trail {
             Arc::from(kept.escape_ascii().to_string())
         });
         Self { dialect, peer, forwarded }
+    }
+    /// The hops, the nearest last; at most as many as the walk looks at.
+    pub fn hops(&self) -> Vec<String> {
+        let Some(forwarded) = &self.forwarded else { return Vec::new() };
+        let hops: Vec<&str> = forwarded.split(',').map(str::trim).collect();
+        hops.iter().skip(hops.len().saturating_sub(MOST)).map(|hop| hop.chars().take(64).collect()).collect()
     }
 }

@@ -1,0 +1,251 @@
+//! A decision on its way to the journal: what the request path holds anyway, turned into a record by whoever writes.
+
+use std::sync::Arc;
+
+use crate::{
+    clock::Wall,
+    gate::Visit,
+    live::Live,
+    rules::{
+        facts::{Facts, PresentedKey},
+        identity::User,
+        judge::{Credential, Signed, View},
+        outcome::{Access, DecisionId, Judgement, Outcome},
+        place::Country,
+        policy::RuleSet,
+        reason::Reason,
+        record::{Acted, Asked, Client, Held, Kept, Person, Place, Record, Reply, Said, Shown},
+        session::Session,
+    },
+};
+
+/// What the queue holds.
+#[derive(Debug)]
+pub enum Entry {
+    /// A request that was described.
+    Judged(Judged),
+    /// One that was not, with all that is known.
+    Bare(Record),
+}
+
+/// A request that was described, with the answer. Cheap to make: it shares what the request holds.
+#[derive(Clone)]
+pub struct Judged {
+    pub(in crate::gate) visit: Visit,
+    pub(in crate::gate) signed: Option<Signed>,
+    pub(in crate::gate) relaxed: bool,
+    pub(in crate::gate) decision: DecisionId,
+    pub(in crate::gate) at: Wall,
+    pub(in crate::gate) said: Said,
+    pub(in crate::gate) reason: Reason,
+    pub(in crate::gate) detail: Option<&'static str>,
+    pub(in crate::gate) page: Option<Arc<str>>,
+    pub(in crate::gate) have: Option<Access>,
+    pub(in crate::gate) until: Option<Wall>,
+}
+
+impl std::fmt::Debug for Judged {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Judged({})", self.decision)
+    }
+}
+
+impl Entry {
+    /// The record. Looks people and places up, which the request did not have to wait for.
+    pub fn into_record(self, live: &Live) -> Record {
+        match self {
+            Self::Bare(record) => record,
+            Self::Judged(judged) => judged.record(live),
+        }
+    }
+}
+
+impl Judged {
+    /// A judgement of the gate.
+    pub(in crate::gate) fn new(
+        visit: &Visit,
+        judgement: &Judgement,
+        signed: Option<&Signed>,
+        live: &Live,
+    ) -> Self {
+        let (said, have, until) = match &judgement.outcome {
+            Outcome::Allow(grant) => {
+                (Said::Allow, Some(grant.access()), grant.bearer().and_then(|bearer| bearer.elevated_until))
+            }
+            Outcome::SignIn(_) => (Said::SignIn, None, None),
+            Outcome::StepUp { readable } => (Said::StepUp { readable: *readable }, None, None),
+            Outcome::Deny(_) => (Said::Deny, None, None),
+            Outcome::Throttle { retry_after } => {
+                let millis = u64::try_from(retry_after.as_millis()).unwrap_or(u64::MAX);
+                (Said::Throttle { millis }, None, None)
+            }
+            Outcome::Unavailable(_) => (Said::Unavailable, None, None),
+            Outcome::BadRequest(_) => (Said::BadRequest, None, None),
+        };
+        Self {
+            relaxed: signed.is_some_and(|signed| !live.records.high_security(&signed.user)),
+            visit: visit.clone(),
+            signed: signed.cloned(),
+            decision: judgement.decision,
+            at: judgement.at,
+            said,
+            reason: judgement.reason,
+            detail: None,
+            page: judgement.page.clone(),
+            have,
+            until,
+        }
+    }
+
+    fn record(self, live: &Live) -> Record {
+        let Visit { facts, site, snapshot, .. } = &self.visit;
+        let who = match &self.signed {
+            Some(signed) => Some(person(signed, self.relaxed, self.at, live)),
+            None => named(&self.visit, live),
+        };
+        let country = facts.client.certain().map(|ip| snapshot.places.country(ip));
+        let mut record = Record {
+            decision: self.decision,
+            at: self.at,
+            site: Some(Arc::clone(&site.id)),
+            policy: Arc::clone(site.policy.version()),
+            generation: snapshot.generation,
+            asked: asked(facts),
+            client: client(facts, country.and_then(|code| Country::parse(&code))),
+            shown: shown(facts),
+            reply: self.reply(&site.policy, who.as_ref()),
+            who,
+            shortened: None,
+        };
+        if !record.is_allowed() && record.who.as_ref().is_some_and(|person| person.accepted) {
+            record.reply.ways = record.ways(&site.policy);
+        }
+        record
+    }
+
+    fn reply(&self, policy: &RuleSet, who: Option<&Person>) -> Reply {
+        let page = self.page.as_deref().and_then(|name| policy.page(name));
+        // What was turned away before the policy was asked, or is none of its business, needed nothing.
+        let before = [Reason::RateLimited, Reason::Portal].contains(&self.reason)
+            || self.visit.facts.target.raw.starts_with("/_gate/");
+        let needs = (!before).then(|| policy.rule(&self.visit.facts).needs);
+        let role = who.filter(|person| person.accepted).map(|person| match &person.acting {
+            Some(Acted::For { role, .. }) => role,
+            Some(Acted::Over) | None => &person.role,
+        });
+        let levels = role.filter(|_| !before).map(|role| policy.levels(page, role));
+        Reply {
+            said: self.said,
+            reason: self.reason,
+            detail: self.detail.map(str::to_owned),
+            page: page.map(|page| Place {
+                name: Arc::clone(&page.name),
+                file: Arc::clone(&page.file),
+                line: page.line,
+            }),
+            needs,
+            have: self.have,
+            levels: levels.map(|levels| (levels.unelevated, levels.elevated)),
+            until: self.until,
+            ways: Vec::new(),
+        }
+    }
+}
+
+fn asked(facts: &Facts) -> Asked {
+    Asked {
+        door: facts.door,
+        dialect: facts.trail.dialect.to_owned(),
+        scheme: Some(facts.scheme),
+        host: facts.host.to_string(),
+        method: facts.method.to_string(),
+        path: Kept::of(&facts.target),
+        upgrade: facts.upgrade,
+        method_override: facts.method_override,
+    }
+}
+
+fn client(facts: &Facts, country: Option<Country>) -> Client {
+    let hops = facts.trail.hops();
+    Client { peer: facts.trail.peer, hops, ip: facts.client.ip, from: facts.client.from, country }
+}
+
+fn shown(facts: &Facts) -> Vec<Shown> {
+    let presented = &facts.presented;
+    let key = presented.api_key.map(|key| {
+        Shown::ApiKey(match key {
+            PresentedKey::Key(id) => Some(id.public()),
+            PresentedKey::Malformed => None,
+        })
+    });
+    let cookie = (!presented.access.is_empty()).then_some(Shown::Cookie);
+    let bearer = presented.bearer.as_ref().map(|_| Shown::Bearer);
+    let mut issuers: Vec<Shown> = Vec::new();
+    for (issuer, _) in &presented.external {
+        let issuer = Shown::Issuer(issuer.clone());
+        if !issuers.contains(&issuer) {
+            issuers.push(issuer);
+        }
+    }
+    key.into_iter().chain(cookie).chain(bearer).chain(issuers).collect()
+}
+
+fn person(signed: &Signed, relaxed: bool, at: Wall, live: &Live) -> Person {
+    let (held, acting) = match &signed.credential {
+        Credential::Session(session) => (of_session(session), acting(session, at, live)),
+        Credential::Key(key) => (Held::Key { id: key.id.public(), scopes: key.scopes.clone() }, None),
+    };
+    Person { relaxed, held, acting, accepted: true, ..account(&signed.user, &signed.role) }
+}
+
+/// Whose credential it was that was not good: of a token that we signed, or a key that we know.
+fn named(visit: &Visit, live: &Live) -> Option<Person> {
+    let Visit { facts, site, snapshot, moment } = visit;
+    if let Some(PresentedKey::Key(id)) = facts.presented.api_key {
+        let key = live.records.key(&id)?;
+        let user = live.records.user(&key.user)?;
+        let held = Held::Key { id: id.public(), scopes: key.scopes.clone() };
+        return Some(Person { held, accepted: false, ..account(&user, &user.role) });
+    }
+    let tokens = facts.presented.access.iter().chain(&facts.presented.bearer);
+    let mut claims =
+        tokens.filter_map(|token| snapshot.keys.read_access(token.expose(), &site.id, moment.wall).ok());
+    let session = live.records.session(&claims.next()?.sid)?;
+    let user = live.records.user(&session.user)?;
+    Some(Person { held: of_session(&session), accepted: false, ..account(&user, &user.role) })
+}
+
+fn account(user: &User, role: &Arc<str>) -> Person {
+    Person {
+        user: user.name.to_string(),
+        role: Arc::clone(role),
+        enrolled: user.totp.is_some(),
+        relaxed: false,
+        held: Held::Key { id: crate::rules::session::PublicId("".into()), scopes: Vec::new() },
+        acting: None,
+        accepted: true,
+    }
+}
+
+fn of_session(session: &Session) -> Held {
+    Held::Session {
+        id: session.sid.public(),
+        opened: session.opened,
+        proof: session.elevation,
+        ended: session.ended,
+    }
+}
+
+fn acting(session: &Session, at: Wall, live: &Live) -> Option<Acted> {
+    let impersonation = session.impersonation.as_ref()?;
+    let target = live.records.user(&impersonation.user).filter(|user| !user.disabled);
+    Some(match target {
+        Some(user) if at < impersonation.until => Acted::For {
+            user: user.name.to_string(),
+            role: Arc::clone(&user.role),
+            write: impersonation.write,
+            until: impersonation.until,
+        },
+        _ => Acted::Over,
+    })
+}
