@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use super::{ConfigArgs, FAILED, NO, environment};
-use crate::{app, config, telemetry};
+use crate::{app, config, rules::written::Severity, telemetry};
 
 /// Loads the configuration, runs until told to stop.
 #[expect(clippy::print_stderr, reason = "problems of the configuration are for the person at the terminal")]
@@ -24,7 +24,7 @@ pub(super) fn run(args: &ConfigArgs) -> ExitCode {
         config::LogFormat::Json => telemetry::Format::Json,
     };
     telemetry::start(format, &log.level);
-    for warning in loaded.warnings.list() {
+    for warning in loaded.warnings.list().iter().filter(|found| found.severity == Severity::Warning) {
         tracing::warn!(code = warning.code, at = %warning.at.source, line = warning.at.line, "{}", warning.what);
     }
     match app::run(loaded.settings, environment) {

@@ -1,25 +1,28 @@
 //! `PANELGATE_SECTION__KEY` over what the files say.
 
+mod names;
+
+use std::sync::Arc;
+
+use super::yaml;
 use crate::{
     config::Environment,
     rules::written::{At, Findings, Key, Node, Value},
 };
 
-const PREFIX: &str = "PANELGATE_";
-
-/// What has no section. Other names without `__` are not ours: orchestrators set `PANELGATE_PORT` and the like.
-const WITHOUT_SECTION: [&str; 3] = ["data_dir", "master_key_file", "master_key_old_file"];
-
 /// Sections that a site may set for itself; what the environment says wins over the site, too.
-const PER_SITE: [&str; 2] = ["lifetimes", "second_factor"];
+const PER_SITE: [&str; 3] = ["lifetimes", "second_factor", "passwords"];
 
 /// The section that stands in policies.
 const OF_POLICIES: &str = "elevation";
 
 /// Puts the environment's settings into the tree of the configuration. Entries of lists are counted from 0:
-/// `PANELGATE_SITES__0__UPSTREAM`. An empty value takes the key out.
+/// `PANELGATE_SITES__0__UPSTREAM`; the number after the last adds one. An empty value takes the key out.
 pub(super) fn over_config(root: &mut Node, environment: &Environment, found: &mut Findings) {
-    for setting in settings(environment).filter(|setting| !setting.is_of_policies()) {
+    for setting in settings(environment, found) {
+        if setting.is_of_policies() {
+            continue;
+        }
         if setting.path.first().is_some_and(|section| PER_SITE.contains(&section.as_str())) {
             for site in sites(root) {
                 remove(site, &setting.path);
@@ -31,8 +34,11 @@ pub(super) fn over_config(root: &mut Node, environment: &Environment, found: &mu
 
 /// Puts the environment's `elevation` into the tree of a policy.
 pub(super) fn over_policy(root: &mut Node, environment: &Environment, found: &mut Findings) {
-    for setting in settings(environment).filter(Setting::is_of_policies) {
-        setting.put(root, found);
+    // What is no setting has been said when the configuration was read.
+    for setting in settings(environment, &mut Findings::default()) {
+        if setting.is_of_policies() {
+            setting.put(root, found);
+        }
     }
 }
 
@@ -48,22 +54,63 @@ impl Setting<'_> {
     }
 
     fn put(&self, root: &mut Node, found: &mut Findings) {
-        if !put(root, &self.path, &self.at, self.value) {
+        let Some(value) = self.value(found) else { return };
+        if !put(root, &self.path, &self.at, value) {
             let what = format!("there is no place for `{}`", self.path.join("."));
-            let help =
-                "sections are mappings; an entry of a list that the file has is named by its number, from 0";
+            let help = "sections are mappings; an entry of a list is named by its number, from 0, and only the next \
+                        one can be added";
             found.error("C007", &self.at, what, help);
         }
     }
+
+    /// `[a, b]` is a list as YAML has it; anything else is text, and a list where one is wanted if it has commas.
+    fn value(&self, found: &mut Findings) -> Option<Value> {
+        let text = self.value.trim();
+        if text.is_empty() {
+            return Some(Value::Null);
+        }
+        if !(text.starts_with('[') && text.ends_with(']')) {
+            return Some(Value::Scalar(self.value.to_owned()));
+        }
+        let mut node = yaml::parse(&Arc::clone(&self.at.source), text, found)?;
+        settle(&mut node, &self.at);
+        Some(node.value)
+    }
 }
 
-fn settings(environment: &Environment) -> impl Iterator<Item = Setting<'_>> {
-    environment.iter().filter_map(|(name, value)| {
-        let path: Vec<String> =
-            name.strip_prefix(PREFIX)?.to_ascii_lowercase().split("__").map(str::to_owned).collect();
-        let ours = path.len() > 1 || path.first().is_some_and(|key| WITHOUT_SECTION.contains(&key.as_str()));
-        ours.then(|| Setting { at: At::source(&format!("environment {name}")), path, value })
-    })
+/// Everything in a variable has one place: the variable.
+fn settle(node: &mut Node, at: &At) {
+    node.at = at.clone();
+    match &mut node.value {
+        Value::List(items) => items.iter_mut().for_each(|item| settle(item, at)),
+        Value::Map(entries) => {
+            for (key, value) in entries {
+                key.at = at.clone();
+                settle(value, at);
+            }
+        }
+        Value::Null | Value::Scalar(_) => {}
+    }
+}
+
+/// The settings in the environment, entries of lists in their order. A variable that looks like one and is none is an
+/// error: whoever wrote it counts on it.
+fn settings<'e>(environment: &'e Environment, found: &mut Findings) -> Vec<Setting<'e>> {
+    let mut settings = Vec::new();
+    for (name, value) in environment {
+        let at = At::source(&format!("environment {name}"));
+        match names::read(name) {
+            names::Name::Setting(path) => settings.push(Setting { at, path, value }),
+            names::Name::Foreign => {}
+            names::Name::Unknown { help } => {
+                found.error("C008", &at, format!("`{name}` sets nothing"), help);
+            }
+        }
+    }
+    let number = |part: &String| part.parse::<u32>().ok();
+    let order = |path: &[String]| path.iter().map(|part| (number(part), part.clone())).collect::<Vec<_>>();
+    settings.sort_by_key(|setting| order(&setting.path));
+    settings
 }
 
 fn sites(root: &mut Node) -> impl Iterator<Item = &mut Node> {
@@ -96,26 +143,30 @@ fn remove(node: &mut Node, path: &[String]) {
 }
 
 /// Whether there was a place for it.
-fn put(node: &mut Node, path: &[String], at: &At, value: &str) -> bool {
+fn put(node: &mut Node, path: &[String], at: &At, value: Value) -> bool {
     let Some((first, rest)) = path.split_first() else {
-        let value = if value.is_empty() { Value::Null } else { Value::Scalar(value.to_owned()) };
         *node = Node { at: at.clone(), value };
         return true;
     };
+    let fresh = || Node { at: at.clone(), value: Value::Null };
+    let index = first.parse::<usize>().ok();
     if node.value == Value::Null {
-        *node = Node { at: at.clone(), value: Value::Map(Vec::new()) };
+        let value = if index == Some(0) { Value::List(Vec::new()) } else { Value::Map(Vec::new()) };
+        *node = Node { at: at.clone(), value };
     }
     match &mut node.value {
         Value::Map(entries) => {
             let place = entries.iter().position(|(key, _)| key.text == *first).unwrap_or(entries.len());
             if place == entries.len() {
-                let fresh = Node { at: at.clone(), value: Value::Null };
-                entries.push((Key { at: at.clone(), text: first.clone() }, fresh));
+                entries.push((Key { at: at.clone(), text: first.clone() }, fresh()));
             }
             entries.get_mut(place).is_some_and(|(_, below)| put(below, rest, at, value))
         }
         Value::List(items) => {
-            let item = first.parse::<usize>().ok().and_then(|index| items.get_mut(index));
+            if index == Some(items.len()) {
+                items.push(fresh());
+            }
+            let item = index.and_then(|index| items.get_mut(index));
             item.is_some_and(|below| put(below, rest, at, value))
         }
         Value::Null | Value::Scalar(_) => false,

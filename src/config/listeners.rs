@@ -9,7 +9,9 @@ use ipnet::IpNet;
 
 use super::{
     EdgeLimits, EdgeSettings, ProxySecret, SidecarSettings, SidecarTls, SiteSettings,
+    named::FileKind,
     read::{Base, CODES, address},
+    secrets::{self, SECRET},
     sources::Sources,
 };
 use crate::rules::written::{Fields, Findings, Node, Value, Written};
@@ -84,7 +86,9 @@ pub(super) fn edge(
         let what = format!("the edge does not know where the panel of `{}` is", site.site.id);
         sources.found.error("C052", &site.at, what, "give the site an `upstream:`, or take `edge:` out");
     }
-    let certificates = base.path(&certificates?);
+    let place = certificates?;
+    let certificates = base.path(&place);
+    sources.name(FileKind::CertificateFolder, &certificates, &place.at);
     Some(EdgeSettings { listen, redirect_from, certificates, trusted_proxies, proxy_protocol_from, limits })
 }
 
@@ -141,13 +145,11 @@ fn uid_of(name: &str) -> Option<u32> {
 fn secret(node: &Node, base: Base<'_>, sources: &mut Sources<'_>) -> Option<ProxySecret> {
     let mut fields = Fields::of(node, "a secret", CODES, &mut sources.found)?;
     fields.require("name", "name the proxy, for the log", &mut sources.found);
-    fields.require("secret_file", "name the file that holds the secret", &mut sources.found);
     let name = fields.text("name", &mut sources.found);
-    let file = fields.text("secret_file", &mut sources.found);
+    let help = "make one with `openssl rand -hex 32 > FILE`, and name that file";
+    let secret = secrets::require(&mut fields, SECRET, base, help, sources);
     fields.finish(&mut sources.found);
-    let file = file?;
-    let secret = sources.secret(&base.path(&file), &file.at)?;
-    Some(ProxySecret { name: name?.value.to_owned(), secret })
+    Some(ProxySecret { name: name?.value.to_owned(), secret: secret? })
 }
 
 fn tls(section: &mut Fields<'_>, base: Base<'_>, sources: &mut Sources<'_>) -> Option<SidecarTls> {
@@ -155,8 +157,11 @@ fn tls(section: &mut Fields<'_>, base: Base<'_>, sources: &mut Sources<'_>) -> O
     let mut file = |key| {
         fields.require(key, "name a PEM file", &mut sources.found);
         let text = fields.text(key, &mut sources.found)?;
-        let path = base.path(&text);
-        Some(if key == "key" { sources.key(path, &text.at) } else { sources.certificates(path, &text.at) })
+        Some(if key == "key" {
+            sources.key(sources.secret_path(base, &text), &text.at)
+        } else {
+            sources.certificates(base.path(&text), &text.at)
+        })
     };
     let (certificate, key, client_ca) = (file("certificate"), file("key"), file("client_ca"));
     fields.finish(&mut sources.found);

@@ -33,7 +33,7 @@ pub(super) fn read(fields: &mut Fields<'_>, base: Base<'_>, sources: &mut Source
         if logins.iter().any(|other| other.recipe.name == login.recipe.name) {
             let what = format!("two logins are called `{}`", login.recipe.name);
             sources.found.error(
-                "C070",
+                "C083",
                 &node.at,
                 what,
                 "sites and accounts refer to the name: choose another",
@@ -64,7 +64,7 @@ fn login(node: &Node, base: Base<'_>, sources: &mut Sources<'_>) -> Option<Login
     let role = fields.text("role", &mut sources.found);
     if role.is_none() && claims.role.is_none() {
         let help = "write `role: user` for everybody, or `claims: { role: /user/role }`";
-        sources.found.error("C071", &fields.at, "nothing says which role its accounts have", help);
+        sources.found.error("C084", &fields.at, "nothing says which role its accounts have", help);
     }
     places.extend(role.as_ref().map(|role| Written { at: role.at.clone(), value: role.value.to_owned() }));
     let least = Duration::from_millis(100);

@@ -59,7 +59,7 @@ fn only(
     let mut places: Vec<Found> = Vec::new();
     if let Some(file) = file {
         let from = format!("`{}: {}`", names.key, file.value);
-        let text = sources.secret(&base.path(file), &file.at);
+        let text = sources.secret(&sources.secret_path(base, file), &file.at);
         places.push(Found::read(from, file.at.clone(), text, &mut sources.found));
     }
     if let Some(text) = sources.environment.get(names.variable) {

@@ -7,10 +7,13 @@ mod journal;
 mod listeners;
 mod logins;
 mod master_key;
+mod named;
 mod notices;
 mod passwords;
 mod problems;
 mod read;
+pub mod schema;
+mod secrets;
 mod settings;
 mod sites;
 mod sources;
@@ -22,6 +25,7 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use self::sources::Sources;
 pub use self::{
+    named::{FileKind, NamedFile},
     notices::{NoticeSettings, SmtpSettings, SmtpTls, WebhookSettings},
     problems::Problems,
     settings::{
@@ -44,6 +48,8 @@ pub struct Loaded {
     pub settings: Settings,
     /// What somebody should look at.
     pub warnings: Problems,
+    /// The files that it names.
+    pub named: Vec<NamedFile>,
 }
 
 /// Reads the configuration and every file it names; policies are compiled in the same pass.
@@ -59,9 +65,10 @@ pub fn load(path: &Path, environment: &Environment) -> Result<Loaded, Problems> 
         read::settings(&root, path, &mut sources)
     });
     let usable = !sources.found.any_errors();
+    let named = sources.named;
     let problems = Problems::new(sources.found, sources.texts);
     match settings {
-        Some(settings) if usable => Ok(Loaded { settings, warnings: problems }),
+        Some(settings) if usable => Ok(Loaded { settings, warnings: problems, named }),
         Some(_) | None => Err(problems),
     }
 }
@@ -82,6 +89,9 @@ impl Sources<'_> {
     fn policy(&mut self, path: &Path, named: Option<&At>) -> Option<Arc<RuleSet>> {
         if let Some(rules) = self.policies.get(path) {
             return rules.clone();
+        }
+        if let Some(at) = named {
+            self.name(FileKind::Policy, path, at);
         }
         let rules = self.open(path, named).and_then(|mut root| {
             environment::over_policy(&mut root, self.environment, &mut self.found);

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use lettre::message::Mailbox;
 
 use super::{
+    named::FileKind,
     read::{Base, CODES},
+    secrets::{self, PASSWORD, SECRET},
     sources::Sources,
 };
 use crate::{
@@ -69,6 +71,7 @@ pub(super) fn places(fields: &mut Fields<'_>, base: Base<'_>, sources: &mut Sour
     section.finish(&mut sources.found);
     let written = written?;
     let path = base.path(&written);
+    sources.name(FileKind::Places, &path, &written.at);
     if let Err(error) = feeds::places::look(&path) {
         let help = "name a database of cities or countries (GeoLite2-City.mmdb), or leave `geoip` out";
         sources.found.error("C025", &written.at, error.to_string(), help);
@@ -133,19 +136,16 @@ fn port(port: Option<Written<usize>>, tls: SmtpTls, sources: &mut Sources<'_>) -
 
 fn login(fields: &mut Fields<'_>, base: Base<'_>, sources: &mut Sources<'_>) -> Option<(String, SecretText)> {
     let user = fields.text("user", &mut sources.found);
-    let file = fields.text("password_file", &mut sources.found);
-    match (user, file) {
-        (None, None) => None,
-        (Some(user), Some(file)) => {
-            let password = sources.password(&base.path(&file), &file.at)?;
-            Some((user.value.to_owned(), password))
-        }
-        (Some(one), None) | (None, Some(one)) => {
-            let what = "a mail server wants a user name and a password, or neither";
-            sources.found.error("C070", &one.at, what, "write both `user` and `password_file`");
-            None
-        }
-    }
+    let password = secrets::read(fields, PASSWORD, base, sources);
+    let at = match (user, password) {
+        (None, None) => return None,
+        (Some(user), Some(password)) => return Some((user.value.to_owned(), password.secret?)),
+        (Some(user), None) => user.at,
+        (None, Some(password)) => password.at,
+    };
+    let what = "a mail server wants a user name and a password, or neither";
+    sources.found.error("C070", &at, what, "write both `user` and `password_file`");
+    None
 }
 
 fn mailbox(text: &Written<&str>, sources: &mut Sources<'_>) -> Option<Mailbox> {
@@ -161,11 +161,9 @@ fn mailbox(text: &Written<&str>, sources: &mut Sources<'_>) -> Option<Mailbox> {
 fn webhook(mut fields: Fields<'_>, base: Base<'_>, sources: &mut Sources<'_>) -> Option<WebhookSettings> {
     fields.require("url", "write the address that is called: `url: https://…`", &mut sources.found);
     let help = "make one with `openssl rand -hex 32`, and write `secret_file: …`";
-    fields.require("secret_file", help, &mut sources.found);
     let url = fields.text("url", &mut sources.found);
-    let secret = fields.text("secret_file", &mut sources.found);
+    let secret = secrets::require(&mut fields, SECRET, base, help, sources);
     fields.finish(&mut sources.found);
-    let secret = secret.and_then(|file| sources.secret(&base.path(&file), &file.at));
     let url = url?;
     let Some(address) = feeds::jwks::https_or_local(url.value) else {
         let what = format!("`{}` is not an address that notices are sent to", url.value.escape_debug());

@@ -1,4 +1,8 @@
-//! Problems as a compiler shows them: place, the line, a caret, help.
+//! Problems as a compiler shows them: place, the line, a caret, help; or as JSON.
+
+mod render;
+#[cfg(test)]
+mod tests;
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
@@ -26,55 +30,34 @@ impl Problems {
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()
     }
+
+    /// How many there are of one severity.
+    pub fn count(&self, severity: Severity) -> usize {
+        self.list.iter().filter(|problem| problem.severity == severity).count()
+    }
+
+    /// What another look has found, too.
+    pub fn and(self, more: Findings) -> Self {
+        let mut found = more;
+        found.take(self.list);
+        Self::new(found, self.texts)
+    }
+
+    /// As `Display`, in colours for a terminal.
+    pub fn coloured(&self) -> String {
+        render::all(&self.list, &self.texts, render::Look::Coloured)
+    }
+
+    /// One object each: `severity`, `code`, `file`, `line`, `column`, `width`, `text` (the line), `what`, `help`.
+    pub fn json(&self) -> serde_json::Value {
+        self.list.iter().map(|problem| render::json(problem, &self.texts)).collect()
+    }
 }
 
 impl std::error::Error for Problems {}
 
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, problem) in self.list.iter().enumerate() {
-            if index > 0 {
-                writeln!(f)?;
-            }
-            self.render(problem, f)?;
-        }
-        Ok(())
-    }
-}
-
-impl Problems {
-    fn render(&self, problem: &Problem, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let at = &problem.at;
-        write!(f, "{}", at.source)?;
-        if at.line > 0 {
-            write!(f, ":{}:{}", at.line, at.column)?;
-        }
-        let severity = match problem.severity {
-            Severity::Error => "error",
-            Severity::Warning => "warning",
-        };
-        writeln!(f, ": {severity}[{}]: {}", problem.code, problem.what)?;
-        if let Some(line) = self.line(problem) {
-            let gutter = " ".repeat(at.line.to_string().len());
-            let caret: String = line
-                .chars()
-                .take(usize::try_from(at.column).unwrap_or(1).saturating_sub(1))
-                .map(|c| if c == '\t' { '\t' } else { ' ' })
-                .collect();
-            writeln!(f, "{gutter} |\n{} | {line}\n{gutter} | {caret}^", at.line)?;
-        }
-        if !problem.help.is_empty() {
-            writeln!(f, "  help: {}", problem.help)?;
-        }
-        Ok(())
-    }
-
-    /// The line that a problem points to, with anything that a terminal would obey made visible.
-    fn line(&self, problem: &Problem) -> Option<String> {
-        let text = self.texts.get(&problem.at.source)?;
-        let index = usize::try_from(problem.at.line.checked_sub(1)?).ok()?;
-        let line = text.lines().nth(index)?;
-        let shown = line.chars().take(200).map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c });
-        Some(shown.collect::<String>().trim_end().to_owned())
+        f.write_str(&render::all(&self.list, &self.texts, render::Look::Plain))
     }
 }

@@ -7,8 +7,8 @@ use std::{
 };
 
 use super::{
-    LogFormat, LogSettings, Settings, issuers, journal, listeners, logins, master_key, notices, sites,
-    sources::Sources,
+    LogFormat, LogSettings, Settings, SiteSettings, issuers, journal, listeners, logins, master_key,
+    named::FileKind, notices, sites, sources::Sources,
 };
 use crate::{
     live::Quotas,
@@ -21,6 +21,10 @@ use crate::{
 /// Codes of mistakes in the shape of the configuration.
 pub(super) const CODES: Codes =
     Codes { kind: "C002", unknown: "C003", duplicate: "C004", missing: "C005", value: "C006" };
+
+/// What a site says for itself alone.
+const OF_SITES: [&str; 8] =
+    ["name", "title", "origins", "policy", "upstream", "portal", "identities", "cookies"];
 
 /// `sun_path` of Linux, without the byte that ends it.
 const LONGEST_SOCKET: usize = 107;
@@ -53,29 +57,39 @@ pub(super) fn settings(root: &Node, file: &Path, sources: &mut Sources<'_>) -> O
     fields.require("version", "write `version: 1`", &mut sources.found);
     fields.one_of("version", &[("1", ())], &mut sources.found);
     let data_dir = fields.text("data_dir", &mut sources.found);
+    let data_place = data_dir.as_ref().map_or(&fields.at, |text| &text.at).clone();
     let data_dir = data_dir.map_or_else(|| PathBuf::from("/var/lib/panelgate"), |text| base.path(&text));
+    sources.name(FileKind::DataDir, &data_dir, &data_place);
     let issuers = issuers::read(&mut fields, base, sources);
     let logins = logins::read(&mut fields, base, sources);
     let master_key = master_key::read(&mut fields, base, sources);
     let sites = sites::read(&mut fields, base, &issuers, &logins, sources);
     let sidecar = listeners::sidecar(&mut fields, base, sources);
     let edge = listeners::edge(&mut fields, base, &sites, sources);
-    if sidecar.is_none() && edge.is_none() && !sources.found.any_errors() {
-        sources.found.error(
-            "C030",
-            &fields.at,
-            "neither `sidecar` nor `edge` is on",
-            "write at least one of them",
-        );
-    }
-    let admin_socket = admin(&mut fields, base, sources).unwrap_or_else(|| data_dir.join("admin.socket"));
+    let (admin_socket, admin_place) =
+        admin(&mut fields, base, sources).unwrap_or_else(|| (data_dir.join("admin.socket"), data_place));
+    sources.name(FileKind::AdminSocket, &admin_socket, &admin_place);
     let metrics = metrics(&mut fields, sources);
     let quotas = quotas(&mut fields, sources);
     let log = log(&mut fields, sources);
     let journal = journal::read(&mut fields, sources);
     let places = notices::places(&mut fields, base, sources);
+    if places.is_none() {
+        for site in &sites {
+            countries(site, &mut sources.found);
+        }
+    }
     let notices = notices::read(&mut fields, base, sources);
+    let start = fields.at.clone();
+    for key in OF_SITES {
+        let what = format!("`{key}` belongs to a site");
+        fields.refuse(key, CODES.unknown, &what, "move it into an entry of `sites`", &mut sources.found);
+    }
     fields.finish(&mut sources.found);
+    if sidecar.is_none() && edge.is_none() && !sources.found.any_errors() {
+        let help = "write at least one of them: without a door nobody can ask";
+        sources.found.error("C030", &start, "neither `sidecar` nor `edge` is on", help);
+    }
     let (file, watched) = (file.to_owned(), sources.files.clone());
     Some(Settings {
         file,
@@ -96,26 +110,49 @@ pub(super) fn settings(root: &Node, file: &Path, sources: &mut Sources<'_>) -> O
     })
 }
 
+/// A condition that cannot be evaluated is not met (R17): whoever wrote it wants to know.
+fn countries(site: &SiteSettings, found: &mut Findings) {
+    let Some(page) = site.site.policy.pages().iter().find(|page| page.asks_for_country()) else { return };
+    let what = format!(
+        "the page `{}` ({}:{}) asks for countries, and nothing says where addresses are",
+        page.name, page.file, page.line
+    );
+    let help = "name a database under `geoip: { city: … }`: without one such a condition is never met";
+    found.warning("C037", &site.at, what, help);
+}
+
 /// An address with its port.
 pub(super) fn address(text: &Written<&str>, key: &str, sources: &mut Sources<'_>) -> Option<SocketAddr> {
     let address = text.value.parse().ok();
     if address.is_none() {
         let what = format!("`{}` is not an address that `{key}` can have", text.value);
-        sources.found.error(
-            "C006",
-            &text.at,
-            what,
-            "write an address and a port: `127.0.0.1:9091`, `[::]:8443`",
-        );
+        sources.found.error("C006", &text.at, what, for_address(text.value));
     }
     address
 }
 
-fn admin(fields: &mut Fields<'_>, base: Base<'_>, sources: &mut Sources<'_>) -> Option<PathBuf> {
+/// How to write an address.
+fn for_address(text: &str) -> String {
+    let (host, port) = text.rsplit_once(':').unwrap_or(("", text));
+    let number = port.parse::<u16>().is_ok();
+    match host {
+        "" | "*" if number => {
+            format!(
+                "write the address as well: `127.0.0.1:{port}` for this machine, `0.0.0.0:{port}` for all"
+            )
+        }
+        "localhost" if number => format!("write `127.0.0.1:{port}`"),
+        _ if number && host.contains(':') => format!("write brackets around the address: `[{host}]:{port}`"),
+        _ if number => "write an address, not a name: `127.0.0.1:9091`, `[::]:8443`".to_owned(),
+        _ => "write an address and a port: `127.0.0.1:9091`, `[::]:8443`".to_owned(),
+    }
+}
+
+fn admin(fields: &mut Fields<'_>, base: Base<'_>, sources: &mut Sources<'_>) -> Option<(PathBuf, At)> {
     let mut section = fields.sub("admin", &mut sources.found)?;
     let socket = section.text("socket", &mut sources.found);
     section.finish(&mut sources.found);
-    socket.map(|text| base.socket(text.value, &text.at, &mut sources.found))
+    socket.map(|text| (base.socket(text.value, &text.at, &mut sources.found), text.at))
 }
 
 fn metrics(fields: &mut Fields<'_>, sources: &mut Sources<'_>) -> Option<SocketAddr> {

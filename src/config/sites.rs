@@ -16,6 +16,10 @@ use crate::rules::{
     written::{Fields, Findings, Node, Written, hint},
 };
 
+/// What no site says for itself.
+const OF_THE_GATE: [&str; 10] =
+    ["data_dir", "sidecar", "edge", "admin", "metrics", "limits", "logins", "geoip", "notices", "log"];
+
 const SECOND: Duration = Duration::from_secs(1);
 
 /// Reads every site.
@@ -30,7 +34,8 @@ pub(super) fn read(
     let second_factor = second_factor(fields, STANDARD_SECOND_FACTOR, &mut sources.found);
     let passwords = passwords::read(fields, &passwords::Wanted::default(), &mut sources.found);
     fields.require("sites", "list what the gate protects; one entry is the normal case", &mut sources.found);
-    let shared = Shared { lifetimes, second_factor, passwords, base, issuers, logins };
+    let written = Names { issuers: fields.names_in("issuers"), logins: fields.names_in("logins") };
+    let shared = Shared { lifetimes, second_factor, passwords, base, issuers, logins, written };
     let mut sites: Vec<SiteSettings> = Vec::new();
     for node in fields.nodes("sites", &mut sources.found) {
         let Some(site) = site(node, &shared, sources) else { continue };
@@ -82,6 +87,13 @@ struct Shared<'s> {
     base: Base<'s>,
     issuers: &'s [IssuerSettings],
     logins: &'s [Login],
+    written: Names<'s>,
+}
+
+/// The names of what is written, of what cannot be used as well: that has been said.
+struct Names<'s> {
+    issuers: Vec<&'s str>,
+    logins: Vec<&'s str>,
 }
 
 const STANDARD_LIFETIMES: Lifetimes = Lifetimes {
@@ -106,17 +118,21 @@ fn site(node: &Node, shared: &Shared<'_>, sources: &mut Sources<'_>) -> Option<S
     let upstream = fields.text("upstream", &mut sources.found);
     let upstream = upstream.and_then(|text| self::upstream(&text, shared.base, &mut sources.found));
     let cookies = cookies::read(&mut fields, &origins, portal.as_ref(), &mut sources.found);
-    let credentials = credentials(&mut fields, &cookies, shared.issuers, &mut sources.found);
+    let credentials = credentials(&mut fields, &cookies, shared, &mut sources.found);
     let assertions =
         [("session", Assertion::Session), ("request", Assertion::Request), ("off", Assertion::Off)];
     let assertion = fields.one_of("assertion", &assertions, &mut sources.found);
     let accent = accent(&mut fields, &mut sources.found);
     let lifetimes = lifetimes(&mut fields, shared.lifetimes, &mut sources.found);
     let second_factor = second_factor(&mut fields, shared.second_factor, &mut sources.found);
-    let login = login(&mut fields, shared.logins, &cookies, &mut sources.found);
+    let login = login(&mut fields, shared, &cookies, &mut sources.found);
     let passwords = passwords::read(&mut fields, &shared.passwords, &mut sources.found);
     let policy_file = fields.require("policy", "name the policy's file", &mut sources.found);
     let policy_file = policy_file.and(fields.text("policy", &mut sources.found));
+    for key in OF_THE_GATE {
+        let what = format!("`{key}` is for the whole gate, not for a site");
+        fields.refuse(key, CODES.unknown, &what, "move it to the left, out of `sites`", &mut sources.found);
+    }
     let shadow = fields.text("shadow", &mut sources.found);
     let shadow = shadow.map(|place| sources.policy(&shared.base.path(&place), Some(&place.at)));
     fields.finish(&mut sources.found);
@@ -221,9 +237,10 @@ fn upstream(text: &Written<&str>, base: Base<'_>, found: &mut Findings) -> Optio
 fn credentials(
     fields: &mut Fields<'_>,
     cookies: &Cookies,
-    issuers: &[IssuerSettings],
+    shared: &Shared<'_>,
     found: &mut Findings,
 ) -> CredentialNames {
+    let issuers = shared.issuers;
     let mut names = CredentialNames {
         access: cookies.access.clone(),
         refresh: cookies.refresh.clone(),
@@ -238,7 +255,7 @@ fn credentials(
                 found.error("C035", &text.at, what, "name the cookie in which the panel keeps its token");
             }
             names.issuers.push((issuer.name.clone(), issuer.cookies.clone(), issuer.headers.clone()));
-        } else {
+        } else if !shared.written.issuers.contains(&text.value) {
             let known: Vec<&str> = issuers.iter().map(|issuer| issuer.name.as_str()).collect();
             let help = format!("it must stand in the top-level `issuers`; {}", hint(text.value, &known));
             found.error("C046", &text.at, format!("unknown issuer `{}`", text.value), help);
@@ -262,13 +279,14 @@ fn issuers_roles(names: &CredentialNames, issuers: &[IssuerSettings], rules: &Ru
 /// Where the site's identities come from, if not from the gate itself.
 fn login<'l>(
     fields: &mut Fields<'_>,
-    logins: &'l [Login],
+    shared: &Shared<'l>,
     cookies: &Cookies,
     found: &mut Findings,
 ) -> Option<&'l Login> {
+    let logins = shared.logins;
     let text = fields.text("identities", found).filter(|text| text.value != EMBEDDED)?;
     let login = logins.iter().find(|login| *login.recipe.name == *text.value);
-    if login.is_none() {
+    if login.is_none() && !shared.written.logins.contains(&text.value) {
         let known: Vec<&str> = logins.iter().map(|login| &*login.recipe.name).chain([EMBEDDED]).collect();
         let help =
             format!("it is `{EMBEDDED}`, or stands in the top-level `logins`; {}", hint(text.value, &known));
@@ -297,6 +315,10 @@ fn login_roles(login: Option<&Login>, rules: &RuleSet, found: &mut Findings) {
 
 fn accent(fields: &mut Fields<'_>, found: &mut Findings) -> String {
     const STANDARD: &str = "#2563eb";
+    if fields.has("accent") && fields.get("accent").is_none() {
+        let help = "a `#` begins a comment: write the colour in quotes, `accent: \"#2563eb\"`";
+        fields.require("accent", help, found);
+    }
     let Some(text) = fields.text("accent", found) else { return STANDARD.into() };
     let hex = text
         .value

@@ -11,7 +11,12 @@ use std::{
 
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 
-use super::{Environment, yaml};
+use super::{
+    Environment,
+    named::{FileKind, NamedFile},
+    secrets::LEAST_BYTES,
+    yaml,
+};
 use crate::{
     rules::{
         policy::RuleSet,
@@ -20,9 +25,6 @@ use crate::{
     secret::SecretText,
 };
 
-/// A shorter secret can be guessed.
-const SECRET_BYTES: usize = 32;
-
 /// Everything that is read on the way to settings.
 pub(super) struct Sources<'e> {
     pub(super) environment: &'e Environment,
@@ -30,14 +32,16 @@ pub(super) struct Sources<'e> {
     pub(super) texts: BTreeMap<Arc<str>, Arc<str>>,
     /// Every file that was looked at.
     pub(super) files: Vec<PathBuf>,
+    /// What they are, and where they are named.
+    pub(super) named: Vec<NamedFile>,
     /// Policies that were read; `None` where they cannot be used.
     pub(super) policies: BTreeMap<PathBuf, Option<Arc<RuleSet>>>,
 }
 
 impl<'e> Sources<'e> {
     pub(super) fn new(environment: &'e Environment) -> Self {
-        let (found, texts, files, policies) = Default::default();
-        Self { environment, found, texts, files, policies }
+        let (found, texts, files, named, policies) = Default::default();
+        Self { environment, found, texts, files, named, policies }
     }
 
     /// Reads a YAML file into a tree. `named` is the place that names it, unless the command line does.
@@ -51,8 +55,14 @@ impl<'e> Sources<'e> {
                     Some(at) => (at.clone(), format!("{source} cannot be read: {error}")),
                     None => (At::source(&source), format!("cannot be read: {error}")),
                 };
-                let missing = error.kind() == io::ErrorKind::NotFound;
-                self.found.error("C001", &at, what, if missing { "make it, or name another" } else { "" });
+                let known = [
+                    (io::ErrorKind::NotFound, "make it, or name another"),
+                    (io::ErrorKind::InvalidData, "save it as UTF-8"),
+                    (io::ErrorKind::PermissionDenied, "let the user that panelgate runs as read it"),
+                ];
+                let known = known.into_iter().find(|(kind, _)| *kind == error.kind());
+                let help = known.map_or("name a file that panelgate can read", |(_, help)| help);
+                self.found.error("C001", &at, what, help);
                 return None;
             }
         };
@@ -60,12 +70,12 @@ impl<'e> Sources<'e> {
         yaml::parse(&source, &text, &mut self.found)
     }
 
-    /// Reads a secret of at least [`SECRET_BYTES`]: the file's content without surrounding white space. `at` is the key
+    /// Reads a secret of at least [`LEAST_BYTES`]: the file's content without surrounding white space. `at` is the key
     /// that names the file.
     pub(super) fn secret(&mut self, path: &Path, at: &At) -> Option<SecretText> {
         let secret = self.password(path, at)?;
         let bytes = secret.expose().len();
-        if bytes < SECRET_BYTES {
+        if bytes < LEAST_BYTES {
             let what = format!("the secret in {} has {bytes} bytes", path.display());
             self.found.error("C022", at, what, "use at least 32: `openssl rand -hex 32`");
             return None;
@@ -76,25 +86,38 @@ impl<'e> Sources<'e> {
     /// Reads a secret that others have chosen, of any length.
     pub(super) fn password(&mut self, path: &Path, at: &At) -> Option<SecretText> {
         self.files.push(path.to_owned());
+        self.name(FileKind::Secret, path, at);
         let shown = path.display();
         let text = match read(path).map(SecretText::from) {
             Ok(text) => text,
             Err(error) => {
                 let help = "make it with `openssl rand -hex 32`, readable by panelgate alone (chmod 600)";
+                let credentials = self.environment.get("CREDENTIALS_DIRECTORY");
+                let help = credentials.map_or_else(
+                    || help.to_owned(),
+                    |folder| format!("{help}; {folder} has no credential of this name either"),
+                );
                 self.found.error("C020", at, format!("the secret in {shown} cannot be read: {error}"), help);
                 return None;
             }
         };
+        self.keep_private(path, at);
+        Some(SecretText::from(text.expose().trim().to_owned()))
+    }
+
+    /// Refuses a file with a secret that every user of the machine may read or change.
+    pub(super) fn keep_private(&mut self, path: &Path, at: &At) {
         let mode = fs::metadata(path).map_or(0, |found| found.permissions().mode());
         if mode & 0o007 != 0 {
+            let shown = path.display();
             let help = format!("chmod o= {shown}");
             self.found.error("C021", at, format!("the secret in {shown} can be read by every user"), help);
         }
-        Some(SecretText::from(text.expose().trim().to_owned()))
     }
 
     /// Notes a file of certificates that must be there and hold at least one.
     pub(super) fn certificates(&mut self, path: PathBuf, at: &At) -> PathBuf {
+        self.name(FileKind::Certificate, &path, at);
         let holds = |text: &str| {
             let mut found = CertificateDer::pem_slice_iter(text.as_bytes()).peekable();
             found.peek().is_some() && found.all(|found| found.is_ok())
@@ -104,6 +127,7 @@ impl<'e> Sources<'e> {
 
     /// Notes a file that must be there and hold a private key.
     pub(super) fn key(&mut self, path: PathBuf, at: &At) -> PathBuf {
+        self.name(FileKind::Key, &path, at);
         self.pem(path, at, "a private key", |text| PrivateKeyDer::from_pem_slice(text.as_bytes()).is_ok())
     }
 

@@ -1,5 +1,7 @@
 //! The one place that reads YAML: text → tree with positions, within bounds (R28).
 
+mod hints;
+
 use std::{fmt, sync::Arc};
 
 use serde::{
@@ -27,8 +29,14 @@ pub(super) fn parse(source: &Arc<str>, text: &str, found: &mut Findings) -> Opti
         Ok(raw) => Some(Tree { source, text }.node(raw)),
         Err(error) => {
             let at = error.location().map_or_else(|| At::source(source), |location| at(source, &location));
-            let (what, help) = words(&error);
-            found.error("Y001", &at, what, help);
+            let (what, help, usual) = words(&error);
+            match hints::look(text, at.line, at.column, &what).filter(|_| usual) {
+                Some(hint) => {
+                    let at = At { line: hint.line, column: hint.column, width: 0, source: at.source };
+                    found.error("Y001", &at, printable(&hint.what), printable(&hint.help));
+                }
+                None => found.error("Y001", &at, what, help),
+            }
             None
         }
     }
@@ -38,9 +46,9 @@ pub(super) fn parse(source: &Arc<str>, text: &str, found: &mut Findings) -> Opti
     clippy::wildcard_enum_match_arm,
     reason = "sixty foreign variants that are said in the parser's own words"
 )]
-fn words(error: &Error) -> (String, &'static str) {
+fn words(error: &Error) -> (String, &'static str, bool) {
     const SHAPE: &str = "check indentation, quotes and colons around this place";
-    match error.without_snippet() {
+    let (what, help) = match error.without_snippet() {
         Error::MultipleDocuments { .. } => {
             ("a second document starts here".into(), "keep one; remove the `---`")
         }
@@ -53,8 +61,11 @@ fn words(error: &Error) -> (String, &'static str) {
         Error::AliasError { .. } => {
             ("this alias unfolds to too much, or to itself".into(), "write out what it stands for")
         }
-        other => (printable(&DefaultMessageFormatter.format_message(other)), SHAPE),
-    }
+        other => {
+            return (printable(&DefaultMessageFormatter.format_message(other)), SHAPE, true);
+        }
+    };
+    (what, help, false)
 }
 
 /// The parser quotes what it was given.
@@ -88,6 +99,7 @@ struct Tree<'t> {
 
 impl<'t> Tree<'t> {
     fn node(self, raw: Spanned<Raw>) -> Node {
+        let one_line = matches!(raw.value, Raw::Text(_) | Raw::Plain);
         let value = match raw.value {
             Raw::Null => Value::Null,
             Raw::Text(text) => Value::Scalar(text),
@@ -95,11 +107,13 @@ impl<'t> Tree<'t> {
             Raw::List(items) => Value::List(items.into_iter().map(|item| self.node(item)).collect()),
             Raw::Map(entries) => Value::Map(entries.into_iter().map(|entry| self.entry(entry)).collect()),
         };
-        Node { at: at(self.source, &raw.referenced), value }
+        let place = at(self.source, &raw.referenced);
+        Node { at: if one_line { wide(place, &raw.referenced) } else { place }, value }
     }
 
     fn entry(self, (key, value): (Spanned<String>, Spanned<Raw>)) -> (Key, Node) {
-        (Key { at: at(self.source, &key.referenced), text: key.value }, self.node(value))
+        let place = wide(at(self.source, &key.referenced), &key.referenced);
+        (Key { at: place, text: key.value }, self.node(value))
     }
 
     /// A number or a truth as its author wrote it: `1e3` may well be a name.
@@ -112,7 +126,14 @@ impl<'t> Tree<'t> {
 
 fn at(source: &Arc<str>, location: &Location) -> At {
     let number = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
-    At { source: Arc::clone(source), line: number(location.line()), column: number(location.column()) }
+    let (line, column) = (number(location.line()), number(location.column()));
+    At { source: Arc::clone(source), line, column, width: 0 }
+}
+
+/// With as many characters as the token has: of mappings and lists only the start is worth pointing at.
+fn wide(at: At, location: &Location) -> At {
+    let width = u32::try_from(location.span().len()).unwrap_or(u32::MAX);
+    At { width, ..at }
 }
 
 /// What the parser gives, before it gets its place.

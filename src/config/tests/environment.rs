@@ -90,6 +90,44 @@ fn sections_lists_and_entries_of_lists_can_be_set_and_keys_taken_out() {
     assert_eq!(&*settings.sites[1].site.origins[0].text, "https://new.example.com");
 }
 
+#[test]
+fn lists_are_written_whole_or_entry_by_entry() {
+    let folder = Folder::new();
+    let settings = folder.settings(&[
+        ("PANELGATE_SIDECAR__LISTEN", "127.0.0.1:9091"),
+        ("PANELGATE_SIDECAR__SECRETS__0__NAME", "nginx"),
+        ("PANELGATE_SIDECAR__SECRETS__0__SECRET", "0123456789abcdef0123456789abcdef"),
+        ("PANELGATE_SIDECAR__TRUSTED_PROXIES", "[127.0.0.1/32, \"2001:db8::/32\"]"),
+        ("PANELGATE_METRICS__LISTEN", "[::1]:9959"),
+        ("PANELGATE_SITES__1__ORIGINS__1", "https://also.other.example.com"),
+        ("PANELGATE_SITES__1__COOKIES__DOMAIN", "other.example.com"),
+        ("PANELGATE_SITES__2__NAME", "third"),
+        ("PANELGATE_SITES__2__ORIGINS__0", "https://third.example.com"),
+        ("PANELGATE_SITES__2__POLICY", "policy.yaml"),
+    ]);
+    let sidecar = settings.sidecar.unwrap();
+    assert_eq!((sidecar.secrets.len(), sidecar.trusted_proxies.len()), (1, 2));
+    assert_eq!(settings.metrics.unwrap().to_string(), "[::1]:9959", "an address is not a list");
+    assert_eq!(settings.sites[1].site.origins.len(), 2);
+    assert_eq!(&*settings.sites[2].site.id, "third");
+}
+
+#[test]
+fn what_looks_like_a_setting_and_is_none_is_refused_with_what_was_meant() {
+    let folder = Folder::new();
+    for (name, meant) in [
+        ("PANELGATE_LOG_LEVEL", "`PANELGATE_LOG__LEVEL`"),
+        ("PANELGATE_DATADIR", "`PANELGATE_DATA_DIR`"),
+        ("PANELGATE_SITES_0_UPSTREAM", "`PANELGATE_SITES__0__UPSTREAM`"),
+        ("PANELGATE_CONFG", "`PANELGATE_CONFIG`"),
+        ("PANELGATE_SOMETHING", "two underscores"),
+        ("PANELGATE_LOG__", "PANELGATE_"),
+    ] {
+        let said = folder.load(&[(name, "x")]).map_or_else(|said| said.to_string(), |_| String::new());
+        assert!(said.contains(meant), "{name}: {said}");
+    }
+}
+
 /// Orchestrators set such names for a service that is called panelgate.
 #[test]
 fn names_that_are_not_ours_are_left_alone() {
@@ -97,7 +135,11 @@ fn names_that_are_not_ours_are_left_alone() {
     folder.settings(&[
         ("PANELGATE_CONFIG", "/etc/panelgate/config.yaml"),
         ("PANELGATE_PORT", "tcp://10.0.0.1:9091"),
+        ("PANELGATE_PORT_9091_TCP_ADDR", "10.0.0.1"),
         ("PANELGATE_SERVICE_HOST", "10.0.0.1"),
+        ("PANELGATE_SERVICE_PORT_HTTPS", "8443"),
+        ("PANELGATE_METRICS_SERVICE_HOST", "10.0.0.1"),
+        ("PANELGATE_METRICS_PORT", "tcp://10.0.0.1:9959"),
         ("PATH", "/bin"),
     ]);
 }
@@ -114,12 +156,13 @@ fn a_setting_that_says_nothing_is_named_with_its_variable() {
     assert_eq!(
         said("PANELGATE_LIFETIMES__ACCESS", "1 second"),
         "environment PANELGATE_LIFETIMES__ACCESS: error[C006]: `1 second` is not a duration\n  \
-         help: write it like `90s`, `15m`, `1h30m` or `7d`\n"
+         help: did you mean `1s`?\n"
     );
     assert_eq!(
         said("PANELGATE_SITES__7__UPSTREAM", "http://127.0.0.1:8080"),
         "environment PANELGATE_SITES__7__UPSTREAM: error[C007]: there is no place for `sites.7.upstream`\n  \
-         help: sections are mappings; an entry of a list that the file has is named by its number, from 0\n"
+         help: sections are mappings; an entry of a list is named by its number, from 0, and only the next \
+         one can be added\n"
     );
     assert!(said("PANELGATE_SIDECAR__TRUSTED_PROXIES", "0.0.0.0/0").contains("C053"), "R1 holds here, too");
 }

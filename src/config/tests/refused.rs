@@ -106,7 +106,7 @@ fn every_mistake_has_its_place_and_its_mend() {
         (format!("{SOUND}lifetimes: {{ access: 15 }}\n"), ":10:", "15m"),
         (format!("{SOUND}log: {{}}\nlog: {{}}\n"), ":11:", "line 10"),
         (SOUND.replace("version: 1", "version: 2"), ":1:", "`1`"),
-        (SOUND.replace("    name", "\tname").replace("  - name", "\t- name"), "Y001", "indentation"),
+        (SOUND.replace("    name", "\tname").replace("  - name", "\t- name"), "Y001", "spaces only"),
     ] {
         let said = problems(&broken, |_| {});
         assert!(said.contains(place) && said.contains(mend), "{broken}\n{said}");

@@ -18,6 +18,23 @@ const SAFE: [&str; 3] = ["GET", "HEAD", "OPTIONS"];
 /// The methods that a policy may be expected to name.
 pub(super) const METHODS: [&str; 8] = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", WEBSOCKET];
 
+/// Methods of WebDAV and its like, which panels of files speak.
+const OTHERS: [&str; 13] = [
+    "PROPFIND",
+    "PROPPATCH",
+    "MKCOL",
+    "COPY",
+    "MOVE",
+    "LOCK",
+    "UNLOCK",
+    "REPORT",
+    "SEARCH",
+    "MKCALENDAR",
+    "ACL",
+    "QUERY",
+    "TRACE",
+];
+
 const EXAMPLE: &str = "write a method and a path: `POST /api/users/search`, or `WEBSOCKET /live/ws`";
 
 /// One line of a page's `reads` or `writes`.
@@ -35,7 +52,12 @@ impl Amendment {
             found.error("P018", &line.at, format!("`{}` is not a method and a path", line.value), EXAMPLE);
             return None;
         };
+        if method.starts_with('/') {
+            found.error("P018", &line.at, format!("`{}` begins with its path", line.value), EXAMPLE);
+            return None;
+        }
         check_method(method, needs, &line.at, found)?;
+        unusual(method, &line.at, found);
         match Pattern::parse(path.trim()) {
             Ok(pattern) => Some(Self { method: method.into(), pattern, needs }),
             Err((what, help)) => {
@@ -68,6 +90,19 @@ pub(super) fn needs(target: &Target, manner: Manner<'_>, amendments: &[Amendment
         Manner { method, .. } => SAFE.contains(&method) || amended(Access::Read, method),
     };
     if looks && !written { Access::Read } else { Access::Full }
+}
+
+/// A method that nobody sends is a line that does nothing.
+pub(super) fn unusual(method: &str, at: &At, found: &mut Findings) {
+    if METHODS.contains(&method) || OTHERS.contains(&method) {
+        return;
+    }
+    let what = format!("`{method}` is not a method that browsers or usual clients send");
+    let help = match method {
+        "WS" | "WSS" | "SOCKET" | "UPGRADE" => "did you mean `WEBSOCKET`?".to_owned(),
+        _ => hint(method, &METHODS),
+    };
+    found.warning("P034", at, what, help);
 }
 
 fn check_method(method: &str, needs: Access, at: &At, found: &mut Findings) -> Option<()> {

@@ -10,8 +10,9 @@ use super::{
     Conditions, Levels, Page, RoleAccess, RuleSet,
     amendment::Amendment,
     document::{self, Document, WrittenAccess, WrittenPage},
+    lint,
     pattern::Pattern,
-    reach::{both, meets},
+    reach::{both, meets, places},
     trie::Trie,
 };
 use crate::rules::{
@@ -63,6 +64,7 @@ impl<'d> Compiler<'d> {
         // What is wrong already would only be said again in other words.
         if !found.any_errors() {
             self.check_reach(found);
+            lint::look(document, &self.pages, &self.roles, &administer, found);
         }
         let Self { roles, trie, pages, lines, .. } = self;
         let amendments = lines
@@ -112,7 +114,7 @@ impl<'d> Compiler<'d> {
         let name = &page.name;
         if !is_word(name.value) {
             let what = format!("`{}` is not a page name", name.value);
-            found.error("P005", &name.at, what, "use up to 64 of a-z, 0-9, - and _");
+            found.error("P005", &name.at, what, "use letters, digits, - and _, at most 64");
         }
         if let Some(line) = self.names.insert(name.value, name.at.line) {
             let what = format!("two pages are called `{}`", name.value);
@@ -133,6 +135,15 @@ impl<'d> Compiler<'d> {
                 return None;
             }
         };
+        if let Some(part) = pattern.foreign() {
+            let what = format!("`{part}` stands for exactly these characters");
+            found.warning(
+                "P033",
+                &path.at,
+                what,
+                "write `*` for any one part, `**` at the end for everything below",
+            );
+        }
         if let Some((what, help)) = pattern.unreachable(opened) {
             found.error("P014", &path.at, format!("no request can reach `{}`: {what}", path.value), help);
             return None;
@@ -202,16 +213,22 @@ impl<'d> Compiler<'d> {
 
     /// Whether a request can meet every path and every amendment.
     fn check_reach(&self, found: &mut Findings) {
-        let all = || self.lines.iter().flat_map(|lines| &lines.paths);
-        let longest = all().map(|(_, pattern)| pattern.segments.len()).max().unwrap_or(0);
+        let all: Vec<_> = self.lines.iter().flat_map(|lines| &lines.paths).collect();
+        let longest = all.iter().map(|(_, pattern)| pattern.segments.len()).max().unwrap_or(0);
         let mut singly = Trie::default();
-        for (number, (_, pattern)) in all().enumerate() {
+        for (number, (_, pattern)) in all.iter().enumerate() {
             singly.insert(pattern, number);
         }
-        for (number, (path, pattern)) in all().enumerate() {
-            if !meets(&singly, pattern, number, longest) {
+        for (number, (path, pattern)) in all.iter().enumerate() {
+            let places = places(&singly, pattern, longest);
+            if !places.contains(&number) {
+                let others = places.iter().filter_map(|place| all.get(*place));
+                let others: Vec<String> =
+                    others.map(|(other, _)| format!("`{}` (line {})", other.value, other.at.line)).collect();
+                let verb = if others.len() == 1 { "is" } else { "are" };
+                let others = others.join(" and ");
                 let what = format!(
-                    "no request can reach `{}`: other paths are more specific everywhere",
+                    "no request can reach `{}`: {others} {verb} more specific everywhere",
                     path.value
                 );
                 found.error("P014", &path.at, what, "remove it, or what was not meant to take its place");
@@ -223,8 +240,23 @@ impl<'d> Compiler<'d> {
                     lines.paths.iter().filter_map(|(_, pattern)| both(pattern, &amendment.pattern));
                 if !shared.any(|pattern| meets(&self.trie, &pattern, page, longest)) {
                     let what = format!("`{}` is never a request to this page", line.value);
-                    found.error("P021", &line.at, what, "write it where its path is covered");
+                    found.error("P021", &line.at, what, self.belongs(&amendment.pattern, longest));
                 }
+            }
+        }
+    }
+}
+
+impl Compiler<'_> {
+    /// Where a line belongs that never meets a request of its page.
+    fn belongs(&self, pattern: &Pattern, longest: usize) -> String {
+        let places = places(&self.trie, pattern, longest);
+        match places.first().and_then(|place| self.pages.get(*place)) {
+            Some(page) => {
+                format!("that path belongs to the page `{}` (line {}): write it there", page.name, page.line)
+            }
+            None => {
+                "no page covers that path: add it to the `paths` of this one, or remove the line".to_owned()
             }
         }
     }
@@ -235,7 +267,7 @@ fn check_roles(roles: &[Written<&str>], found: &mut Findings) {
     for role in roles {
         if !is_word(role.value) {
             let what = format!("`{}` is not a role name", role.value);
-            found.error("P005", &role.at, what, "use up to 64 of a-z, 0-9, - and _");
+            found.error("P005", &role.at, what, "use letters, digits, - and _, at most 64");
         }
         if !seen.insert(role.value) {
             found.error("P011", &role.at, format!("the role `{}` stands twice", role.value), "remove one");

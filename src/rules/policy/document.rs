@@ -58,6 +58,8 @@ pub(super) struct WrittenAccess<'n> {
 /// Reads the whole document, going on after every mistake.
 pub(super) fn read<'n>(node: &'n Node, found: &mut Findings) -> Option<Document<'n>> {
     let mut fields = Fields::of(node, "the policy", CODES, found)?;
+    let help = "name the policy's own file behind `policy:`";
+    fields.refuse("sites", CODES.unknown, "`sites` stands in a configuration, not in a policy", help, found);
     fields.require("version", "write `version: 1`", found);
     fields.one_of("version", &[("1", 1)], found);
     fields.require("roles", "list them, mightiest first: `roles: [root, admin, user]`", found);
@@ -143,7 +145,14 @@ fn scopes<'n>(
 }
 
 fn access<'n>(fields: &mut Fields<'n>, found: &mut Findings) -> Vec<WrittenAccess<'n>> {
-    let Some(roles) = fields.sub("access", found) else { return Vec::new() };
+    let Some(mut roles) = fields.sub("access", found) else { return Vec::new() };
+    for key in ["when", "lasts", "limit"] {
+        let what = format!("`{key}` stands among the roles");
+        let help = format!(
+            "move it to the left, beside `access`, or into a role: `root: {{ unelevated: read, elevated: full, {key}: … }}`"
+        );
+        roles.refuse(key, CODES.unknown, &what, &help, found);
+    }
     let entries = roles.entries().iter();
     entries
         .filter_map(|(key, node)| {
@@ -168,7 +177,7 @@ fn role_access<'n>(role: Written<&'n str>, node: &Node, found: &mut Findings) ->
         let (unelevated, elevated) = (unelevated?.value, elevated?.value);
         return Some(WrittenAccess { role, at, unelevated, elevated, terms: Some(terms) });
     }
-    let word = scalar(node, "access", CODES, found)?;
+    let word = scalar(node, role.value, CODES, found)?;
     let access = choose(&word, "access", &WORDS, CODES, found)?.value;
     Some(WrittenAccess { role, at, unelevated: access, elevated: access, terms: None })
 }

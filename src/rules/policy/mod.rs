@@ -6,6 +6,7 @@ mod compile;
 mod conditions;
 mod document;
 mod explain;
+mod lint;
 mod pattern;
 mod quota;
 mod reach;
@@ -66,6 +67,14 @@ pub struct RoleAccess {
     pub lasts: Duration,
     /// Quotas besides those of the page.
     pub quotas: Vec<PageQuota>,
+}
+
+impl Page {
+    /// Whether what somebody may do here hangs on the country that they come from.
+    pub fn asks_for_country(&self) -> bool {
+        let mut all = self.access.iter().map(|access| &access.when).chain([&self.when]);
+        all.any(|when| when.countries.is_some())
+    }
 }
 
 /// What a role may do with a page before and after the second factor.

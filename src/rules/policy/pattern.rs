@@ -25,6 +25,12 @@ impl Pattern {
     /// # Errors
     /// With what is wrong, and how to mend it.
     pub(super) fn parse(text: &str) -> Result<Self, Fault> {
+        if text.contains("://") {
+            return Err(("a path has no scheme and no host", "write what comes after the host: `/users/**`"));
+        }
+        if text.starts_with(['“', '”', '„', '‘', '’']) {
+            return Err(("these are the quotes of a letter", "write straight quotes: `\"/users/**\"`"));
+        }
         let rest = text.strip_prefix('/').ok_or(("a path must start with `/`", "write `/users/**`"))?;
         if text.contains('?') || text.contains('#') {
             return Err((
@@ -53,6 +59,15 @@ impl Pattern {
             return Some(("the gate serves `/_gate/` itself", "remove the path"));
         }
         self.segments.iter().flatten().find_map(|part| undecoded(part, opened))
+    }
+
+    /// A part that looks like a pattern of another language, and stands for itself in this one.
+    pub(super) fn foreign(&self) -> Option<&str> {
+        let looks = |part: &str| {
+            let first = part.starts_with([':', '{', '<', '^', '(']);
+            first || part.ends_with('$') || part.contains(['[', ']', '+', '|']) || part.contains("\\d")
+        };
+        self.segments.iter().flatten().map(String::as_str).find(|part| looks(part))
     }
 
     /// Whether the pattern covers a path.

@@ -1,5 +1,7 @@
 //! Whether any request can meet a path or an amendment: asked with paths made for the purpose.
 
+use std::collections::BTreeSet;
+
 use super::{pattern::Pattern, trie::Trie};
 
 /// A part that no policy can name: control characters are refused in patterns.
@@ -8,16 +10,20 @@ const FRESH: &str = "\u{1}";
 /// Whether some path that `pattern` covers leads to `place`. `longest` is the length of the longest pattern there is:
 /// beyond it, more parts make no difference.
 pub(super) fn meets(trie: &Trie, pattern: &Pattern, place: usize, longest: usize) -> bool {
+    places(trie, pattern, longest).contains(&place)
+}
+
+/// Where the paths that `pattern` covers and that no other literal part covers lead to.
+pub(super) fn places(trie: &Trie, pattern: &Pattern, longest: usize) -> BTreeSet<usize> {
     let mut path: Vec<String> =
         pattern.segments.iter().map(|part| part.clone().unwrap_or_else(|| FRESH.to_owned())).collect();
     let more = if pattern.deep { longest.saturating_sub(path.len()) + 1 } else { 0 };
+    let mut places: BTreeSet<usize> = trie.find(&path).into_iter().collect();
     for _ in 0..more {
-        if trie.find(&path) == Some(place) {
-            return true;
-        }
         path.push(FRESH.to_owned());
+        places.extend(trie.find(&path));
     }
-    trie.find(&path) == Some(place)
+    places
 }
 
 /// The pattern of what both patterns cover, if there is anything.

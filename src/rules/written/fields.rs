@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{At, Findings, Key, Node, Value, nearest, parse_duration};
+use super::{At, Findings, Key, Node, Value, nearest, parse_duration, shape};
 
 /// A value that was read, with its position.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,8 +42,13 @@ impl<'n> Fields<'n> {
     /// Starts reading a mapping called `what` in messages; `None`, with a problem, if the node is something else.
     pub fn of(node: &'n Node, what: &'static str, codes: Codes, found: &mut Findings) -> Option<Self> {
         let Value::Map(map) = &node.value else {
-            let help = "write `key: value` pairs, one a line";
-            found.error(codes.kind, &node.at, format!("{what} must be a mapping, not {}", node.kind()), help);
+            let fault = match node.value {
+                Value::Null => format!("{what} is empty"),
+                Value::Scalar(_) | Value::List(_) | Value::Map(_) => {
+                    format!("{what} must be a mapping, not {}", node.kind())
+                }
+            };
+            found.error(codes.kind, &node.at, fault, shape::for_mapping(what, node));
             return None;
         };
         let mut entries: Vec<(&Key, &Node)> = Vec::with_capacity(map.len());
@@ -56,11 +61,18 @@ impl<'n> Fields<'n> {
                     what,
                     format!("the first is on line {}", first.at.line),
                 );
+            } else if let Some(help) = shape::glued(key, value) {
+                found.error(codes.kind, &key.at, format!("`{}` is one word here", key.text), help);
             } else {
                 entries.push((key, value));
             }
         }
         Some(Self { at: node.at.clone(), what, codes, entries, known: Vec::new() })
+    }
+
+    /// What the mapping is called in messages.
+    pub const fn what(&self) -> &'static str {
+        self.what
     }
 
     /// The value of a key, unless it is missing or empty.
@@ -109,6 +121,23 @@ impl<'n> Fields<'n> {
     /// A list of anything; empty when missing.
     pub fn nodes(&mut self, key: &'static str, found: &mut Findings) -> &'n [Node] {
         self.get(key).map_or(&[], |node| list(node, key, self.codes, found))
+    }
+
+    /// What the entries of a list call themselves under `name`, whether or not the rest of them is right.
+    pub fn names_in(&mut self, key: &'static str) -> Vec<&'n str> {
+        let entries = match self.get(key).map(|node| &node.value) {
+            Some(Value::List(entries)) => entries.as_slice(),
+            Some(Value::Null | Value::Scalar(_) | Value::Map(_)) | None => &[],
+        };
+        let name = |entry: &'n Node| match &entry.value {
+            Value::Map(map) => map.iter().find(|(key, _)| key.text == "name").map(|(_, name)| &name.value),
+            Value::Null | Value::Scalar(_) | Value::List(_) => None,
+        };
+        let text = |value: &'n Value| match value {
+            Value::Scalar(text) => Some(text.as_str()),
+            Value::Null | Value::List(_) | Value::Map(_) => None,
+        };
+        entries.iter().filter_map(name).filter_map(text).collect()
     }
 
     /// `true` or `false`.
@@ -162,26 +191,39 @@ impl<'n> Fields<'n> {
         found.error(code, &key.at, what, help);
     }
 
+    /// What an unknown key was meant to be: one that is not there yet rather than one that is.
+    fn meant(&self, key: &str) -> String {
+        let free = |known: &&&str| !self.entries.iter().any(|(other, _)| other.text == **known);
+        let missing: Vec<&str> = self.known.iter().filter(free).copied().collect();
+        match nearest(key, missing).or_else(|| nearest(key, self.known.iter().copied())) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("remove it; the keys here are {}", listed(&self.known)),
+        }
+    }
+
     /// Reports the keys that nobody asked for.
     pub fn finish(self, found: &mut Findings) {
         let unknown = self.entries.iter().filter(|(key, _)| !self.known.contains(&key.text.as_str()));
         for (key, _) in unknown {
             let what = format!("unknown key `{}` in {}", key.text, self.what);
-            found.error(self.codes.unknown, &key.at, what, hint(&key.text, &self.known));
+            found.error(self.codes.unknown, &key.at, what, self.meant(&key.text));
         }
     }
 }
 
 /// "did you mean …?", or the whole list.
 pub fn hint(word: &str, known: &[&str]) -> String {
-    match nearest(word, known.iter().copied()) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None if known.is_empty() => String::new(),
-        None => format!(
-            "there is {}",
-            known.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
-        ),
+    let word = shape::synonym(word, known).unwrap_or(word);
+    match (nearest(word, known.iter().copied()), known) {
+        (Some(near), _) => format!("did you mean `{near}`?"),
+        (None, []) => "none is defined".to_owned(),
+        (None, [only]) => format!("write `{only}`"),
+        (None, _) => format!("write one of {}", listed(known)),
     }
+}
+
+fn listed(words: &[&str]) -> String {
+    words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
 }
 
 /// A node that must be a single value.
@@ -194,7 +236,16 @@ pub fn scalar<'n>(node: &'n Node, key: &str, codes: Codes, found: &mut Findings)
         found.error(codes.value, &node.at, what, "write it on one line");
         return None;
     }
-    found.error(codes.kind, &node.at, format!("`{key}` must be a single value, not {}", node.kind()), "");
+    let help = match &node.value {
+        Value::List(items) => match items.as_slice() {
+            [Node { value: Value::Scalar(only), .. }] => {
+                format!("write `{only}`, without brackets or dashes")
+            }
+            _ => "write one value, without brackets or dashes".to_owned(),
+        },
+        Value::Null | Value::Scalar(_) | Value::Map(_) => "write one value behind the colon".to_owned(),
+    };
+    found.error(codes.kind, &node.at, format!("`{key}` must be a single value, not {}", node.kind()), help);
     None
 }
 
@@ -221,7 +272,7 @@ pub fn duration(
 ) -> Option<Duration> {
     let Some(value) = parse_duration(text.value) else {
         let what = format!("`{}` is not a duration", text.value);
-        found.error(codes.value, &text.at, what, "write it like `90s`, `15m`, `1h30m` or `7d`");
+        found.error(codes.value, &text.at, what, shape::for_duration(text.value));
         return None;
     };
     if value < least {

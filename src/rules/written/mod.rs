@@ -6,6 +6,7 @@
 mod duration;
 mod fields;
 mod problem;
+mod shape;
 mod suggest;
 #[cfg(test)]
 mod tests;
@@ -28,12 +29,14 @@ pub struct At {
     pub line: u32,
     /// In characters, from 1; 0 when the source has no columns.
     pub column: u32,
+    /// How many characters of that line are meant; 0 when only the start is known.
+    pub width: u32,
 }
 
 impl At {
     /// A source as a whole.
     pub fn source(source: &str) -> Self {
-        Self { source: source.into(), line: 0, column: 0 }
+        Self { source: source.into(), line: 0, column: 0, width: 0 }
     }
 }
 

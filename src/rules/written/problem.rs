@@ -9,6 +9,19 @@ pub enum Severity {
     Error,
     /// It can be used, and somebody should look at it.
     Warning,
+    /// Nothing is wrong; it is said so that it is known.
+    Note,
+}
+
+impl Severity {
+    /// The word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Note => "note",
+        }
+    }
 }
 
 /// One thing that is wrong: where, what, and how to mend it.
@@ -43,6 +56,11 @@ impl Findings {
         self.push(Severity::Warning, code, at, what.into(), help.into());
     }
 
+    /// Notes something that is right and that somebody should know.
+    pub fn note(&mut self, code: &'static str, at: &At, what: impl Into<String>, help: impl Into<String>) {
+        self.push(Severity::Note, code, at, what.into(), help.into());
+    }
+
     /// Whether anything makes the file unusable.
     pub fn any_errors(&self) -> bool {
         self.list.iter().any(|problem| problem.severity == Severity::Error)
@@ -51,6 +69,11 @@ impl Findings {
     /// Takes over what another look has found.
     pub fn extend(&mut self, other: Self) {
         self.list.extend(other.list);
+    }
+
+    /// Takes over problems that were collected before.
+    pub fn take(&mut self, problems: Vec<Problem>) {
+        self.list.extend(problems);
     }
 
     /// Everything, in the order of files and lines.

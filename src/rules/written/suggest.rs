@@ -3,16 +3,24 @@
 /// The candidate that `word` was most likely meant to be, if one is close enough to be worth saying.
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = word.to_ascii_lowercase();
-    let allowed = match word.chars().count() {
+    let letters = word.chars().count();
+    let allowed = |candidate: &str| match letters {
         0 | 1 => 0,
-        letters => (letters / 3).clamp(1, 3),
+        letters => (letters.max(candidate.chars().count()) / 3).clamp(1, 3),
     };
     candidates
         .into_iter()
-        .map(|candidate| (distance(&word, &candidate.to_ascii_lowercase()), candidate))
-        .filter(|(distance, _)| *distance <= allowed)
+        .map(|candidate| (apart(&word, &candidate.to_ascii_lowercase()), candidate))
+        .filter(|(distance, candidate)| *distance <= allowed(candidate))
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
+}
+
+/// `logging` is `log` with more letters, which is nearer than `logins`.
+fn apart(word: &str, candidate: &str) -> usize {
+    let distance = distance(word, candidate);
+    let begins = candidate.len() >= 3 && word.starts_with(candidate);
+    if begins { distance.min(1) } else { distance }
 }
 
 /// Insertions, deletions, substitutions and swaps of neighbours that turn `a` into `b`.

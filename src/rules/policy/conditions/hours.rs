@@ -134,7 +134,11 @@ fn span(text: &str) -> Result<(u16, u16), Fault> {
     let fault = || (format!("`{text}` are not hours of the day"), "write them as `07:00-19:00`".to_owned());
     let (from, to) = text.split_once('-').ok_or_else(fault)?;
     let (from, to) = (minutes(from).ok_or_else(fault)?, minutes(to).ok_or_else(fault)?);
-    if from == to || from == DAY_MINUTES {
+    if from == DAY_MINUTES {
+        let what = format!("`{text}` begin when the day is over");
+        return Err((what, format!("write `00:00-{:02}:{:02}`", to / 60, to % 60)));
+    }
+    if from == to {
         let help = "write `00:00-24:00` for the whole day".to_owned();
         return Err((format!("`{text}` begin when they end"), help));
     }

@@ -8,7 +8,10 @@ use super::{Conditions, Hours};
 use crate::rules::{
     address::fold_net,
     place::Country,
-    policy::{amendment::METHODS, document::CODES},
+    policy::{
+        amendment::{METHODS, unusual},
+        document::CODES,
+    },
     written::{Fields, Findings, Node, Value, Written, hint, scalar},
 };
 
@@ -105,5 +108,6 @@ fn method(text: &Written<&str>, found: &mut Findings) -> Option<Arc<str>> {
         found.error("P018", &text.at, what, hint(&name.to_ascii_uppercase(), &METHODS));
         return None;
     }
+    unusual(name, &text.at, found);
     Some(name.into())
 }

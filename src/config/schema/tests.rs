@@ -1,0 +1,1 @@
+//! Held together with the readers.
