@@ -99,7 +99,9 @@ pub fn judge(facts: &Facts, bench: Bench<'_>) -> Step<(Judgement, Option<Signed>
     let docket = Docket::of(&bench.site.policy, facts, bench);
     match docket.decide(Who::Nobody).answer {
         Answer::SignIn => {}
-        answer => return Step::Done((docket.judgement(answer, None), None)),
+        answer @ (Answer::Allow { .. } | Answer::StepUp { .. } | Answer::Deny(_) | Answer::BadRequest) => {
+            return Step::Done((docket.judgement(answer, None), None));
+        }
     }
     match who(facts, bench) {
         Step::Done(Ok(signed)) => Step::Done((docket.weigh(&signed), Some(signed))),
