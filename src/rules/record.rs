@@ -3,7 +3,11 @@
 //! No query string, no token and no key is in it, whatever the request had (R29).
 
 mod covers;
+mod document;
 mod keep;
+mod report;
+mod route;
+mod sentence;
 mod spelling;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -15,7 +19,10 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     covers::{Allowed, Gap, Limits, Missing, Span},
+    document::{end, found},
     keep::{Kept, shorten},
+    report::{Now, Report},
+    route::{Step, Taken},
     ways::{Change, Way, ways},
 };
 use super::{

@@ -10,6 +10,7 @@ use std::net::IpAddr;
 use ipnet::{IpNet, Ipv4Net};
 use serde::{Deserialize, Serialize};
 
+pub(in crate::rules) use self::walk::hop_address;
 pub use self::walk::{walk, walk_beyond};
 
 /// The client's address after the trusted walk; IPv4-mapped addresses are folded to IPv4.

@@ -37,7 +37,7 @@ pub fn walk_beyond(peer: IpAddr, forwarded: &[&[u8]], trusted: &TrustedProxies) 
 }
 
 /// `192.0.2.1`, `192.0.2.1:5000`, `2001:db8::1`, `[2001:db8::1]`, `[2001:db8::1]:5000`; no names, no zones.
-fn hop_address(hop: &[u8]) -> Option<IpAddr> {
+pub(in crate::rules) fn hop_address(hop: &[u8]) -> Option<IpAddr> {
     let text = std::str::from_utf8(hop).ok()?.trim_matches([' ', '\t']);
     let ip = if let Some(literal) = text.strip_prefix('[') {
         let (inner, port) = literal.split_once(']')?;

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::{Client, Record, Target};
 use crate::{
     clock::Wall,
-    rules::{api_key, facts::Ambiguity},
+    rules::{address::hop_address, api_key, facts::Ambiguity},
 };
 
 /// The longest path that is kept whole, in bytes.
@@ -97,7 +97,7 @@ impl Record {
         (*peer, *ip) = (shorten(*peer), shorten(*ip));
         for hop in hops {
             // What is no plain address may hold one all the same.
-            *hop = hop.parse().map_or_else(|_| "…".to_owned(), |ip| shorten(ip).to_string());
+            *hop = hop_address(hop.as_bytes()).map_or_else(|| "…".to_owned(), |ip| shorten(ip).to_string());
         }
         self.shortened = Some(now);
     }

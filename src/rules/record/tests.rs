@@ -213,6 +213,25 @@ fn what_an_api_key_or_an_impersonation_lacks_is_named() {
     assert_eq!(ways_of(&acting), [vec![Change::EndActing]]);
 }
 
+#[test]
+fn the_walk_to_the_client_can_be_told_afterwards() {
+    use Taken::{Beyond, Client as Found, Proxy, StandIn, Unbelieved, Unreadable};
+    let told = |from, ip: &str, hops: &[&str]| {
+        let hops = hops.iter().map(|hop| (*hop).to_owned()).collect();
+        let peer = "10.0.0.1".parse().unwrap();
+        let client = Client { peer, hops, ip: ip.parse().unwrap(), from, country: None };
+        client.steps().into_iter().map(|step| step.taken).collect::<Vec<_>>()
+    };
+    assert_eq!(told(AddrSource::Peer, "10.0.0.1", &["1.1.1.1"]), [Found, Unbelieved]);
+    assert_eq!(told(AddrSource::Unforwarded, "10.0.0.1", &[]), [StandIn]);
+    assert_eq!(told(AddrSource::ProxyProtocol, "9.9.9.9", &["1.1.1.1"]), [Proxy, Found, Unbelieved]);
+    let hops = ["1.1.1.1", "9.9.9.9:4000", "10.0.0.2"];
+    assert_eq!(told(AddrSource::Forwarded, "9.9.9.9", &hops), [Proxy, Proxy, Found, Beyond]);
+    let hops = ["9.9.9.9", "unknown", "10.0.0.2"];
+    assert_eq!(told(AddrSource::Stopped, "10.0.0.2", &hops), [Proxy, StandIn, Unreadable, Beyond]);
+    assert_eq!(told(AddrSource::Stopped, "10.0.0.1", &["9.9.9.9", "x"]), [StandIn, Unreadable, Beyond]);
+}
+
 proptest! {
     /// Whatever is advised leads to a yes, and whatever is allowed needs no advice.
     #[test]
