@@ -29,6 +29,8 @@ use crate::{
     rules::{
         api_key::Scope,
         identity::{Role, UserName},
+        outcome::DecisionId,
+        record::Report,
         session::{PublicId, SiteId},
     },
     store::{RedbStore, Store, StoreError},
@@ -127,6 +129,11 @@ pub enum AdminRequest {
         /// Its public id.
         id: PublicId,
     },
+    /// Everything there is to say about one decision.
+    Why {
+        /// Its name.
+        id: DecisionId,
+    },
     /// Reads configuration, policies and keys again.
     Reload,
 }
@@ -210,6 +217,11 @@ pub enum AdminAnswer {
         text: String,
         /// What is known of it.
         key: KeyLine,
+    },
+    /// A decision, with what the running policy says now.
+    Why {
+        /// Without records if the journal has none.
+        report: Box<Report>,
     },
     /// So many sessions were ended.
     Ended {

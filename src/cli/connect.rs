@@ -87,6 +87,7 @@ impl Place {
             | AdminAnswer::Resealed { .. }
             | AdminAnswer::Keys { .. }
             | AdminAnswer::KeyMade { .. }
+            | AdminAnswer::Why { .. }
             | AdminAnswer::Ended { .. }) => Ok(done),
         }
     }
@@ -104,13 +105,19 @@ impl Place {
                 | AdminAnswer::Resealed { .. }
                 | AdminAnswer::Keys { .. }
                 | AdminAnswer::KeyMade { .. }
+                | AdminAnswer::Why { .. }
                 | AdminAnswer::Ended { .. },
             ) => Ok(true),
         }
     }
 
+    /// Where the daemon keeps everything.
+    pub(super) fn data_dir(&self) -> &std::path::Path {
+        &self.data_dir
+    }
+
     /// `None`: no daemon listens.
-    fn ask_daemon(&self, request: &AdminRequest) -> Result<Option<AdminAnswer>, Trouble> {
+    pub(super) fn ask_daemon(&self, request: &AdminRequest) -> Result<Option<AdminAnswer>, Trouble> {
         let failed = |error: io::Error| Trouble::Failed(format!("{}: {error}", self.socket.display()));
         let stream = match UnixStream::connect(&self.socket) {
             Ok(stream) => stream,

@@ -14,6 +14,7 @@ pub mod style;
 pub mod two_factor;
 pub mod user;
 mod verdict;
+pub mod why;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -38,6 +39,8 @@ enum Verb {
     /// Ask the policy.
     #[command(subcommand)]
     Policy(policy::PolicyVerb),
+    /// Say why a request was answered as it was.
+    Why(why::WhyArgs),
     /// Run the gate in front of a sample panel, with accounts, keys and certificates made on the spot.
     Demo(demo::DemoArgs),
     /// Manage accounts.
@@ -85,6 +88,7 @@ pub fn run() -> ExitCode {
         Verb::Serve(args) => serve::run(&args),
         Verb::Check(args) => check::run(&args),
         Verb::Policy(verb) => policy::run(&verb),
+        Verb::Why(args) => why::run(&args),
         Verb::Demo(args) => demo::run(&args),
         Verb::User(args) => user::run(&args),
         Verb::TwoFactor(args) => two_factor::run(&args),

@@ -161,7 +161,7 @@ fn show(users: Vec<UserLine>) -> String {
 }
 
 /// The answer to another question; the daemon is of another version.
-pub(super) fn other() -> Result<String, Trouble> {
+pub(super) fn other<T>() -> Result<T, Trouble> {
     Err(Trouble::Failed("the running panelgate answers in another way: restart it after the update".into()))
 }
 

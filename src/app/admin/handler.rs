@@ -19,6 +19,8 @@ use crate::{
         api_key::Scope,
         factor::{backup, password, totp},
         identity::{Role, Totp, User, UserId, UserName, UserSource},
+        outcome::DecisionId,
+        record::Report,
         session::{self, EndReason, Origin, PublicId, Session, SiteId, Status},
         token::KeySet,
     },
@@ -142,6 +144,7 @@ impl Handler {
             AdminRequest::ListKeys { user } => self.list_keys(user).await,
             AdminRequest::MakeKey(wanted) => self.make_key(wanted, by).await,
             AdminRequest::RevokeKey { id } => self.revoke_key(&id, by).await,
+            AdminRequest::Why { id } => self.why(id).await,
             AdminRequest::Reload => self.reload().await,
         }
     }
@@ -249,6 +252,19 @@ impl Handler {
         let sessions = self.settled(written).await;
         tracing::info!(target: "panelgate::audit", event = "sessions-revoked", whose, sessions, by);
         Ok(AdminAnswer::Ended { sessions })
+    }
+
+    async fn why(&self, id: DecisionId) -> Outcome {
+        let Ground::Daemon { gate, .. } = &self.ground else {
+            return no("no panelgate is running; the journal's files tell");
+        };
+        let (records, span) = (gate.archive().find(id).await, gate.archive().span().await);
+        let report = Report { records, now: None, span };
+        let snapshot = gate.live().snapshot();
+        let site = report.record().and_then(|record| record.site.clone());
+        let site = snapshot.sites.all().iter().find(|running| Some(&running.id) == site.as_ref());
+        let report = Box::new(report.under(site.map(|site| &*site.policy)));
+        Ok(AdminAnswer::Why { report })
     }
 
     async fn reload(&self) -> Outcome {

@@ -20,6 +20,7 @@ pub(in crate::cli) fn say(place: &Place, words: &[&str]) -> Result<String, Troub
         | Verb::Check(_)
         | Verb::Policy(_)
         | Verb::Demo(_)
+        | Verb::Why(_)
         | Verb::KeyMaterial(_)
         | Verb::Completions { .. } => panic!("{words:?}"),
     }

@@ -47,7 +47,9 @@ impl Report {
     /// What would have allowed it: as it was found then, or, for strangers, as the same policy says now.
     pub fn ways(&self) -> &[Way] {
         match (self.record(), &self.now) {
-            (Some(record), Some(now)) if record.reply.ways.is_empty() && record.policy == now.policy => &now.ways,
+            (Some(record), Some(now)) if record.reply.ways.is_empty() && record.policy == now.policy => {
+                &now.ways
+            }
             (Some(record), _) => &record.reply.ways,
             (None, _) => &[],
         }

@@ -7,7 +7,9 @@ impl Reason {
     pub const fn sentence(self) -> &'static str {
         match self {
             Self::RoleAllows => "The role has the access that the request needs.",
-            Self::ElevatedAllows => "The role has the access because the session has proved its second factor.",
+            Self::ElevatedAllows => {
+                "The role has the access because the session has proved its second factor."
+            }
             Self::RelaxedAllows => "The role has the access at once because High Security Mode is off.",
             Self::KeyAllows => "The API key's scope and its owner's role allow it.",
             Self::Anonymous => "The page is open to everybody.",
@@ -21,7 +23,9 @@ impl Reason {
             Self::SecondFactorPending => "The sign-in was not complete: its second step was missing.",
             Self::NeedsElevation => "The page opens, or can be changed, only after the second factor.",
             Self::NeedsEnrolment => "The role has to set up a second factor before anything opens.",
-            Self::RoleLacksAccess => "The role does not have this access, before the second factor or after it.",
+            Self::RoleLacksAccess => {
+                "The role does not have this access, before the second factor or after it."
+            }
             Self::NoPage => "No page of the policy covers the path, and the default gives too little.",
             Self::UnknownRole => "The policy does not know the role of the account.",
             Self::KeyLacksScope => "The API key does not have the scope that the page asks for.",
@@ -42,7 +46,9 @@ impl Reason {
             Self::StoreUnavailable => "The gate's store could not be asked, so the gate stayed closed.",
             Self::UpstreamUnreachable => "It was allowed, and the panel could not be reached.",
             Self::UpstreamTimeout => "It was allowed, and the panel did not answer in time.",
-            Self::PageUnmarkable => "The panel sent a page that could not carry the mark of an impersonation.",
+            Self::PageUnmarkable => {
+                "The panel sent a page that could not carry the mark of an impersonation."
+            }
         }
     }
 }
