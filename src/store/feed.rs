@@ -57,6 +57,16 @@ impl Feed {
         self.tip.send_modify(|tip| tip.last = last);
     }
 
+    /// Goes on after `last`, which another process has written; followers that do not know it are told everything again.
+    pub(super) fn resume_at(&self, last: Cursor) {
+        let mut log = self.log();
+        if log.entries.back().map_or(log.since, |(cursor, _)| *cursor) != last {
+            *log = Log { since: last, entries: VecDeque::new() };
+        }
+        drop(log);
+        self.tip.send_modify(|tip| tip.last = last);
+    }
+
     /// Ends all followers once they have had what was published.
     pub(super) fn close(&self) {
         self.tip.send_modify(|tip| tip.closed = true);

@@ -21,8 +21,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
 
-pub use self::{memory::MemoryStore, redb::RedbStore};
+pub use self::{
+    memory::MemoryStore,
+    redb::{Heir, Lent, RedbStore},
+};
 use crate::{
     clock::Wall,
     rules::{
@@ -41,7 +45,7 @@ use crate::{
 pub const MOST_KEYS: usize = 50;
 
 /// A position in the change stream; later is greater.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Cursor(pub u64);
 
 /// The result of a durable write and its position in the change stream.
@@ -54,7 +58,7 @@ pub struct Written<T> {
 }
 
 /// One change, in commit order. Idempotent: it carries the whole new record.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Change {
     /// A session was opened or changed.
     Session(Arc<Session>),
@@ -79,7 +83,7 @@ pub enum Change {
 }
 
 /// Everything at one position of the change stream.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Everything {
     /// The position.
     pub cursor: Cursor,
@@ -117,6 +121,9 @@ pub enum StoreError {
     /// Another process holds it.
     #[error("the store is in use by another process (a running panelgate?)")]
     Locked,
+    /// Another process has taken over; this one only finishes what it has begun.
+    #[error("another panelgate has taken over; try again in a moment")]
+    HandedOver,
 }
 
 /// What [`Store::open_external`] found.

@@ -5,6 +5,7 @@
 //! everything, reads included, until it is opened again.
 
 mod file;
+mod lend;
 #[cfg(test)]
 mod tests;
 mod transaction;
@@ -16,9 +17,13 @@ use std::{
 };
 
 use ::redb::{Database, ReadableDatabase};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
-use self::transaction::{Snapshot, fault};
+pub use self::lend::{Heir, Lent};
+use self::{
+    lend::{Back, Holder},
+    transaction::{Snapshot, fault},
+};
 use super::{
     StoreError,
     engine::{Engine, Job, gone},
@@ -39,8 +44,9 @@ pub struct RedbStore {
 
 /// What the writer thread shares with everybody.
 struct Shared {
-    /// `None` once closed or failed.
+    /// `None` once closed or failed, and while it is lent.
     database: RwLock<Option<Database>>,
+    holder: watch::Sender<Holder>,
     feed: Feed,
     /// Why it failed, if it has.
     failed: OnceLock<String>,
@@ -50,6 +56,7 @@ struct Shared {
 enum Order {
     Write(Box<dyn Job>),
     Close(oneshot::Sender<Result<(), StoreError>>),
+    Lend { done: oneshot::Sender<Result<(), StoreError>>, back: oneshot::Receiver<Back> },
 }
 
 impl RedbStore {
@@ -71,6 +78,7 @@ impl RedbStore {
         };
         let shared = Arc::new(Shared {
             database: RwLock::new(Some(database)),
+            holder: watch::Sender::new(Holder::Us),
             feed: Feed::starting_at(cursor),
             failed: OnceLock::new(),
         });
@@ -90,6 +98,10 @@ impl Shared {
         self.database.read().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn put_database(&self, database: Database) {
+        *self.database.write().unwrap_or_else(PoisonError::into_inner) = Some(database);
+    }
+
     fn take_database(&self) -> Option<Database> {
         self.database.write().unwrap_or_else(PoisonError::into_inner).take()
     }
@@ -104,15 +116,25 @@ impl Shared {
     }
 
     fn why_not(&self) -> StoreError {
+        if *self.holder.borrow() == Holder::Heir && self.failed.get().is_none() {
+            return StoreError::HandedOver;
+        }
         self.failed.get().map_or_else(gone, |why| {
             StoreError::Unavailable(format!("an earlier write failed ({why}); restart panelgate"))
         })
     }
 
     fn read<T>(&self, question: impl FnOnce(&dyn Read) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        let guard = self.database();
-        let database = guard.as_ref().ok_or_else(|| self.why_not())?;
-        question(&Snapshot::of(database)?)
+        loop {
+            if let Some(database) = self.database().as_ref() {
+                return question(&Snapshot::of(database)?);
+            }
+            if *self.holder.borrow() != Holder::Borrower {
+                return Err(self.why_not());
+            }
+            // It was lent since the question was asked.
+            tokio::runtime::Handle::current().block_on(self.at_home())?;
+        }
     }
 }
 
@@ -124,6 +146,7 @@ impl Engine for RedbStore {
         question: impl FnOnce(&dyn Read) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let shared = Arc::clone(&self.shared);
+        shared.at_home().await?;
         let answer = tokio::task::spawn_blocking(move || shared.read(question)).await;
         answer.map_err(|error| StoreError::Unavailable(format!("a read failed: {error}")))?
     }

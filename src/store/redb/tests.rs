@@ -4,6 +4,7 @@ mod crash;
 mod faults;
 mod files;
 mod group;
+mod lend;
 
 use super::super::Everything;
 

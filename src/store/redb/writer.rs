@@ -11,6 +11,7 @@ use super::{
         engine::{Failure, Job, apply},
     },
     Order, Shared,
+    lend::Holder,
     transaction::{Pending, begin, fault},
 };
 
@@ -32,7 +33,10 @@ struct Stopping(Arc<Shared>);
 impl Drop for Stopping {
     fn drop(&mut self) {
         drop(self.0.take_database());
-        self.0.feed.close();
+        // The heir's changes still come.
+        if *self.0.holder.borrow() != Holder::Heir {
+            self.0.feed.close();
+        }
     }
 }
 
@@ -41,23 +45,40 @@ fn serve(shared: &Stopping, mut queue: mpsc::Receiver<Order>) {
     while let Some(first) = queue.blocking_recv() {
         let mut jobs = vec![];
         let mut next = Some(first);
-        let close = loop {
+        let last = loop {
             match next {
                 Some(Order::Write(job)) => jobs.push(job),
-                Some(Order::Close(done)) => break Some(done),
-                None => break None,
+                last => break last,
             }
             next = if jobs.len() < BATCH_LENGTH { queue.try_recv().ok() } else { None };
         };
         let committed = jobs.is_empty() || commit(shared, jobs);
-        if let Some(done) = close {
-            let closed = shared.take_database().map_or(Ok(()), Database::close).map_err(fault);
-            // Nobody may be waiting any more.
-            let _ = done.send(closed);
-            return;
+        match last {
+            Some(Order::Close(done)) => {
+                let closed = shared.take_database().map_or(Ok(()), Database::close).map_err(fault);
+                // Nobody may be waiting any more.
+                let _ = done.send(closed);
+                return;
+            }
+            Some(Order::Lend { done, back }) if committed => {
+                if !shared.lend(done, back) {
+                    return refuse(shared, queue);
+                }
+            }
+            Some(Order::Lend { .. } | Order::Write(_)) | None => {}
         }
         if !committed {
             return;
+        }
+    }
+}
+
+/// Tells everybody who waited while the file was lent that it does not come back.
+fn refuse(shared: &Shared, mut queue: mpsc::Receiver<Order>) {
+    queue.close();
+    while let Some(order) = queue.blocking_recv() {
+        if let Order::Write(job) = order {
+            job.answer(Err(shared.why_not()));
         }
     }
 }
