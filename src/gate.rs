@@ -154,6 +154,11 @@ impl Gate {
         self.clock.moment()
     }
 
+    /// The clock itself, for whatever runs beside the requests.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
     /// Random bytes for the portal and the doors.
     pub fn entropy(&self) -> &dyn Entropy {
         &*self.entropy

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use self::handler::Ground;
 pub use self::handler::Handler;
-pub(super) use self::socket::{bind, serve};
+pub(super) use self::socket::serve;
 use super::{Reloader, compose};
 use crate::{
     clock::SystemClock,
@@ -333,7 +333,7 @@ pub struct KeyLine {
 /// The handler of a running daemon.
 pub(super) fn of_daemon(gate: &Arc<Gate>, reloader: &Arc<Reloader>) -> Handler {
     let ground = Ground::Daemon { gate: Arc::clone(gate), reloader: Arc::clone(reloader) };
-    Handler::new(Arc::clone(gate.store()), Arc::new(SystemClock::new()), Arc::new(SystemEntropy), ground)
+    Handler::new(Arc::clone(gate.store()), Arc::clone(gate.clock()), Arc::new(SystemEntropy), ground)
 }
 
 /// Answers one request without a daemon: opens the store, does it, and lets go of the store again.

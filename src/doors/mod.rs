@@ -5,8 +5,13 @@ pub mod dialect;
 pub mod edge;
 pub mod identity_headers;
 pub mod sidecar;
+mod sockets;
+mod unix;
 
 use std::convert::Infallible;
+
+pub use self::sockets::{Place, Socket, Sockets};
+pub(crate) use self::unix::each_peer;
 
 use axum::body::Body;
 use http::{Request, Response};

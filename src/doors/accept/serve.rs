@@ -48,8 +48,10 @@ pub(crate) struct Reception<A> {
     caps: Caps,
     /// Counts tasks.
     pub(crate) tracker: TaskTracker,
-    /// Turns true when the edge stops.
+    /// Turns true when no more connections are taken, and those that are open are to end.
     pub(crate) stop: ShutdownWatch,
+    /// Ends what has not asked for anything yet.
+    pub(crate) halt: CancellationToken,
     /// Ends everything that still runs.
     pub(crate) root: CancellationToken,
 }
@@ -71,6 +73,7 @@ impl<A: ServerApp + Send + Sync + 'static> Reception<A> {
             caps: Caps::new(limits.connections, limits.per_address),
             tracker: TaskTracker::new(),
             stop,
+            halt: CancellationToken::new(),
             root: CancellationToken::new(),
         })
     }
@@ -102,11 +105,10 @@ impl<A: ServerApp + Send + Sync + 'static> Reception<A> {
 
     async fn receive(self: Arc<Self>, socket: TcpStream, peer: SocketAddr, place: OwnedSemaphorePermit) {
         let kill = self.root.child_token();
-        let mut stop = self.stop.clone();
         let ready = tokio::select! {
             biased;
             () = kill.cancelled() => return,
-            _ = stop.wait_for(|stopping| *stopping) => return,
+            () = self.halt.cancelled() => return,
             ready = self.greet(socket, peer, place) => ready,
         };
         match ready {

@@ -33,7 +33,7 @@ pub use self::{
 };
 pub use super::accept::{Certificates, Limits};
 use super::{
-    PortalService,
+    PortalService, Sockets,
     accept::{Reception, make_default, redirect},
 };
 use crate::{
@@ -65,6 +65,8 @@ pub struct EdgeSettings {
     pub client_script: bool,
     /// What the pages of signed-in users show about their session.
     pub marks: Marks,
+    /// Gives the listeners.
+    pub sockets: Arc<Sockets>,
 }
 
 /// The edge could not start, or could not take new upstreams.
@@ -111,6 +113,7 @@ pub struct EdgeHandle {
     limits: Limits,
     proxy: Arc<HttpProxy<Gateway>>,
     stop: channel::Sender<bool>,
+    halt: CancellationToken,
     tracker: TaskTracker,
     root: CancellationToken,
 }
@@ -129,8 +132,8 @@ impl Edge {
         let limits = settings.limits;
         make_default(&Arc::new(rustls::crypto::aws_lc_rs::default_provider()));
         let upstreams = Arc::new(Upstreams::prepare(upstreams, 0, &limits).await?);
-        let listeners = bind(&listen).await?;
-        let redirectors = bind(&redirect_from).await?;
+        let listeners = bind(&settings.sockets, &listen)?;
+        let redirectors = bind(&settings.sockets, &redirect_from)?;
         let watch = Arc::new(Watch::new(Arc::clone(&gate), limits.body_idle));
         let (stop, stopping) = channel::channel(false);
         let gateway = Gateway {
@@ -152,6 +155,7 @@ impl Edge {
             stopping.clone(),
         )?;
         let (tracker, root) = (reception.tracker.clone(), reception.root.clone());
+        let halt = reception.halt.clone();
         let reception = Arc::new(reception);
         let (addresses, redirect_addresses) = (addresses(&listeners)?, addresses(&redirectors)?);
         for listener in listeners {
@@ -162,7 +166,7 @@ impl Edge {
             tracker.spawn(redirect(listener, Arc::clone(&origin_of), tracker.clone(), stopping.clone()));
         }
         tokio::spawn(watch.run(root.clone()));
-        Ok(EdgeHandle { addresses, redirect_addresses, upstreams, limits, proxy, stop, tracker, root })
+        Ok(EdgeHandle { addresses, redirect_addresses, upstreams, limits, proxy, stop, halt, tracker, root })
     }
 }
 
@@ -185,11 +189,15 @@ impl EdgeHandle {
         self.upstreams.replace(settings, &self.limits).await
     }
 
-    /// Stops: takes no more connections, lets running requests finish, and cuts what is left after `deadline`.
-    /// Whether everything finished in time.
-    pub async fn stop(self, deadline: Duration) -> bool {
+    /// Takes no more connections. Those that are open end with their next answer (HTTP/2 is told by GOAWAY), or when
+    /// they have been idle; live connections stay.
+    pub fn drain(&self) {
         self.stop.send_replace(true);
-        self.proxy.http_cleanup().await;
+    }
+
+    /// Waits until every connection has ended, but not longer than `deadline`; what is left then is cut. Whether
+    /// everything ended in time.
+    pub async fn drained(&self, deadline: Duration) -> bool {
         self.tracker.close();
         let drained = timeout(deadline, self.tracker.wait()).await.is_ok();
         self.root.cancel();
@@ -198,6 +206,133 @@ impl EdgeHandle {
             let _ = timeout(Duration::from_secs(1), self.tracker.wait()).await;
         }
         drained
+    }
+
+    /// Stops: takes no more connections, ends those that are idle or not yet greeted, lets running requests finish, and
+    /// cuts what is left after `deadline`. Whether everything finished in time.
+    pub async fn stop(self, deadline: Duration) -> bool {
+        self.drain();
+        self.halt.cancel();
+        self.proxy.http_cleanup().await;
+        self.drained(deadline).await
+    }
+}
+
+/// The panels of all sites.
+pub(super) struct Upstreams {
+    current: ArcSwap<Table>,
+}
+
+struct Table {
+    generation: u64,
+    by_site: HashMap<SiteId, Arc<Upstream>>,
+}
+
+impl Upstreams {
+    async fn prepare(
+        settings: HashMap<SiteId, UpstreamSettings>,
+        generation: u64,
+        limits: &Limits,
+    ) -> Result<Self, StartError> {
+        Ok(Self { current: ArcSwap::from_pointee(Table::prepare(settings, generation, limits).await?) })
+    }
+
+    async fn replace(
+        &self,
+        settings: HashMap<SiteId, UpstreamSettings>,
+        limits: &Limits,
+    ) -> Result<(), StartError> {
+        let generation = self.current.load().generation + 1;
+        self.current.store(Arc::new(Table::prepare(settings, generation, limits).await?));
+        Ok(())
+    }
+
+    fn of(&self, site: &SiteId) -> Option<Arc<Upstream>> {
+        self.current.load().by_site.get(site).cloned()
+    }
+}
+
+impl Table {
+    async fn prepare(
+        settings: HashMap<SiteId, UpstreamSettings>,
+        generation: u64,
+        limits: &Limits,
+    ) -> Result<Self, StartError> {
+        let mut by_site = HashMap::new();
+        for (index, (site, upstream)) in (0_u64..).zip(settings) {
+            // Unlike keys: no pooled connection is shared between sites or survives a reload.
+            let key = (generation << 16) | index;
+            by_site.insert(site, Arc::new(Upstream::prepare(upstream, key, limits).await?));
+        }
+        Ok(Self { generation, by_site })
+    }
+}
+
+fn engine(gateway: Gateway, limits: &Limits) -> HttpProxy<Gateway> {
+    let conf = ServerConf { max_retries: 2, threads: 2, ..ServerConf::default() };
+    let mut proxy = http_proxy(&Arc::new(conf), gateway);
+    let mut options = HttpServerOptions::default();
+    // The gateway refuses CONNECT itself, with an answer of our own.
+    options.allow_connect_method_proxying = true;
+    options.keepalive_request_limit = Some(REQUESTS_PER_CONNECTION);
+    options.h2_idle_timeout = Some(limits.keep_alive);
+    proxy.server_options = Some(options);
+    let mut http2 = default_h2_options();
+    http2.max_header_list_size(16 * 1024).max_concurrent_streams(100);
+    proxy.h2_options = Some(http2);
+    proxy
+}
+
+fn bind(sockets: &Sockets, addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, StartError> {
+    let bind = |address: &SocketAddr| {
+        sockets.tcp(*address).map_err(|source| StartError::Listen { address: *address, source })
+    };
+    addresses.iter().map(bind).collect()
+}
+
+fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Where it listens to redirect.
+    pub fn redirect_addresses(&self) -> &[SocketAddr] {
+        &self.redirect_addresses
+    }
+
+    /// Sends requests to other panels from now on; all or nothing.
+    ///
+    /// # Errors
+    /// When a name cannot be resolved; the old upstreams stay.
+    pub async fn set_upstreams(&self, settings: HashMap<SiteId, UpstreamSettings>) -> Result<(), StartError> {
+        self.upstreams.replace(settings, &self.limits).await
+    }
+
+    /// Takes no more connections. Those that are open end with their next answer (HTTP/2 is told by GOAWAY), or when
+    /// they have been idle; live connections stay.
+    pub fn drain(&self) {
+        self.stop.send_replace(true);
+    }
+
+    /// Waits until every connection has ended, but not longer than `deadline`; what is left then is cut. Whether
+    /// everything ended in time.
+    pub async fn drained(&self, deadline: Duration) -> bool {
+        self.tracker.close();
+        let drained = timeout(deadline, self.tracker.wait()).await.is_ok();
+        self.root.cancel();
+        if !drained {
+            // Cut connections end at once; this only waits for their tasks to notice.
+            let _ = timeout(Duration::from_secs(1), self.tracker.wait()).await;
+        }
+        drained
+    }
+
+    /// Stops: takes no more connections, ends those that are idle or not yet greeted, lets running requests finish, and
+    /// cuts what is left after `deadline`. Whether everything finished in time.
+    pub async fn stop(self, deadline: Duration) -> bool {
+        self.drain();
+        self.halt.cancel();
+        self.proxy.http_cleanup().await;
+        self.drained(deadline).await
     }
 }
 

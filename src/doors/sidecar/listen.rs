@@ -1,14 +1,8 @@
 //! Accepting: TCP, TLS with client certificates, and the Unix socket with peer ids.
 
-use std::{
-    io,
-    net::SocketAddr,
-    os::unix::fs::{FileTypeExt, PermissionsExt},
-    path::Path,
-    sync::Arc,
-    time::Duration,
-};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
+use http::{HeaderValue, header::CONNECTION};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
@@ -20,6 +14,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{service::Service, trust::Channel};
+use crate::doors::each_peer;
 
 /// For a whole request head (R25).
 const HEAD: Duration = Duration::from_secs(10);
@@ -33,34 +28,18 @@ pub(super) const CONNECTIONS: usize = 4096;
 /// How long to wait when the process has no file descriptors left.
 const EXHAUSTED: Duration = Duration::from_millis(200);
 
-pub(super) fn tcp(listen: SocketAddr) -> io::Result<TcpListener> {
-    let listener = std::net::TcpListener::bind(listen)?;
-    listener.set_nonblocking(true)?;
-    TcpListener::from_std(listener)
-}
-
-/// Binds the socket for everybody to connect: the peer's user id is what is checked.
-pub(super) fn unix(path: &Path) -> io::Result<UnixListener> {
-    if std::fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket()) {
-        std::fs::remove_file(path)?;
-    }
-    let listener = UnixListener::bind(path)?;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o666))?;
-    Ok(listener)
-}
-
 pub(super) async fn serve_tcp(
     listener: TcpListener,
     tls: Option<Arc<rustls::ServerConfig>>,
     service: Service,
     places: Arc<Semaphore>,
-    stop: CancellationToken,
+    stop: Stop,
     tasks: TaskTracker,
 ) {
     let tls = tls.map(TlsAcceptor::from);
     loop {
         let accepted = tokio::select! {
-            () = stop.cancelled() => return,
+            () = stop.accepting.cancelled() => return,
             accepted = listener.accept() => accepted,
         };
         let Ok((stream, peer)) = accepted else {
@@ -93,47 +72,47 @@ pub(super) async fn serve_unix(
     peers: Vec<u32>,
     service: Service,
     places: Arc<Semaphore>,
-    stop: CancellationToken,
+    stop: Stop,
     tasks: TaskTracker,
 ) {
-    let own = rustix::process::geteuid().as_raw();
-    loop {
-        let accepted = tokio::select! {
-            () = stop.cancelled() => return,
-            accepted = listener.accept() => accepted,
-        };
-        let Ok((stream, _)) = accepted else {
-            tokio::time::sleep(EXHAUSTED).await;
-            continue;
-        };
-        let uid = stream.peer_cred().map(|peer| peer.uid());
-        let known = uid.as_ref().is_ok_and(|uid| *uid == 0 || *uid == own || peers.contains(uid));
-        if !known {
-            tracing::warn!(
-                ?uid,
-                "a stranger connected to the sidecar's socket; list its user in sidecar.socket_peers"
-            );
-            continue;
-        }
+    let accepting = stop.accepting.clone();
+    each_peer(listener, "sidecar.socket", &peers, accepting, |stream, _| {
         let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
             tracing::warn!("a connection to the sidecar's socket was refused: there are too many");
-            continue;
+            return;
         };
         let (service, stop) = (service.clone(), stop.clone());
         tasks.spawn(async move {
             let _place = place;
             serve(stream, Channel::Unix, service, stop).await;
         });
-    }
+    })
+    .await;
 }
 
-async fn serve<S>(stream: S, channel: Channel, service: Service, stop: CancellationToken)
+/// How the sidecar ends.
+#[derive(Clone, Default)]
+pub(super) struct Stop {
+    /// No more connections are taken, and each that is open ends with its next answer.
+    pub(super) accepting: CancellationToken,
+    /// Connections end, at once where nothing is asked.
+    pub(super) serving: CancellationToken,
+}
+
+async fn serve<S>(stream: S, channel: Channel, service: Service, stop: Stop)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let answer = hyper::service::service_fn(move |request| {
-        let service = service.clone();
-        async move { service.answer(channel, request).await }
+        let (service, accepting) = (service.clone(), stop.accepting.clone());
+        async move {
+            let mut answer = service.answer(channel, request).await?;
+            if accepting.is_cancelled() {
+                // A connection that is closed between two requests loses the second one.
+                answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok::<_, Infallible>(answer)
+        }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -148,7 +127,7 @@ where
         tokio::select! {
             // A proxy that breaks off its own question is not worth a log line.
             _ = connection.as_mut() => return,
-            () = stop.cancelled(), if !stopping => {
+            () = stop.serving.cancelled(), if !stopping => {
                 stopping = true;
                 connection.as_mut().graceful_shutdown();
             }

@@ -9,12 +9,15 @@ mod trust;
 use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::sync::Semaphore;
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::task::TaskTracker;
 
 use self::service::Service;
 pub use self::trust::ProxySecret;
-use super::PortalService;
+use super::{PortalService, Sockets};
 use crate::gate::Gate;
+
+/// Who may connect to the socket is checked by user id.
+const EVERYBODY: u32 = 0o666;
 
 /// Where the sidecar listens, and who may ask besides the snapshot's trusted networks (R1).
 #[derive(Clone)]
@@ -29,6 +32,8 @@ pub struct SidecarSettings {
     pub secrets: Vec<ProxySecret>,
     /// TLS on the TCP listener; it demands a client certificate.
     pub tls: Option<Arc<rustls::ServerConfig>>,
+    /// Gives the listeners.
+    pub sockets: Arc<Sockets>,
 }
 
 /// A running sidecar.
@@ -37,7 +42,7 @@ pub struct Sidecar {
     pub address: Option<SocketAddr>,
     /// The socket's path.
     pub socket: Option<PathBuf>,
-    stop: CancellationToken,
+    stop: listen::Stop,
     tasks: TaskTracker,
 }
 
@@ -47,12 +52,12 @@ impl Sidecar {
     /// # Errors
     /// With the address or path that cannot be bound.
     pub fn start(settings: SidecarSettings, gate: Arc<Gate>, portal: PortalService) -> io::Result<Self> {
-        let stop = CancellationToken::new();
+        let stop = listen::Stop::default();
         let tasks = TaskTracker::new();
         let service = Service::new(gate, portal, settings.secrets);
         let address = match settings.listen {
             Some(listen) => {
-                let listener = listen::tcp(listen)?;
+                let listener = settings.sockets.tcp(listen)?;
                 let bound = listener.local_addr()?;
                 let (service, places) = (service.clone(), places());
                 let run =
@@ -63,22 +68,30 @@ impl Sidecar {
             None => None,
         };
         if let Some(path) = &settings.socket {
-            let listener = listen::unix(path)?;
+            let listener = settings.sockets.unix(path, EVERYBODY)?;
             let peers = settings.socket_peers;
             tasks.spawn(listen::serve_unix(listener, peers, service, places(), stop.clone(), tasks.clone()));
         }
         Ok(Self { address, socket: settings.socket, stop, tasks })
     }
 
+    /// Takes no more connections. Those that are open end with their next answer, or when they have been idle.
+    pub fn drain(&self) {
+        self.stop.accepting.cancel();
+    }
+
+    /// Waits until every connection has ended, but not longer than `deadline`.
+    pub async fn drained(&self, deadline: Duration) -> bool {
+        self.tasks.close();
+        tokio::time::timeout(deadline, self.tasks.wait()).await.is_ok()
+    }
+
     /// Stops accepting, lets requests in flight finish, and cuts what is left after `deadline`.
     pub async fn stop(self, deadline: Duration) {
-        self.stop.cancel();
-        self.tasks.close();
-        if tokio::time::timeout(deadline, self.tasks.wait()).await.is_err() {
+        self.stop.accepting.cancel();
+        self.stop.serving.cancel();
+        if !self.drained(deadline).await {
             tracing::warn!("requests at the sidecar did not finish in time");
-        }
-        if let Some(path) = self.socket {
-            let _ = std::fs::remove_file(path);
         }
     }
 }

@@ -10,12 +10,13 @@ use tokio::{
     sync::Semaphore,
     time::timeout,
 };
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::task::TaskTracker;
 use tower::util::BoxCloneSyncService;
 
 use super::{ProxySecret, listen, service::Service};
 use crate::{
     clock::SystemClock,
+    doors::Sockets,
     entropy::SystemEntropy,
     gate::Gate,
     live::{Live, Quotas, Snapshot},
@@ -29,7 +30,7 @@ const ASKS: &str = "GET /api/authz/forward-auth HTTP/1.1\r\nHost: gate\r\nX-Forw
                     X-Forwarded-For: 192.0.2.1\r\n";
 
 /// A sidecar for no site that trusts this machine and one secret.
-fn start(places: usize) -> (SocketAddr, CancellationToken) {
+fn start(places: usize) -> (SocketAddr, listen::Stop) {
     let plenty = Quota { count: NonZeroU32::new(1000).unwrap(), per: Duration::from_secs(1) };
     let quotas = Quotas { request: plenty, sign_in: plenty, second_factor: plenty, refresh: plenty };
     let trusted = TrustedProxies(vec!["127.0.0.0/8".parse().unwrap()]);
@@ -44,8 +45,8 @@ fn start(places: usize) -> (SocketAddr, CancellationToken) {
     }));
     let secret = ProxySecret { name: "nginx".into(), secret: SecretBytes::new(*b"the right one") };
     let service = Service::new(gate, portal, vec![secret]);
-    let listener = listen::tcp(([127, 0, 0, 1], 0).into()).unwrap();
-    let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
+    let listener = Sockets::default().tcp(([127, 0, 0, 1], 0).into()).unwrap();
+    let (address, stop) = (listener.local_addr().unwrap(), listen::Stop::default());
     let places = Arc::new(Semaphore::new(places));
     tokio::spawn(listen::serve_tcp(listener, None, service, places, stop.clone(), TaskTracker::new()));
     (address, stop)

@@ -124,6 +124,7 @@ fn settings(panel: &Panel, authority: &Arc<Authority>) -> EdgeSettings {
     let upstream = UpstreamSettings { address: panel.address.clone(), authorities: Vec::new() };
     EdgeSettings {
         listen: vec![SocketAddr::from(([127, 0, 0, 1], 0))],
+        sockets: Arc::default(),
         redirect_from: Vec::new(),
         certificates: authority.certificates(),
         upstreams: HashMap::from([(Arc::from("panel"), upstream)]),

@@ -1,0 +1,48 @@
+use std::os::unix::fs::MetadataExt as _;
+
+use super::*;
+
+#[tokio::test]
+async fn a_socket_that_was_passed_to_us_is_used_and_others_are_bound() {
+    let passed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = passed.local_addr().unwrap();
+    let socket = Socket { place: Place::Tcp(address), socket: passed.into(), own_file: false };
+    let sockets = Sockets::inheriting(vec![socket]);
+    assert_eq!(sockets.tcp(address).unwrap().local_addr().unwrap(), address);
+    let other = sockets.tcp("127.0.0.1:0".parse().unwrap()).unwrap();
+    assert_ne!(other.local_addr().unwrap(), address);
+    assert!(sockets.take_unused().is_empty());
+    assert_eq!(sockets.copies().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn what_nobody_asked_for_is_named_and_a_near_miss_is_explained() {
+    let passed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = passed.local_addr().unwrap();
+    let socket = Socket { place: Place::Tcp(address), socket: passed.into(), own_file: false };
+    let sockets = Sockets::inheriting(vec![socket]);
+    let near = SocketAddr::from(([0, 0, 0, 0], address.port()));
+    let error = sockets.tcp(near).unwrap_err().to_string();
+    assert!(error.contains(&format!("a socket of {address} was passed to us")), "{error}");
+    assert_eq!(sockets.take_unused(), [Place::Tcp(address)]);
+}
+
+#[tokio::test]
+async fn a_unix_socket_replaces_what_was_left_over_and_its_file_goes_with_its_owner() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("gate.sock");
+    std::fs::write(&path, "somebody's").unwrap();
+    let sockets = Sockets::default();
+    assert!(sockets.unix(&path, 0o600).is_err(), "a file is not ours to remove");
+    std::fs::remove_file(&path).unwrap();
+    drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+    let _listener = sockets.unix(&path, 0o600).unwrap();
+    assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
+    let heir = Sockets::inheriting(sockets.copies().unwrap());
+    let _same = heir.unix(&path, 0o600).unwrap();
+    sockets.forget();
+    sockets.remove_files();
+    assert!(path.exists(), "another process listens there");
+    heir.remove_files();
+    assert!(!path.exists());
+}
