@@ -188,8 +188,8 @@ fn bind_unix(path: &Path, mode: u32) -> io::Result<std::os::unix::net::UnixListe
         _ => {}
     }
     let listener = std::os::unix::net::UnixListener::bind(&draft)?;
-    let placed = fs::set_permissions(&draft, fs::Permissions::from_mode(mode))
-        .and_then(|()| fs::rename(&draft, path));
+    let placed =
+        fs::set_permissions(&draft, fs::Permissions::from_mode(mode)).and_then(|()| fs::rename(&draft, path));
     if let Err(error) = placed {
         // The first error is the one to tell.
         let _ = fs::remove_file(&draft);

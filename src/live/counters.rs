@@ -8,9 +8,13 @@ mod tests;
 use std::{sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
+use serde::{Deserialize, Serialize};
 
 pub use self::pages::{QuotaKey, Subject};
-use self::{buckets::Limiter, pages::PageBuckets};
+use self::{
+    buckets::{Levels, Limiter},
+    pages::PageBuckets,
+};
 use crate::{
     clock::Moment,
     rules::{address::NetworkKey, identity::UserId, limit::Quota},
@@ -43,6 +47,17 @@ pub struct Quotas {
     pub second_factor: Quota,
     /// Of refreshes, per network.
     pub refresh: Quota,
+}
+
+/// What all buckets lack.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CounterLevels {
+    request: Levels<NetworkKey>,
+    sign_in: Levels<NetworkKey>,
+    second_factor: Levels<NetworkKey>,
+    refresh: Levels<NetworkKey>,
+    account: Levels<UserId>,
+    pages: Vec<(QuotaKey, Levels<Subject>)>,
 }
 
 /// Token buckets. They run on [`Moment::mono`] alone, so that setting the machine's clock neither frees nor locks anybody.
@@ -101,6 +116,31 @@ impl Counters {
     /// With the time until it is worth trying again.
     pub fn charge_page(&self, key: QuotaKey, subject: Subject, at: Moment) -> Result<(), Duration> {
         self.pages.charge(key, subject, at)
+    }
+
+    /// What all buckets lack, for a process that takes over: for each the time until it is full again.
+    pub fn levels(&self, at: Moment) -> CounterLevels {
+        let limits = self.limits.load();
+        CounterLevels {
+            request: limits.request.levels(at.mono),
+            sign_in: limits.sign_in.levels(at.mono),
+            second_factor: limits.second_factor.levels(at.mono),
+            refresh: limits.refresh.levels(at.mono),
+            account: limits.account.levels(at.mono),
+            pages: self.pages.levels(at.mono),
+        }
+    }
+
+    /// Lets buckets lack what the process before has counted, or what they lack already, whichever is more. What was
+    /// counted under another quota is forgotten, as on a reload.
+    pub fn take_over(&self, levels: CounterLevels, at: Moment) {
+        let limits = self.limits.load();
+        limits.request.take_over(levels.request, at.mono);
+        limits.sign_in.take_over(levels.sign_in, at.mono);
+        limits.second_factor.take_over(levels.second_factor, at.mono);
+        limits.refresh.take_over(levels.refresh, at.mono);
+        limits.account.take_over(levels.account, at.mono);
+        self.pages.take_over(levels.pages, at.mono);
     }
 
     /// Forgets the buckets of pages' quotas that are no more.

@@ -18,7 +18,7 @@ use arc_swap::ArcSwap;
 pub use self::{
     assertions::Assertions,
     bans::Bans,
-    counters::{Class, Counters, QuotaKey, Quotas, Subject},
+    counters::{Class, CounterLevels, Counters, QuotaKey, Quotas, Subject},
     journal::{JournalCounts, JournalTally},
     records::Records,
     reload::{ReloadProblem, ReloadState},

@@ -5,13 +5,15 @@ mod tests;
 
 use std::{fmt, num::NonZeroU32, time::Duration};
 
+use serde::{Deserialize, Serialize};
+
 /// The longest time a quota may speak of.
 const LONGEST: Duration = Duration::from_secs(7 * 86_400);
 /// The highest count a quota may speak of.
 const HIGHEST: u32 = 1_000_000;
 
 /// `count` at once, refilled evenly over `per`. Written `600/min`, `5/15m`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Quota {
     /// How many.
     pub count: NonZeroU32,

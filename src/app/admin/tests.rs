@@ -7,11 +7,7 @@ use tokio::{
     net::UnixStream,
 };
 
-use super::{
-    AdminAnswer, AdminRequest, Handler, Policies, SessionLine, UserLine,
-    handler::Ground,
-    socket,
-};
+use super::{AdminAnswer, AdminRequest, Handler, Policies, SessionLine, UserLine, handler::Ground, socket};
 use crate::{
     app,
     clock::{Clock, ManualClock, Wall},

@@ -21,6 +21,7 @@ use governor::{
         keyed::{DashMapStateStore, ShrinkableKeyedStateStore},
     },
 };
+use serde::{Deserialize, Serialize};
 
 use crate::rules::{address::NetworkKey, identity::UserId, limit::Quota};
 
@@ -60,10 +61,20 @@ impl Key for UserId {
     }
 }
 
+/// What the buckets of one quota lack.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Levels<K> {
+    quota: Quota,
+    own: Vec<(K, u64)>,
+    coarse: Vec<(u32, u64)>,
+}
+
 /// The buckets of one class.
 pub(super) struct Limiter<K: Key> {
     quota: Quota,
     governor: RateLimiter<K, Buckets<K>, Mono, StateInformationMiddleware>,
+    /// The same that governor has.
+    buckets: Buckets<K>,
     clock: Mono,
     full: Arc<AtomicBool>,
     swept: AtomicU64,
@@ -74,9 +85,9 @@ impl<K: Key> Limiter<K> {
         let clock = Mono::default();
         let full = Arc::<AtomicBool>::default();
         let buckets =
-            Buckets { own: DashMap::new(), coarse: OnceLock::new(), capacity, full: Arc::clone(&full) };
-        let governor = RateLimiter::new(rate(quota), buckets, clock.clone());
-        Self { quota, governor, clock, full, swept: AtomicU64::new(0) }
+            Buckets { own: Arc::default(), coarse: Arc::default(), capacity, full: Arc::clone(&full) };
+        let governor = RateLimiter::new(rate(quota), buckets.clone(), clock.clone());
+        Self { quota, governor, buckets, clock, full, swept: AtomicU64::new(0) }
     }
 
     /// Itself if the quota is the same, else full buckets under the new one.
@@ -92,6 +103,40 @@ impl<K: Key> Limiter<K> {
         charged
             .map(|left| left.remaining_burst_capacity())
             .map_err(|not_until| not_until.wait_time_from(self.clock.now()))
+    }
+
+    /// What the buckets lack: for each key the nanoseconds until it is full again, and the same for the coarse buckets
+    /// by their index.
+    pub(super) fn levels(&self, mono: Duration) -> Levels<K> {
+        let now = self.clock.advance(mono);
+        let buckets = &self.buckets;
+        let lacks = |bucket: &InMemoryState| full_at(bucket)?.checked_sub(now).filter(|left| *left > 0);
+        let own = buckets.own.iter().filter_map(|entry| Some((entry.key().clone(), lacks(entry.value())?)));
+        let coarse = buckets.coarse.get().into_iter().flatten().enumerate();
+        let coarse = coarse.filter_map(|(index, bucket)| Some((u32::try_from(index).ok()?, lacks(bucket)?)));
+        Levels { quota: self.quota, own: own.collect(), coarse: coarse.collect() }
+    }
+
+    /// Lets buckets lack what another process has counted, or what they lack already, whichever is more. Levels of
+    /// another quota say nothing.
+    pub(super) fn take_over(&self, levels: Levels<K>, mono: Duration) {
+        if levels.quota != self.quota {
+            return;
+        }
+        let now = self.clock.advance(mono);
+        let longest = nanos(self.quota.per);
+        let buckets = &self.buckets;
+        let until = |left: u64| Nanos::new(now.saturating_add(left.min(longest)));
+        for (key, left) in levels.own {
+            let raised = |now: Option<Nanos>| Ok::<_, ()>(((), now.unwrap_or_default().max(until(left))));
+            // It cannot fail.
+            let _ = buckets.measure_and_replace(&key, raised);
+        }
+        for (index, left) in levels.coarse {
+            let bucket = usize::try_from(index).ok().and_then(|index| buckets.coarse().get(index));
+            let raised = |now: Option<Nanos>| Ok::<_, ()>(((), now.unwrap_or_default().max(until(left))));
+            let _ = bucket.map(|bucket| bucket.measure_and_replace(&NotKeyed::NonKey, raised));
+        }
     }
 
     /// How many keys have buckets of their own.
@@ -110,6 +155,12 @@ impl<K: Key> Limiter<K> {
             self.full.store(false, Ordering::Relaxed);
         }
     }
+}
+
+/// When a bucket is full again; governor counts from the moment 0 of our clock.
+fn full_at(bucket: &InMemoryState) -> Option<u64> {
+    let seen = bucket.measure_and_replace(&NotKeyed::NonKey, |full_at| Err::<((), Nanos), _>(full_at));
+    seen.err().flatten().map(Nanos::as_u64)
 }
 
 /// The clock that governor asks: it shows the latest moment that somebody was charged at.
@@ -133,11 +184,18 @@ impl Clock for Mono {
 }
 
 /// A bucket per key up to the capacity, coarse buckets beyond.
+#[derive(Clone)]
 struct Buckets<K: Key> {
-    own: DashMapStateStore<K>,
-    coarse: OnceLock<Vec<InMemoryState>>,
+    own: Arc<DashMapStateStore<K>>,
+    coarse: Arc<OnceLock<Vec<InMemoryState>>>,
     capacity: usize,
     full: Arc<AtomicBool>,
+}
+
+impl<K: Key> Buckets<K> {
+    fn coarse(&self) -> &[InMemoryState] {
+        self.coarse.get_or_init(|| (0..COARSE).map(|_| InMemoryState::default()).collect())
+    }
 }
 
 impl<K: Key> StateStore for Buckets<K> {
@@ -154,8 +212,7 @@ impl<K: Key> StateStore for Buckets<K> {
             return self.own.measure_and_replace(key, f);
         }
         self.full.store(true, Ordering::Relaxed);
-        let coarse = self.coarse.get_or_init(|| (0..COARSE).map(|_| InMemoryState::default()).collect());
-        match coarse.get(usize::from(key.coarse())) {
+        match self.coarse().get(usize::from(key.coarse())) {
             Some(bucket) => bucket.measure_and_replace(&NotKeyed::NonKey, f),
             None => f(None).map(|(result, _)| result),
         }

@@ -3,8 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use dashmap::DashMap;
+use serde::{Deserialize, Serialize};
 
-use super::buckets::{Key, Limiter};
+use super::buckets::{Key, Levels, Limiter};
 use crate::{
     clock::Moment,
     rules::{
@@ -20,7 +21,7 @@ use crate::{
 const CAPACITY: usize = 20_000;
 
 /// Which quota: one that is changed in the policy is another one, with full buckets.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct QuotaKey {
     /// The site.
     pub site: SiteId,
@@ -33,7 +34,7 @@ pub struct QuotaKey {
 }
 
 /// What is counted on its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Subject {
     /// A session.
     Session(Sid),
@@ -63,12 +64,25 @@ pub(super) struct PageBuckets(DashMap<QuotaKey, Arc<Limiter<Subject>>>);
 
 impl PageBuckets {
     pub(super) fn charge(&self, key: QuotaKey, subject: Subject, at: Moment) -> Result<(), Duration> {
+        self.limiter(key).charge(&subject, at.mono).map(drop)
+    }
+
+    pub(super) fn levels(&self, mono: Duration) -> Vec<(QuotaKey, Levels<Subject>)> {
+        self.0.iter().map(|entry| (entry.key().clone(), entry.value().levels(mono))).collect()
+    }
+
+    pub(super) fn take_over(&self, levels: Vec<(QuotaKey, Levels<Subject>)>, mono: Duration) {
+        for (key, levels) in levels {
+            self.limiter(key).take_over(levels, mono);
+        }
+    }
+
+    fn limiter(&self, key: QuotaKey) -> Arc<Limiter<Subject>> {
         let quota = key.quota.quota;
         let known = self.0.get(&key).map(|limiter| Arc::clone(&limiter));
-        let limiter = known.unwrap_or_else(|| {
+        known.unwrap_or_else(|| {
             Arc::clone(&self.0.entry(key).or_insert_with(|| Arc::new(Limiter::new(quota, CAPACITY))))
-        });
-        limiter.charge(&subject, at.mono).map(drop)
+        })
     }
 
     pub(super) fn keep(&self, still: impl Fn(&QuotaKey) -> bool) {

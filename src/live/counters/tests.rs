@@ -129,6 +129,37 @@ fn buckets_that_are_full_again_are_forgotten() {
     assert_eq!(limiter.len(), 1);
 }
 
+/// What a process has counted goes on counting in the one that takes over, whose clock starts elsewhere.
+#[test]
+fn what_was_counted_is_carried_over_and_refills_as_before() {
+    let (old, new) = (Counters::new(quotas()), Counters::new(quotas()));
+    for _ in 0..5 {
+        old.charge(net(1), Class::SignIn, at(1_000_000)).unwrap();
+    }
+    old.charge_account(UserId([7; 16]), at(1_000_000)).unwrap();
+    let levels = old.levels(at(1_060_000));
+    let wire = postcard::to_stdvec(&levels).unwrap();
+    new.take_over(postcard::from_bytes(&wire).unwrap(), at(50));
+    assert_eq!(new.charge(net(1), Class::SignIn, at(50)), Err(Duration::from_secs(120)));
+    assert_eq!(new.charge(net(2), Class::SignIn, at(50)), Ok(()));
+    assert_eq!(new.charge_account(UserId([7; 16]), at(50)), Ok(1), "one of three was used a while ago");
+    assert_eq!(new.charge(net(1), Class::SignIn, at(120_050)), Ok(()));
+}
+
+#[test]
+fn coarse_buckets_are_carried_over_and_another_quota_is_not() {
+    let (old, new) = (Limiter::new(quota("5/15m"), 10), Limiter::new(quota("5/15m"), 10));
+    let allowed = |limiter: &Limiter<NetworkKey>, from: u32| {
+        (from..from + 50).filter(|n| limiter.charge(&v6(*n), Duration::from_secs(1)).is_ok()).count()
+    };
+    assert_eq!(allowed(&old, 0), 10 + 5);
+    new.take_over(old.levels(Duration::from_secs(1)), Duration::from_secs(1));
+    assert_eq!(allowed(&new, 1000), 0, "the ten places and the coarse bucket are taken");
+    let other = Limiter::new(quota("6/15m"), 10);
+    other.take_over(old.levels(Duration::from_secs(1)), Duration::from_secs(1));
+    assert_eq!(allowed(&other, 0), 10 + 6);
+}
+
 /// Whatever the order of threads, no more than the count goes through at one moment.
 #[test]
 fn racing_threads_get_no_more_than_the_count() {

@@ -62,7 +62,7 @@ impl TrustedProxies {
 }
 
 /// A key for limits and bans: /32 for IPv4, /64 for IPv6 (R16).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct NetworkKey(pub IpNet);
 
 impl NetworkKey {

@@ -9,7 +9,7 @@ use crate::rules::{
 };
 
 /// How often a page may be used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct PageQuota {
     /// How often.
     pub quota: Quota,
@@ -18,7 +18,7 @@ pub struct PageQuota {
 }
 
 /// What a quota of a page is counted by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Per {
     /// The session; an API key counts as one.
     Session,
