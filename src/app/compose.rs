@@ -15,60 +15,204 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::util::BoxCloneSyncService;
 
 use super::{
-    Readiness, Reloader, Running, StartError, admin, health, impersonations, journal, logins::Logins, notice,
-    tasks, translate,
+    Predecessor, Readiness, Reloader, Running, StartError, admin,
+    handover::{self, Outgoing},
+    health, impersonations, journal,
+    logins::Logins,
+    notice, tasks, translate,
 };
 use crate::{
     clock::{Clock, SystemClock},
     config::{Environment, Settings},
     doors::{
-        PortalService,
+        PortalService, Socket, Sockets,
         edge::{self, Edge, EdgeHandle},
-        sidecar::Sidecar,
+        sidecar::{self, Sidecar},
     },
     entropy::{Entropy, SystemEntropy},
     feeds::{self, certs::Certificates},
     gate::Gate,
     live::{Live, Snapshot},
     portal,
-    store::{RedbStore, Store},
+    rules::place::Places,
+    store::{RedbStore, Store, StoreError},
 };
 
 /// Notes of the request path that may wait; more are dropped and made again by the next request.
 const NOTES: usize = 4_096;
 
+/// The mode of the admin socket.
+const OURS_ALONE: u32 = 0o600;
+
 /// The folder of certificates is looked at this often.
 const CERTIFICATES: Duration = Duration::from_secs(1);
+
+/// A store that another process is just letting go of is tried again after so long, and so often.
+const AGAIN: Duration = Duration::from_millis(20);
+const TRIES: u32 = 500;
+
+/// What a process begins with.
+#[derive(Default)]
+pub(super) struct Beginning {
+    /// Listening sockets that were passed to it.
+    pub(super) sockets: Vec<Socket>,
+    /// The process that it takes over from.
+    pub(super) predecessor: Option<Predecessor>,
+}
 
 /// What every part is started with.
 struct Ground {
     gate: Arc<Gate>,
     portal: PortalService,
+    sockets: Arc<Sockets>,
+    /// Ends what takes new work; `stop` ends everything.
+    accepting: CancellationToken,
     stop: CancellationToken,
     tasks: TaskTracker,
+}
+
+/// Everything that is read from files before the store is opened: what is wrong with one of them shows while a process
+/// that is to be replaced still serves.
+struct Materials {
+    snapshot: Snapshot,
+    keys: feeds::jwks::Feed,
+    ways: notice::Ways,
+    sidecar: Option<sidecar::SidecarSettings>,
+    edge: Option<edge::EdgeSettings>,
+    certificates: Option<Arc<Certificates>>,
+    watched_places: feeds::places::Watched,
 }
 
 /// Puts everything together and starts it.
 pub(super) async fn compose(
     settings: Settings,
     environment: Environment,
+    beginning: Beginning,
     stop: CancellationToken,
     tasks: TaskTracker,
 ) -> Result<Running, StartError> {
     make_data_dir(&settings.data_dir)?;
-    let gate = compose_gate(&settings, &stop, &tasks).await?;
-    let ground =
-        Ground { portal: portal_service(&gate, start_notices(&settings, &stop, &tasks)?), gate, stop, tasks };
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let sockets = Arc::new(Sockets::inheriting(beginning.sockets));
+    let materials = Materials::read(&settings, &clock, &sockets).await?;
+    let outgoing = ask_for_store(beginning.predecessor).await?;
+    let store_file = store_file(&settings.data_dir);
+    let store = open_store(&store_file, outgoing.is_some()).await?;
+    let Materials { snapshot, keys, ways, sidecar, edge, certificates, watched_places } = materials;
+    let gate = compose_gate(&settings, snapshot, clock, store.clone(), &stop, &tasks).await?;
+    let told_until = *gate.live().records.applied().borrow();
+    if let Some(outgoing) = &outgoing {
+        gate.live().counters.take_over(outgoing.levels.clone(), gate.moment());
+    }
+    let portal = portal_service(&gate, start_notices(ways, &stop, &tasks));
+    let accepting = stop.child_token();
+    let ground = Ground { portal, gate, sockets, accepting, stop, tasks };
     let readiness = watch::Sender::new(Readiness::default());
     let reloader = Arc::new(Reloader::new(&settings, environment, &ground.gate));
-    let metrics = start_health(&settings, &ground, &readiness).await?;
-    start_feeds(&settings, &ground, &reloader).await?;
+    let metrics = start_health(&settings, &ground, &readiness)?;
+    start_feeds(&ground, &reloader, keys, watched_places);
     start_admin(&settings, &ground, &reloader)?;
     ground.tasks.spawn(impersonations::follow(Arc::clone(&ground.gate), ground.stop.clone()));
-    let sidecar = start_sidecar(&settings, &ground)?;
-    let edge = start_edge(&settings, &ground).await?;
-    let Ground { gate, stop, tasks, .. } = ground;
-    Ok(Running { gate, sidecar, edge, metrics, reloader, readiness, stop, tasks })
+    let sidecar = sidecar.map(|settings| start_sidecar(settings, &ground)).transpose()?;
+    let edge = match edge {
+        Some(settings) => Some(start_edge(settings, certificates, &ground).await?),
+        None => None,
+    };
+    for place in ground.sockets.take_unused() {
+        tracing::warn!(%place, "a listening socket was passed in, and nothing in the configuration listens there; it is closed");
+    }
+    if let Some(outgoing) = outgoing {
+        let (gate, in_force) = (Arc::clone(&ground.gate), reloader.in_force());
+        let follow_up = handover::follow_up(outgoing, gate, told_until, in_force, ground.stop.clone()).await;
+        ground.tasks.spawn(follow_up.map_err(not_taken_over)?);
+    }
+    let Ground { gate, sockets, accepting, stop, tasks, .. } = ground;
+    let drain = settings.drain;
+    Ok(Running {
+        gate,
+        sidecar,
+        edge,
+        metrics,
+        reloader,
+        store,
+        store_file,
+        sockets,
+        drain,
+        readiness,
+        accepting,
+        stop,
+        tasks,
+    })
+}
+
+impl Materials {
+    async fn read(
+        settings: &Settings,
+        clock: &Arc<dyn Clock>,
+        sockets: &Arc<Sockets>,
+    ) -> Result<Self, StartError> {
+        let other = StartError::Other;
+        let sources = translate::key_sources(settings).map_err(other)?;
+        let mut keys = feeds::jwks::Feed::new(sources, Arc::clone(clock));
+        let issuers = keys.prepare(translate::issuers(settings).map_err(other)?).await;
+        let (places, watched_places) = places(settings).await?;
+        let own_keys = feeds::keys::load_or_create_under(
+            &keys_dir(&settings.data_dir),
+            settings.master_key.as_ref(),
+            &SystemEntropy,
+            clock.wall(),
+        );
+        let snapshot = Snapshot {
+            sites: translate::sites(settings).map_err(other)?,
+            keys: own_keys.map_err(|error| other(error.to_string()))?,
+            issuers,
+            trusted: translate::trusted(settings),
+            places,
+            journal: settings.journal,
+            ..Snapshot::default()
+        };
+        let sidecar = settings.sidecar.as_ref().map(|written| translate::sidecar(written, sockets));
+        let certificates = settings.edge.as_ref().map(|edge| Certificates::load(&edge.certificates));
+        let certificates = certificates.transpose().map_err(|error| other(error.to_string()))?.map(Arc::new);
+        let edge = settings.edge.as_ref().zip(certificates.clone());
+        let edge = edge.map(|(edge, shown)| translate::edge(settings, edge, shown, sockets));
+        let ways = notice::Ways::new(&settings.notices).map_err(other)?;
+        let sidecar = sidecar.transpose().map_err(other)?;
+        Ok(Self { snapshot, keys, ways, sidecar, edge, certificates, watched_places })
+    }
+}
+
+/// The database of places, if there is one, and what its file looked like.
+async fn places(settings: &Settings) -> Result<(Places, feeds::places::Watched), StartError> {
+    let first = feeds::places::Watched::of(settings.places.clone()).await;
+    let Some(path) = settings.places.clone() else { return Ok((Places::default(), first)) };
+    let loading = tokio::task::spawn_blocking(move || feeds::places::load(&path)).await;
+    let loaded = loading.map_err(|fault| StartError::Other(fault.to_string()))?;
+    Ok((loaded.map_err(|error| StartError::Other(error.to_string()))?, first))
+}
+
+async fn ask_for_store(predecessor: Option<Predecessor>) -> Result<Option<Outgoing>, StartError> {
+    let Some(predecessor) = predecessor else { return Ok(None) };
+    predecessor.ask_for_store().await.map(Some).map_err(not_taken_over)
+}
+
+fn not_taken_over(error: io::Error) -> StartError {
+    StartError::Other(format!("the running panelgate was not replaced: {error}"))
+}
+
+/// Opens the store; one that a process that hands over is just letting go of is waited for.
+async fn open_store(file: &Path, patient: bool) -> Result<RedbStore, StartError> {
+    let mut tries = if patient { TRIES } else { 1 };
+    loop {
+        let path = file.to_owned();
+        let opening = tokio::task::spawn_blocking(move || RedbStore::open(&path)).await;
+        let opened = opening.map_err(|fault| StartError::Other(fault.to_string()))?;
+        tries -= 1;
+        match opened {
+            Err(StoreError::Locked) if tries > 0 => tokio::time::sleep(AGAIN).await,
+            opened => return opened.map_err(|source| StartError::Store { path: file.to_owned(), source }),
+        }
+    }
 }
 
 /// Where the embedded store is.
@@ -93,27 +237,16 @@ fn make_data_dir(path: &Path) -> Result<(), StartError> {
 
 async fn compose_gate(
     settings: &Settings,
+    snapshot: Snapshot,
+    clock: Arc<dyn Clock>,
+    store: RedbStore,
     stop: &CancellationToken,
     tasks: &TaskTracker,
 ) -> Result<Arc<Gate>, StartError> {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
+    let store: Arc<dyn Store> = Arc::new(store);
     let file = store_file(&settings.data_dir);
     let broken = |source| StartError::Store { path: file.clone(), source };
-    let store: Arc<dyn Store> = Arc::new(RedbStore::open(&file).map_err(broken)?);
-    let keys = feeds::keys::load_or_create_under(
-        &keys_dir(&settings.data_dir),
-        settings.master_key.as_ref(),
-        &*entropy,
-        clock.wall(),
-    );
-    let snapshot = Snapshot {
-        sites: translate::sites(settings).map_err(StartError::Other)?,
-        keys: keys.map_err(|error| StartError::Other(error.to_string()))?,
-        trusted: translate::trusted(settings),
-        journal: settings.journal,
-        ..Snapshot::default()
-    };
     let live = Arc::new(Live::new(snapshot, settings.quotas));
     let follow = tasks::follow(Arc::clone(&live), Arc::clone(&store), stop.clone()).await.map_err(broken)?;
     let (notes, noted) = mpsc::channel(NOTES);
@@ -131,16 +264,15 @@ async fn compose_gate(
 
 /// The queue of news of sign-ins; without a way of telling anybody, nobody reads it.
 fn start_notices(
-    settings: &Settings,
+    ways: notice::Ways,
     stop: &CancellationToken,
     tasks: &TaskTracker,
-) -> Result<mpsc::Sender<portal::NewSignIn>, StartError> {
+) -> mpsc::Sender<portal::NewSignIn> {
     let (notices, queue) = mpsc::channel(notice::QUEUE);
-    let ways = notice::Ways::new(&settings.notices).map_err(StartError::Other)?;
     if !ways.are_none() {
         tasks.spawn(notice::deliver(ways, queue, stop.clone()));
     }
-    Ok(notices)
+    notices
 }
 
 fn portal_service(gate: &Arc<Gate>, notices: mpsc::Sender<portal::NewSignIn>) -> PortalService {
@@ -153,89 +285,68 @@ fn portal_service(gate: &Arc<Gate>, notices: mpsc::Sender<portal::NewSignIn>) ->
     }))
 }
 
-async fn start_health(
+fn start_health(
     settings: &Settings,
     ground: &Ground,
     readiness: &watch::Sender<Readiness>,
 ) -> Result<Option<std::net::SocketAddr>, StartError> {
     let Some(address) = settings.metrics else { return Ok(None) };
-    let listener = health::bind(address).await.map_err(listening("metrics.listen", &address))?;
+    let listener = ground.sockets.tcp(address).map_err(listening("metrics.listen", &address))?;
     let bound = listener.local_addr().map_err(listening("metrics.listen", &address))?;
-    let live = Arc::clone(ground.gate.live());
-    let serve =
-        health::serve(listener, live, readiness.subscribe(), ground.stop.clone(), ground.tasks.clone());
+    let (live, accepting) = (Arc::clone(ground.gate.live()), ground.accepting.clone());
+    let serve = health::serve(listener, live, readiness.subscribe(), accepting, ground.tasks.clone());
     ground.tasks.spawn(serve);
     Ok(Some(bound))
 }
 
-fn start_sidecar(settings: &Settings, ground: &Ground) -> Result<Option<Sidecar>, StartError> {
-    let Some(written) = &settings.sidecar else { return Ok(None) };
-    let translated = translate::sidecar(written).map_err(StartError::Other)?;
-    let address = translated.address_text();
-    let started = Sidecar::start(translated, Arc::clone(&ground.gate), ground.portal.clone());
-    Ok(Some(started.map_err(listening("sidecar", &address))?))
+fn start_sidecar(settings: sidecar::SidecarSettings, ground: &Ground) -> Result<Sidecar, StartError> {
+    let address = settings.address_text();
+    let started = Sidecar::start(settings, Arc::clone(&ground.gate), ground.portal.clone());
+    started.map_err(listening("sidecar", &address))
 }
 
-async fn start_edge(settings: &Settings, ground: &Ground) -> Result<Option<EdgeHandle>, StartError> {
-    let Some(written) = &settings.edge else { return Ok(None) };
-    let certificates = Certificates::load(&written.certificates);
-    let certificates = Arc::new(certificates.map_err(|error| StartError::Other(error.to_string()))?);
-    ground.tasks.spawn(Arc::clone(&certificates).follow(CERTIFICATES, ground.stop.clone()));
-    let translated = translate::edge(settings, written, certificates);
-    let started = Edge::start(translated, Arc::clone(&ground.gate), ground.portal.clone()).await;
-    let not_started = |error| match error {
+async fn start_edge(
+    settings: edge::EdgeSettings,
+    certificates: Option<Arc<Certificates>>,
+    ground: &Ground,
+) -> Result<EdgeHandle, StartError> {
+    if let Some(certificates) = certificates {
+        ground.tasks.spawn(certificates.follow(CERTIFICATES, ground.stop.clone()));
+    }
+    let started = Edge::start(settings, Arc::clone(&ground.gate), ground.portal.clone()).await;
+    started.map_err(|error| match error {
         edge::StartError::Listen { address, source } => listening("edge", &address)(source),
         error @ (edge::StartError::Tls(_) | edge::StartError::Upstream { .. }) => {
             StartError::Other(error.to_string())
         }
-    };
-    Ok(Some(started.map_err(not_started)?))
+    })
 }
 
-/// Follows what changes from outside: issuers' keys, and the files of the configuration.
-async fn start_feeds(
-    settings: &Settings,
+/// Follows what changes from outside: issuers' keys, the database of places, and the files of the configuration.
+fn start_feeds(
     ground: &Ground,
     reloader: &Arc<Reloader>,
-) -> Result<(), StartError> {
-    let live = Arc::clone(ground.gate.live());
-    let sources = translate::key_sources(settings).map_err(StartError::Other)?;
-    let mut keys = feeds::jwks::Feed::new(sources, Arc::new(SystemClock::new()));
-    let issuers = keys.prepare(translate::issuers(settings).map_err(StartError::Other)?).await;
-    live.swap(|snapshot| snapshot.issuers = issuers.clone());
-    ground.tasks.spawn(keys.run(live, ground.stop.clone()));
-    start_places(settings, ground, reloader).await?;
+    keys: feeds::jwks::Feed,
+    places: feeds::places::Watched,
+) {
+    let live = ground.gate.live();
+    ground.tasks.spawn(keys.run(Arc::clone(live), ground.stop.clone()));
+    let named = Arc::clone(reloader);
+    let follow = feeds::places::follow(move || named.places(), places, Arc::clone(live), ground.stop.clone());
+    ground.tasks.spawn(follow);
     let (changed, changes) = mpsc::channel(1);
     let watched = Arc::clone(reloader);
     ground.tasks.spawn(feeds::files::follow(move || watched.watched(), changed, ground.stop.clone()));
     ground.tasks.spawn(tasks::reload_on_change(Arc::clone(reloader), changes, ground.stop.clone()));
-    Ok(())
-}
-
-/// Reads the database of places, if there is one, and follows its file.
-async fn start_places(
-    settings: &Settings,
-    ground: &Ground,
-    reloader: &Arc<Reloader>,
-) -> Result<(), StartError> {
-    let live = Arc::clone(ground.gate.live());
-    let first = feeds::places::Watched::of(settings.places.clone()).await;
-    if let Some(path) = settings.places.clone() {
-        let loading = tokio::task::spawn_blocking(move || feeds::places::load(&path)).await;
-        let loaded = loading.map_err(|fault| StartError::Other(fault.to_string()))?;
-        let places = loaded.map_err(|error| StartError::Other(error.to_string()))?;
-        live.swap(|snapshot| snapshot.places = places.clone());
-    }
-    let named = Arc::clone(reloader);
-    ground.tasks.spawn(feeds::places::follow(move || named.places(), first, live, ground.stop.clone()));
-    Ok(())
 }
 
 fn start_admin(settings: &Settings, ground: &Ground, reloader: &Arc<Reloader>) -> Result<(), StartError> {
     let path = &settings.admin_socket;
-    let bound = admin::bind(path).map_err(listening("admin.socket", &path.display()))?;
+    let listener = ground.sockets.unix(path, OURS_ALONE);
+    let listener = listener.map_err(listening("admin.socket", &path.display()))?;
     let handler = Arc::new(admin::of_daemon(&ground.gate, reloader));
-    ground.tasks.spawn(admin::serve(bound, handler, ground.stop.clone(), ground.tasks.clone()));
+    let (accepting, tasks) = (ground.accepting.clone(), ground.tasks.clone());
+    ground.tasks.spawn(admin::serve(listener, handler, accepting, tasks));
     Ok(())
 }
 

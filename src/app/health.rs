@@ -1,6 +1,6 @@
 //! Metrics and health, on a listener of their own (R32).
 
-use std::{fmt::Write, net::SocketAddr, sync::Arc};
+use std::{fmt::Write, sync::Arc, time::Duration};
 
 use axum::{Router, extract::State, http::StatusCode, routing::get};
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
@@ -14,6 +14,16 @@ use crate::live::Live;
 pub struct Readiness {
     /// Set once everything runs, cleared when stopping.
     pub ready: bool,
+    /// Why a process that was to take over did not, if the last one did not.
+    pub not_replaced: Option<String>,
+}
+
+/// A connection may go on so long once the gate stops.
+const GRACE: Duration = Duration::from_millis(500);
+
+async fn stopped_for(stop: &CancellationToken, grace: Duration) {
+    stop.cancelled().await;
+    tokio::time::sleep(grace).await;
 }
 
 #[derive(Clone)]
@@ -45,17 +55,13 @@ pub(super) async fn serve(
         tasks.spawn(async move {
             let connection = hyper::server::conn::http1::Builder::new()
                 .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+            // One answer that is under way may be sent.
             tokio::select! {
                 _ = connection => {}
-                () = stop.cancelled() => {}
+                () = stopped_for(&stop, GRACE) => {}
             }
         });
     }
-}
-
-/// Binds the listener.
-pub(super) async fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
-    TcpListener::bind(address).await
 }
 
 async fn ready(State(health): State<Health>) -> (StatusCode, String) {
@@ -66,6 +72,9 @@ async fn ready(State(health): State<Health>) -> (StatusCode, String) {
         format!("{}\ngeneration {generation}\n", if readiness.ready { "ready" } else { "not ready" });
     if let Some(problem) = &health.live.reload.load().problem {
         let _ = write!(text, "the newest configuration is not in force:\n{}\n", problem.what);
+    }
+    if let Some(problem) = &readiness.not_replaced {
+        let _ = write!(text, "the new process has not taken over:\n{problem}\n");
     }
     (status, text)
 }

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 
 use super::{compose, translate};
 use crate::{
@@ -24,6 +24,7 @@ pub struct Reloader {
     gate: Arc<Gate>,
     watched: RwLock<Vec<PathBuf>>,
     places: RwLock<Option<PathBuf>>,
+    in_force: watch::Sender<Arc<str>>,
     /// One reload at a time.
     turn: Mutex<()>,
 }
@@ -41,7 +42,22 @@ impl Reloader {
         let (watched, places) = (settings.watched.clone(), settings.places.clone());
         let (watched, places) = (RwLock::new(watched), RwLock::new(places));
         let (gate, turn) = (Arc::clone(gate), Mutex::new(()));
-        Self { file, keys, environment, gate, watched, places, turn }
+        let digest = Arc::clone(&settings.outline.digest);
+        let state =
+            ReloadState { at: gate.moment().wall, digest: Arc::clone(&digest), ..ReloadState::default() };
+        gate.live().reload.store(Arc::new(state));
+        let in_force = watch::Sender::new(digest);
+        Self { file, keys, environment, gate, watched, places, in_force, turn }
+    }
+
+    /// The digest of what is in force; see [`config::Outline`].
+    pub(super) fn digest(&self) -> Arc<str> {
+        Arc::clone(&self.in_force.borrow())
+    }
+
+    /// Says when something else is in force.
+    pub(super) fn in_force(&self) -> watch::Receiver<Arc<str>> {
+        self.in_force.subscribe()
     }
 
     /// Loads configuration, policies and keys again. A mistake anywhere keeps everything as it was and shows in the
@@ -109,10 +125,12 @@ impl Reloader {
         let at = self.gate.moment().wall;
         live.reload.rcu(|state| ReloadState {
             at,
+            digest: Arc::clone(&fresh.settings.outline.digest),
             problem: None,
             done: state.done + 1,
             ..ReloadState::clone(state)
         });
+        self.in_force.send_replace(Arc::clone(&fresh.settings.outline.digest));
         let generation = live.snapshot().generation;
         tracing::info!(target: "panelgate::audit", event = "reloaded", why, generation, "the configuration is in force");
     }

@@ -79,8 +79,10 @@ pub(super) async fn write_notes(
             note = notes.recv() => note,
         };
         let Some(Note::Seen { sid, generation, at }) = note else { return };
-        if let Err(error) = store.mark_seen(sid, generation, at).await {
-            tracing::warn!(%error, "a refresh generation was seen but could not be noted");
+        match store.mark_seen(sid, generation, at).await {
+            // The process that has taken over notices the same.
+            Ok(_) | Err(StoreError::HandedOver) => {}
+            Err(error) => tracing::warn!(%error, "a refresh generation was seen but could not be noted"),
         }
     }
 }
@@ -94,17 +96,22 @@ pub(super) async fn write_touches(live: Arc<Live>, store: Arc<dyn Store>, stop: 
             () = stop.cancelled() => true,
             _ = ticks.tick() => false,
         };
-        let uses = live.records.take_touched();
-        if !uses.is_empty()
-            && let Err(error) = store.touch(uses).await
-        {
-            tracing::warn!(%error, "uses of sessions could not be written down");
-        }
-        let uses = live.records.take_touched_keys();
-        if !uses.is_empty()
-            && let Err(error) = store.touch_keys(uses).await
-        {
-            tracing::warn!(%error, "uses of API keys could not be written down");
+        let written = async {
+            let uses = live.records.take_touched();
+            if !uses.is_empty() {
+                store.touch(uses).await?;
+            }
+            let uses = live.records.take_touched_keys();
+            if !uses.is_empty() {
+                store.touch_keys(uses).await?;
+            }
+            Ok(())
+        };
+        match written.await {
+            Ok(()) => {}
+            // From now on they are told to the process that has taken over.
+            Err(StoreError::HandedOver) => return,
+            Err(error) => tracing::warn!(%error, "uses of sessions and API keys could not be written down"),
         }
         if last {
             return;

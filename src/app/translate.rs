@@ -10,7 +10,7 @@ use rustls::{
 
 use crate::{
     config::{self, Settings},
-    doors::{edge, sidecar},
+    doors::{Sockets, edge, sidecar},
     feeds::{certs::Certificates, jwks::Source},
     portal,
     rules::{
@@ -38,7 +38,10 @@ pub(super) fn trusted(settings: &Settings) -> TrustedProxies {
 }
 
 /// The sidecar's settings; certificates are read here.
-pub(super) fn sidecar(written: &config::SidecarSettings) -> Result<sidecar::SidecarSettings, String> {
+pub(super) fn sidecar(
+    written: &config::SidecarSettings,
+    sockets: &Arc<Sockets>,
+) -> Result<sidecar::SidecarSettings, String> {
     let secret = |secret: &config::ProxySecret| sidecar::ProxySecret {
         name: secret.name.clone(),
         secret: SecretBytes::new(secret.secret.expose().as_bytes()),
@@ -49,6 +52,7 @@ pub(super) fn sidecar(written: &config::SidecarSettings) -> Result<sidecar::Side
         socket_peers: written.socket_peers.clone(),
         secrets: written.secrets.iter().map(secret).collect(),
         tls: written.tls.as_ref().map(client_certificates).transpose()?,
+        sockets: Arc::clone(sockets),
     })
 }
 
@@ -57,6 +61,7 @@ pub(super) fn edge(
     settings: &Settings,
     written: &config::EdgeSettings,
     certificates: Arc<Certificates>,
+    sockets: &Arc<Sockets>,
 ) -> edge::EdgeSettings {
     let limits = &written.limits;
     edge::EdgeSettings {
@@ -78,6 +83,7 @@ pub(super) fn edge(
             upstream_read: limits.upstream_read,
         },
         client_script: true,
+        sockets: Arc::clone(sockets),
         marks: |headers, visit, grant| {
             let portal::Mark { html, always } = portal::mark(headers, visit, grant)?;
             Some(edge::Mark { html, always })

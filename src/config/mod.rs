@@ -9,6 +9,7 @@ mod logins;
 mod master_key;
 mod named;
 mod notices;
+mod outline;
 mod passwords;
 mod problems;
 mod read;
@@ -27,6 +28,7 @@ use self::sources::Sources;
 pub use self::{
     named::{FileKind, NamedFile},
     notices::{NoticeSettings, SmtpSettings, SmtpTls, WebhookSettings},
+    outline::Outline,
     problems::Problems,
     settings::{
         ClaimNames, EdgeLimits, EdgeSettings, IssuerSettings, KeySource, LogFormat, LogSettings, ProxySecret,
@@ -62,7 +64,8 @@ pub fn load(path: &Path, environment: &Environment) -> Result<Loaded, Problems> 
     let mut sources = Sources::new(environment);
     let settings = sources.open(path, None).and_then(|mut root| {
         environment::over_config(&mut root, environment, &mut sources.found);
-        read::settings(&root, path, &mut sources)
+        let settings = read::settings(&root, path, &mut sources)?;
+        Some(Settings { outline: Outline::of(&root, &sources.texts), ..settings })
     });
     let usable = !sources.found.any_errors();
     let named = sources.named;

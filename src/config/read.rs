@@ -72,6 +72,7 @@ pub(super) fn settings(root: &Node, file: &Path, sources: &mut Sources<'_>) -> O
     let metrics = metrics(&mut fields, sources);
     let quotas = quotas(&mut fields, sources);
     let log = log(&mut fields, sources);
+    let drain = drain(&mut fields, sources);
     let journal = journal::read(&mut fields, sources);
     let places = notices::places(&mut fields, base, sources);
     if places.is_none() {
@@ -107,6 +108,8 @@ pub(super) fn settings(root: &Node, file: &Path, sources: &mut Sources<'_>) -> O
         journal,
         log,
         watched,
+        drain,
+        outline: super::Outline::default(),
     })
 }
 
@@ -203,4 +206,13 @@ fn log(fields: &mut Fields<'_>, sources: &mut Sources<'_>) -> LogSettings {
         section.finish(&mut sources.found);
     }
     settings
+}
+
+/// `restart.drain`.
+fn drain(fields: &mut Fields<'_>, sources: &mut Sources<'_>) -> Duration {
+    const USUAL: Duration = Duration::from_secs(300);
+    let Some(mut section) = fields.sub("restart", &mut sources.found) else { return USUAL };
+    let drain = section.duration("drain", Duration::from_secs(1), &mut sources.found);
+    section.finish(&mut sources.found);
+    drain.map_or(USUAL, |drain| drain.value)
 }

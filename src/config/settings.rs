@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use ipnet::IpNet;
 
-use super::NoticeSettings;
+use super::{NoticeSettings, Outline};
 use crate::{
     feeds::keys::GivenMaster,
     live::Quotas,
@@ -49,6 +49,10 @@ pub struct Settings {
     pub log: LogSettings,
     /// Every file that was read: a change in one of them is a reason to load again.
     pub watched: Vec<PathBuf>,
+    /// How long live connections stay with a process that was replaced.
+    pub drain: Duration,
+    /// For telling what a reload changes.
+    pub outline: Outline,
 }
 
 /// One site with what the doors need beside it.

@@ -31,13 +31,13 @@ async fn what_nobody_asked_for_is_named_and_a_near_miss_is_explained() {
 async fn a_unix_socket_replaces_what_was_left_over_and_its_file_goes_with_its_owner() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("gate.sock");
-    std::fs::write(&path, "somebody's").unwrap();
+    fs::write(&path, "somebody's").unwrap();
     let sockets = Sockets::default();
     assert!(sockets.unix(&path, 0o600).is_err(), "a file is not ours to remove");
-    std::fs::remove_file(&path).unwrap();
+    fs::remove_file(&path).unwrap();
     drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
     let _listener = sockets.unix(&path, 0o600).unwrap();
-    assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
+    assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
     let heir = Sockets::inheriting(sockets.copies().unwrap());
     let _same = heir.unix(&path, 0o600).unwrap();
     sockets.forget();

@@ -10,7 +10,6 @@ use std::{
     time::Duration,
 };
 
-use dashmap::DashMap;
 use governor::{
     RateLimiter,
     clock::Clock,

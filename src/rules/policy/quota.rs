@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use super::document::CODES;
 use crate::rules::{
     limit::Quota,

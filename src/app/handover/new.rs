@@ -1,0 +1,162 @@
+//! The new process: takes over.
+
+use std::{
+    io,
+    os::{fd::AsFd, unix::net::UnixStream as StdStream},
+    sync::Arc,
+    time::Duration,
+};
+
+use futures_util::StreamExt;
+use tokio::{
+    net::{
+        UnixStream,
+        unix::{OwnedReadHalf, OwnedWriteHalf},
+    },
+    sync::watch,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    old::TAKE_OVER,
+    wire::{self, ToNew, ToOld},
+};
+use crate::{
+    config::Environment,
+    doors::Socket,
+    gate::Gate,
+    live::CounterLevels,
+    store::{Change, Cursor},
+};
+
+/// How long the old process may take to write down what is queued and let go of the store.
+const LETS_GO: Duration = Duration::from_secs(60);
+
+/// The process that hands over to this one.
+pub struct Predecessor {
+    stream: StdStream,
+    sockets: Vec<Socket>,
+}
+
+/// The predecessor, once it has let go of the store.
+pub(in crate::app) struct Outgoing {
+    read: OwnedReadHalf,
+    write: OwnedWriteHalf,
+    /// What was counted before.
+    pub(in crate::app) levels: CounterLevels,
+}
+
+impl Predecessor {
+    /// The process that started this one to take over, if it was started for that. Blocks for its sockets.
+    ///
+    /// # Errors
+    /// When it does not say what it should.
+    pub fn find(environment: &Environment) -> io::Result<Option<Self>> {
+        if !environment.contains_key(TAKE_OVER) {
+            return Ok(None);
+        }
+        let stream = StdStream::from(io::stdin().as_fd().try_clone_to_owned()?);
+        match wire::receive_sockets(&stream) {
+            Ok(sockets) => Ok(Some(Self { stream, sockets })),
+            Err(error) => {
+                // Whoever cannot be told sees that we are gone.
+                let _ = wire::send_blocking(&stream, &ToOld::Refused(error.to_string()));
+                Err(error)
+            }
+        }
+    }
+
+    /// Tells it that this process cannot take over, so that it goes on.
+    pub fn refuse(&self, why: &str) {
+        // Whoever cannot be told sees that we are gone.
+        let _ = wire::send_blocking(&self.stream, &ToOld::Refused(why.to_owned()));
+    }
+
+    /// Its listening sockets.
+    pub(in crate::app) fn take_sockets(&mut self) -> Vec<Socket> {
+        std::mem::take(&mut self.sockets)
+    }
+
+    /// Another handle for [`Predecessor::refuse`].
+    pub(in crate::app) fn again(&self) -> io::Result<Self> {
+        Ok(Self { stream: self.stream.try_clone()?, sockets: Vec::new() })
+    }
+
+    /// Everything was read and is good: asks for the store, and returns when it is free.
+    pub(in crate::app) async fn ask_for_store(self) -> io::Result<Outgoing> {
+        self.stream.set_nonblocking(true)?;
+        let (mut read, mut write) = UnixStream::from_std(self.stream)?.into_split();
+        wire::send(&mut write, &ToOld::Prepared).await?;
+        let answer = tokio::time::timeout(LETS_GO, wire::receive::<ToNew>(&mut read)).await??;
+        let ToNew::Yours(levels) = answer else {
+            return Err(io::Error::other("the running panelgate did not let go of the store"));
+        };
+        Ok(Outgoing { read, write, levels: *levels })
+    }
+}
+
+/// Says that this process serves, and tells the old one every change until it is gone.
+///
+/// # Errors
+/// When the old process cannot be told; it may have taken the place back.
+pub(in crate::app) async fn follow_up(
+    outgoing: Outgoing,
+    gate: Arc<Gate>,
+    from: Cursor,
+    in_force: watch::Receiver<Arc<str>>,
+    stop: CancellationToken,
+) -> io::Result<impl Future<Output = ()>> {
+    let Outgoing { read, mut write, .. } = outgoing;
+    let changes = gate.store().changes(from).await.map_err(io::Error::other)?;
+    wire::send(&mut write, &ToOld::Ready).await?;
+    Ok(async move {
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = hear(read, &gate) => tracing::info!("the old process has ended"),
+            told = tell(&mut write, changes, in_force) => {
+                let error = told.err().map(|error| error.to_string());
+                tracing::warn!(error, "the old process is not told what changes any more and will cut its connections");
+            }
+        }
+        drop(write);
+    })
+}
+
+async fn tell(
+    to: &mut OwnedWriteHalf,
+    mut changes: impl futures_util::Stream<Item = (Cursor, Change)> + Unpin,
+    mut in_force: watch::Receiver<Arc<str>>,
+) -> io::Result<()> {
+    in_force.mark_changed();
+    loop {
+        let message = tokio::select! {
+            change = changes.next() => match change {
+                Some((at, change)) => ToOld::Changed(at, change),
+                None => return Ok(()),
+            },
+            changed = in_force.changed() => {
+                changed.map_err(io::Error::other)?;
+                ToOld::InForce(in_force.borrow_and_update().to_string())
+            }
+        };
+        wire::send(to, &message).await?;
+    }
+}
+
+/// Hears what the old process counts and which sessions its connections use, until it is gone.
+async fn hear(mut from: OwnedReadHalf, gate: &Gate) {
+    while let Ok(message) = wire::receive::<ToNew>(&mut from).await {
+        let live = gate.live();
+        match message {
+            ToNew::Yours(levels) | ToNew::Counted(levels) => live.counters.take_over(*levels, gate.moment()),
+            ToNew::Used(sessions, keys) => {
+                for (sid, at) in sessions {
+                    live.records.touch(sid, at);
+                }
+                for (id, used) in keys {
+                    live.records.touch_key(id, used);
+                }
+            }
+        }
+    }
+}

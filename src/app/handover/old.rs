@@ -1,0 +1,214 @@
+//! The old process: hands over.
+
+use std::{
+    ffi::OsString,
+    io,
+    os::{
+        fd::OwnedFd,
+        unix::{fs::MetadataExt, net::UnixStream as StdStream},
+    },
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::Arc,
+    time::Duration,
+};
+
+use tokio::{
+    net::{
+        UnixStream,
+        unix::{OwnedReadHalf, OwnedWriteHalf},
+    },
+    time::{interval, timeout},
+};
+
+use super::wire::{self, ToNew, ToOld};
+use crate::{
+    app::{Reloader, Running},
+    gate::Gate,
+    store::Heir,
+};
+
+/// Tells a process that it is to take over from the one at the other end of its standard input.
+pub(super) const TAKE_OVER: &str = "PANELGATE_TAKE_OVER";
+
+/// How long the new process may take to read its configuration and everything that it names.
+const PREPARES: Duration = Duration::from_secs(60);
+/// How long it may take to open the store and to accept.
+const OPENS: Duration = Duration::from_secs(60);
+/// Uses of sessions are told this often.
+const USES: Duration = Duration::from_secs(1);
+
+/// How this process was started.
+#[derive(Clone, Debug)]
+pub struct Program {
+    path: PathBuf,
+    arguments: Vec<OsString>,
+}
+
+/// The process that has taken over.
+pub(in crate::app) struct Successor {
+    child: Guard,
+    read: OwnedReadHalf,
+    write: OwnedWriteHalf,
+    heir: Heir,
+}
+
+/// A process that is ended when it is dropped before it has taken over.
+struct Guard(Option<Child>);
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.0 {
+            // It may be gone already.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+impl Program {
+    /// This program, by the name that it was started with: an update may have put another one there, or made a symbolic
+    /// link point elsewhere.
+    pub fn this() -> io::Result<Self> {
+        let mut arguments = std::env::args_os();
+        let name = arguments.next().map(PathBuf::from).filter(|name| name.components().count() > 1);
+        let running = std::env::current_exe()?;
+        let named = name.map(std::path::absolute).transpose()?;
+        let path = named.filter(|named| is_same(named, &running)).unwrap_or(running);
+        Ok(Self { path, arguments: arguments.collect() })
+    }
+
+    fn start(&self, stdin: OwnedFd) -> io::Result<Child> {
+        Command::new(&self.path)
+            .args(&self.arguments)
+            .env(TAKE_OVER, "1")
+            .env_remove("LISTEN_FDS")
+            .env_remove("LISTEN_PID")
+            .env_remove("LISTEN_FDNAMES")
+            .stdin(Stdio::from(stdin))
+            .spawn()
+    }
+}
+
+fn is_same(a: &Path, b: &Path) -> bool {
+    let about = |path: &Path| std::fs::metadata(path).ok().map(|about| (about.dev(), about.ino()));
+    about(a).is_some_and(|a| about(b) == Some(a))
+}
+
+/// Starts a new process and hands over to it. Whatever the error, this process goes on as before.
+pub(in crate::app) async fn begin(old: &Running, program: &Program) -> Result<Successor, String> {
+    let (mut child, mut read, mut write) = start(old, program).await?;
+    let prepared = timeout(PREPARES, wire::receive(&mut read)).await;
+    expect(&mut child, prepared, |message| matches!(message, ToOld::Prepared))?;
+    tracing::info!("the new process is prepared; it is given the store");
+    let lent = old.store.lend().await.map_err(|error| error.to_string())?;
+    let levels = Box::new(old.gate.live().counters.levels(old.gate.moment()));
+    let opened = async {
+        wire::send(&mut write, &ToNew::Yours(levels)).await?;
+        wire::receive(&mut read).await
+    };
+    let opened = timeout(OPENS, opened).await;
+    match expect(&mut child, opened, |message| matches!(message, ToOld::Ready)) {
+        Ok(()) => Ok(Successor { child, read, write, heir: lent.give() }),
+        Err(why) => {
+            // It must be gone before the store can be opened.
+            drop(child);
+            match lent.take_back(old.store_file.clone()).await {
+                Ok(()) => Err(why),
+                Err(error) => Err(format!("{why}; and the store cannot be opened again: {error}")),
+            }
+        }
+    }
+}
+
+async fn start(old: &Running, program: &Program) -> Result<(Guard, OwnedReadHalf, OwnedWriteHalf), String> {
+    let failed = |error: io::Error| error.to_string();
+    let sockets = old.sockets.copies().map_err(failed)?;
+    let (ours, theirs) = StdStream::pair().map_err(failed)?;
+    let cannot = |error| format!("{} cannot be started: {error}", program.path.display());
+    let child = Guard(Some(program.start(theirs.into()).map_err(cannot)?));
+    let sending = tokio::task::spawn_blocking(move || {
+        wire::send_sockets(&ours, sockets)?;
+        ours.set_nonblocking(true)?;
+        Ok(ours)
+    });
+    let ours: StdStream = sending.await.map_err(|fault| fault.to_string())?.map_err(failed)?;
+    let (read, write) = UnixStream::from_std(ours).map_err(failed)?.into_split();
+    Ok((child, read, write))
+}
+
+/// Whether the new process said what was to be said; the error is what it said instead.
+fn expect(
+    child: &mut Guard,
+    said: Result<io::Result<ToOld>, tokio::time::error::Elapsed>,
+    right: impl FnOnce(&ToOld) -> bool,
+) -> Result<(), String> {
+    match said {
+        Ok(Ok(message)) if right(&message) => Ok(()),
+        Ok(Ok(ToOld::Refused(why))) => Err(why),
+        Ok(Ok(_)) => Err("the new process said something unexpected".into()),
+        Err(_) => Err("the new process took too long".into()),
+        Ok(Err(error)) => {
+            let ended = child.0.as_mut().and_then(|child| child.try_wait().ok().flatten());
+            Err(ended.map_or_else(
+                || format!("the new process cannot be heard: {error}"),
+                |status| format!("the new process ended before it was ready ({status}); its log says why"),
+            ))
+        }
+    }
+}
+
+impl Successor {
+    /// Its process id.
+    pub(in crate::app) fn pid(&self) -> u32 {
+        self.child.0.as_ref().map_or(0, Child::id)
+    }
+
+    /// Follows what changes in the new process, and tells it what happens here, until that is not possible any more;
+    /// why. From then on nothing that is remembered here may be believed, which dropping the heir sees to.
+    pub(in crate::app) async fn follow(mut self, gate: Arc<Gate>, reloader: Arc<Reloader>) -> String {
+        // It lives on when this process ends.
+        let _child = self.child.0.take();
+        let levels = Box::new(gate.live().counters.levels(gate.moment()));
+        if let Err(error) = wire::send(&mut self.write, &ToNew::Counted(levels)).await {
+            return error.to_string();
+        }
+        tokio::select! {
+            why = hear(&mut self.read, &self.heir, &reloader) => why,
+            error = tell(&mut self.write, &gate) => error.to_string(),
+        }
+    }
+}
+
+async fn hear(from: &mut OwnedReadHalf, heir: &Heir, reloader: &Reloader) -> String {
+    loop {
+        match wire::receive(from).await {
+            Ok(ToOld::Changed(at, change)) => heir.tell(at, change),
+            Ok(ToOld::InForce(digest)) => {
+                if *reloader.digest() != *digest
+                    && let Err(problem) = reloader.reload("the new process has loaded it").await
+                {
+                    return format!("what is in force there cannot be loaded here: {problem}");
+                }
+            }
+            Ok(ToOld::Refused(_) | ToOld::Prepared | ToOld::Ready) => {}
+            Err(error) => return error.to_string(),
+        }
+    }
+}
+
+/// The last uses of sessions by connections that are still open.
+async fn tell(to: &mut OwnedWriteHalf, gate: &Gate) -> io::Error {
+    let mut ticks = interval(USES);
+    loop {
+        ticks.tick().await;
+        let records = &gate.live().records;
+        let (sessions, keys) = (records.take_touched(), records.take_touched_keys());
+        if sessions.is_empty() && keys.is_empty() {
+            continue;
+        }
+        if let Err(error) = wire::send(to, &ToNew::Used(sessions, keys)).await {
+            return error;
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! A gate that runs, from its first request to its last.
+
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use futures_util::future::{BoxFuture, FutureExt};
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    sync::watch,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::{
+    Program, Readiness, Reloader, StartError,
+    handover::{self, Successor},
+    systemd,
+};
+use crate::{
+    doors::{Sockets, edge::EdgeHandle, sidecar::Sidecar},
+    gate::Gate,
+    store::RedbStore,
+};
+
+/// How often the daemon looks whether its store still works, and for how many looks it may not.
+const LOOK: Duration = Duration::from_secs(1);
+const LOOKS_LOST: u32 = 5;
+
+/// How long requests in flight may take once the process was told to stop.
+const DRAIN: Duration = Duration::from_secs(20);
+
+/// How long connections that the gate cuts itself may take to notice.
+const NOTICE: Duration = Duration::from_secs(2);
+
+/// A running gate with everything around it.
+pub struct Running {
+    /// The gate itself, with store and memory behind it.
+    pub gate: Arc<Gate>,
+    /// The sidecar, if it is on.
+    pub sidecar: Option<Sidecar>,
+    /// The edge, if it is on.
+    pub edge: Option<EdgeHandle>,
+    /// Where metrics and health listen, if they are on.
+    pub metrics: Option<SocketAddr>,
+    /// Brings a changed configuration into force.
+    pub reloader: Arc<Reloader>,
+    pub(super) store: RedbStore,
+    pub(super) store_file: PathBuf,
+    pub(super) sockets: Arc<Sockets>,
+    pub(super) drain: Duration,
+    pub(super) readiness: watch::Sender<Readiness>,
+    pub(super) accepting: CancellationToken,
+    pub(super) stop: CancellationToken,
+    pub(super) tasks: TaskTracker,
+}
+
+/// Why a gate does not go on.
+enum End {
+    Told,
+    Replaced(Successor),
+}
+
+/// What ends it from outside.
+struct Endings {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Endings {
+    fn listen() -> Result<Self, StartError> {
+        let listen = |kind| signal(kind).map_err(StartError::Runtime);
+        Ok(Self { terminate: listen(SignalKind::terminate())?, interrupt: listen(SignalKind::interrupt())? })
+    }
+
+    async fn wait(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+impl Running {
+    /// Serves until told to stop, or until another process has taken over and the last connection has ended.
+    pub(super) async fn serve(self, program: &Program) -> Result<(), StartError> {
+        let mut endings = Endings::listen()?;
+        self.announce();
+        match self.until(&mut endings, Some(program)).await {
+            Ok(End::Told) => {
+                self.stop().await;
+                Ok(())
+            }
+            Ok(End::Replaced(successor)) => {
+                self.retire(successor, &mut endings).await;
+                Ok(())
+            }
+            Err(error) => {
+                self.stop().await;
+                Err(error)
+            }
+        }
+    }
+
+    fn announce(&self) {
+        let sidecar = self.sidecar.as_ref().and_then(|sidecar| sidecar.address);
+        let socket = self.sidecar.as_ref().and_then(|sidecar| sidecar.socket.as_deref());
+        let edge = self.edge.as_ref().map(EdgeHandle::addresses);
+        let redirect = self.edge.as_ref().map(EdgeHandle::redirect_addresses);
+        tracing::info!(?sidecar, ?socket, ?edge, ?redirect, metrics = ?self.metrics, "panelgate serves");
+        systemd::ready();
+    }
+
+    /// Waits for SIGTERM or SIGINT, reloading on SIGHUP.
+    ///
+    /// # Errors
+    /// When the process cannot listen for signals, or when the store has failed: only opening it anew helps (R33).
+    pub async fn until_stopped(&self) -> Result<(), StartError> {
+        self.until(&mut Endings::listen()?, None).await.map(drop)
+    }
+
+    /// The same; with a program, SIGUSR2 starts it to take over.
+    async fn until(&self, endings: &mut Endings, program: Option<&Program>) -> Result<End, StartError> {
+        let listen = |kind| signal(kind).map_err(StartError::Runtime);
+        let mut hangup = listen(SignalKind::hangup())?;
+        let mut replace = listen(SignalKind::user_defined2())?;
+        let mut looks = tokio::time::interval(LOOK);
+        let mut lost = 0;
+        let mut replacing: Option<BoxFuture<'_, Result<Successor, String>>> = None;
+        loop {
+            tokio::select! {
+                () = endings.wait() => return Ok(End::Told),
+                _ = looks.tick() => {
+                    lost = if self.gate.live().records.is_lost() { lost + 1 } else { 0 };
+                    if lost > LOOKS_LOST {
+                        return Err(StartError::StoreFailed);
+                    }
+                }
+                // The result is in the log, in the metrics and at `/readyz`.
+                _ = hangup.recv() => self.reload_when_told().await,
+                _ = replace.recv() => match program {
+                    Some(program) if replacing.is_none() => {
+                        tracing::info!(target: "panelgate::audit", event = "handover-begun");
+                        replacing = Some(handover::begin(self, program).boxed());
+                    }
+                    Some(_) => tracing::warn!("a new process is taking over already: SIGUSR2 is refused"),
+                    None => tracing::warn!("a demo cannot be replaced: SIGUSR2 is refused"),
+                },
+                outcome = under_way(&mut replacing) => {
+                    replacing = None;
+                    match outcome {
+                        Ok(successor) => return Ok(End::Replaced(successor)),
+                        Err(problem) => self.note_not_replaced(problem),
+                    }
+                }
+            }
+        }
+    }
+
+    async fn reload_when_told(&self) {
+        systemd::reloading();
+        // The result is in the log, in the metrics and at `/readyz`.
+        let _ = self.reloader.reload("SIGHUP").await;
+        systemd::ready();
+    }
+
+    fn note_not_replaced(&self, problem: String) {
+        tracing::error!(
+            target: "panelgate::audit", event = "handover-failed",
+            "the new process has not taken over, this one goes on:\n{problem}"
+        );
+        self.readiness.send_modify(|readiness| readiness.not_replaced = Some(problem));
+    }
+
+    /// Stops accepting, lets requests in flight finish, writes everything down and lets go of the store.
+    pub async fn stop(mut self) {
+        systemd::stopping();
+        self.readiness.send_modify(|readiness| readiness.ready = false);
+        let (sidecar, edge) = (self.sidecar.take(), self.edge.take());
+        let sidecar = async {
+            if let Some(sidecar) = sidecar {
+                sidecar.stop(DRAIN).await;
+            }
+        };
+        let edge = async {
+            if let Some(edge) = edge {
+                edge.stop(DRAIN).await;
+            }
+        };
+        tokio::join!(sidecar, edge);
+        self.end_tasks().await;
+        self.sockets.remove_files();
+        if let Err(error) = self.gate.store().close().await {
+            tracing::error!(%error, "the store did not close cleanly");
+        }
+    }
+
+    /// Another process serves now: lets what was begun here come to its end, and goes.
+    async fn retire(self, successor: Successor, endings: &mut Endings) {
+        let pid = successor.pid();
+        systemd::handed_over(pid);
+        self.accepting.cancel();
+        self.sidecar.as_ref().inspect(|sidecar| sidecar.drain());
+        self.edge.as_ref().inspect(|edge| edge.drain());
+        self.sockets.forget();
+        let drain = self.drain;
+        tracing::info!(target: "panelgate::audit", event = "handed-over", pid, ?drain, "another process serves now; live connections may stay here for a while");
+        let told = successor.follow(Arc::clone(&self.gate), Arc::clone(&self.reloader));
+        let ended = self.connections_end(drain);
+        tokio::select! {
+            () = ended => tracing::info!("every connection has ended; this process goes"),
+            why = told => {
+                tracing::error!(why, "what changes in the new process is not known here any more: connections are cut");
+                self.connections_end(NOTICE).await;
+            }
+            () = endings.wait() => self.connections_end(Duration::ZERO).await,
+        }
+        self.end_tasks().await;
+    }
+
+    /// Waits until every connection has ended, and cuts what is left after `deadline`.
+    async fn connections_end(&self, deadline: Duration) {
+        let sidecar = async {
+            if let Some(sidecar) = &self.sidecar {
+                sidecar.drained(deadline).await;
+            }
+        };
+        let edge = async {
+            if let Some(edge) = &self.edge
+                && !edge.drained(deadline).await
+            {
+                tracing::info!("connections that were still open were cut");
+            }
+        };
+        tokio::join!(sidecar, edge);
+    }
+
+    async fn end_tasks(&self) {
+        self.stop.cancel();
+        self.tasks.close();
+        if tokio::time::timeout(DRAIN, self.tasks.wait()).await.is_err() {
+            tracing::warn!("background tasks did not finish in time");
+        }
+    }
+}
+
+/// The hand-over that is under way, if one is.
+async fn under_way(
+    replacing: &mut Option<BoxFuture<'_, Result<Successor, String>>>,
+) -> Result<Successor, String> {
+    match replacing {
+        Some(replacing) => replacing.await,
+        None => std::future::pending().await,
+    }
+}
