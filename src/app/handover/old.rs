@@ -29,7 +29,7 @@ use crate::{
 };
 
 /// Tells a process that it is to take over from the one at the other end of its standard input.
-pub(super) const TAKE_OVER: &str = "PANELGATE_TAKE_OVER";
+pub(super) const TAKE_OVER: &str = "TAKES_OVER_FROM_PANELGATE";
 
 /// How long the new process may take to read its configuration and everything that it names.
 const PREPARES: Duration = Duration::from_secs(60);
