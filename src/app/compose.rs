@@ -32,6 +32,10 @@ use crate::{
     live::{Live, Snapshot},
     portal,
     store::{RedbStore, Store},
+    telemetry::{
+        self, Attached,
+        trail::{self, Trail},
+    },
 };
 
 /// Notes of the request path that may wait; more are dropped and made again by the next request.
@@ -57,6 +61,7 @@ pub(super) async fn compose(
 ) -> Result<Running, StartError> {
     make_data_dir(&settings.data_dir)?;
     let gate = compose_gate(&settings, &stop, &tasks).await?;
+    let trail = open_trail(&settings.data_dir)?;
     let ground =
         Ground { portal: portal_service(&gate, start_notices(&settings, &stop, &tasks)?), gate, stop, tasks };
     let readiness = watch::Sender::new(Readiness::default());
@@ -68,7 +73,7 @@ pub(super) async fn compose(
     let sidecar = start_sidecar(&settings, &ground)?;
     let edge = start_edge(&settings, &ground).await?;
     let Ground { gate, stop, tasks, .. } = ground;
-    Ok(Running { gate, sidecar, edge, metrics, reloader, readiness, stop, tasks })
+    Ok(Running { gate, sidecar, edge, metrics, reloader, trail, readiness, stop, tasks })
 }
 
 /// Where the embedded store is.
@@ -84,6 +89,12 @@ pub(crate) fn keys_dir(data_dir: &Path) -> PathBuf {
 /// Where the journal of decisions is.
 fn journal_dir(data_dir: &Path) -> PathBuf {
     data_dir.join(feeds::journal::FOLDER)
+}
+
+/// Opens the audit trail; what happens from now on is in it.
+pub(super) fn open_trail(data_dir: &Path) -> Result<Attached, StartError> {
+    let trail = Trail::open(&trail::folder(data_dir)).map_err(StartError::Trail)?;
+    Ok(telemetry::attach(trail))
 }
 
 fn make_data_dir(path: &Path) -> Result<(), StartError> {

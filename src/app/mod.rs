@@ -26,6 +26,7 @@ use crate::{
     config::{Environment, Settings},
     doors::{edge::EdgeHandle, sidecar::Sidecar},
     gate::Gate,
+    telemetry,
 };
 
 /// How often the daemon looks whether its store still works, and for how many looks it may not.
@@ -47,6 +48,8 @@ pub struct Running {
     pub metrics: Option<SocketAddr>,
     /// Brings a changed configuration into force.
     pub reloader: Arc<Reloader>,
+    /// The audit trail, until the last event of this process is in it.
+    trail: telemetry::Attached,
     readiness: watch::Sender<Readiness>,
     stop: CancellationToken,
     tasks: TaskTracker,
@@ -136,6 +139,9 @@ impl Running {
         if tokio::time::timeout(DRAIN, self.tasks.wait()).await.is_err() {
             tracing::warn!("background tasks did not finish in time");
         }
+        // Before the store: whoever holds the store next writes the trail.
+        let trail = self.trail;
+        let _ = tokio::task::spawn_blocking(move || drop(trail)).await;
         if let Err(error) = self.gate.store().close().await {
             tracing::error!(%error, "the store did not close cleanly");
         }
