@@ -424,18 +424,19 @@ pub(super) fn of_daemon(gate: &Arc<Gate>, reloader: &Arc<Reloader>) -> Handler {
 ///
 /// # Errors
 /// When the store cannot be opened; [`StoreError::Locked`] if a daemon runs after all.
-pub async fn alone(
-    data_dir: &Path,
-    named: Named,
-    request: AdminRequest,
-) -> Result<AdminAnswer, StoreError> {
+pub async fn alone(data_dir: &Path, named: Named, request: AdminRequest) -> Result<AdminAnswer, StoreError> {
     let store: Arc<dyn Store> = Arc::new(RedbStore::open(&compose::store_file(data_dir))?);
     let clock = Arc::new(SystemClock::new());
     let handler = Handler::new(
         Arc::clone(&store),
         clock,
         Arc::new(SystemEntropy),
-        Ground::Alone { policies: named.policies, keys: compose::keys_dir(data_dir), master: named.master, spared: named.spared },
+        Ground::Alone {
+            policies: named.policies,
+            keys: compose::keys_dir(data_dir),
+            master: named.master,
+            spared: named.spared,
+        },
     );
     // Nothing is done that cannot be accounted for.
     let trail = compose::open_trail(data_dir).map_err(|error| StoreError::Unavailable(error.to_string()))?;

@@ -31,6 +31,7 @@ use crate::{
     gate::Gate,
     live::{Live, Snapshot},
     portal,
+    rules::trail::{Query, Record},
     store::{RedbStore, Store},
     telemetry::{
         self, Attached,
@@ -62,8 +63,16 @@ pub(super) async fn compose(
     make_data_dir(&settings.data_dir)?;
     let gate = compose_gate(&settings, &stop, &tasks).await?;
     let trail = open_trail(&settings.data_dir)?;
-    let ground =
-        Ground { portal: portal_service(&gate, start_notices(&settings, &stop, &tasks)?), gate, stop, tasks };
+    let ground = Ground {
+        portal: portal_service(
+            &gate,
+            start_notices(&settings, &stop, &tasks)?,
+            TrailFolder(trail::folder(&settings.data_dir)),
+        ),
+        gate,
+        stop,
+        tasks,
+    };
     let readiness = watch::Sender::new(Readiness::default());
     let reloader = Arc::new(Reloader::new(&settings, environment, &ground.gate));
     let metrics = start_health(&settings, &ground, &readiness).await?;
@@ -123,6 +132,7 @@ async fn compose_gate(
         keys: keys.map_err(|error| StartError::Other(error.to_string()))?,
         trusted: translate::trusted(settings),
         journal: settings.journal,
+        spared: translate::spared(settings),
         ..Snapshot::default()
     };
     let live = Arc::new(Live::new(snapshot, settings.quotas));
@@ -154,10 +164,23 @@ fn start_notices(
     Ok(notices)
 }
 
-fn portal_service(gate: &Arc<Gate>, notices: mpsc::Sender<portal::NewSignIn>) -> PortalService {
+/// The portal's way to the audit trail.
+struct TrailFolder(PathBuf);
+
+impl portal::ReadTrail for TrailFolder {
+    fn newest(&self, query: &Query, limit: usize) -> io::Result<Vec<Record>> {
+        trail::newest(&self.0, query, limit)
+    }
+}
+
+fn portal_service(
+    gate: &Arc<Gate>,
+    notices: mpsc::Sender<portal::NewSignIn>,
+    trail: TrailFolder,
+) -> PortalService {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let (gate, hasher) = (Arc::clone(gate), portal::Hasher::new(cores));
-    let router = portal::router(portal::Portal { gate, hasher, notices });
+    let router = portal::router(portal::Portal { gate, hasher, notices, trail: Arc::new(trail) });
     BoxCloneSyncService::new(tower::service_fn(move |request: Request<Body>| {
         let router = router.clone();
         tower::ServiceExt::oneshot(router, request)

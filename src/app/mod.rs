@@ -20,7 +20,7 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-pub(crate) use self::compose::keys_dir;
+pub(crate) use self::{compose::keys_dir, translate::spared};
 pub use self::{error::StartError, health::Readiness, reload::Reloader};
 use crate::{
     config::{Environment, Settings},

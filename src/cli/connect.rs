@@ -20,7 +20,10 @@ use rustix::process::{Gid, Uid, geteuid};
 
 use super::{ConfigArgs, environment, verdict::Trouble};
 use crate::{
-    app::{self, admin::{self, AdminAnswer, AdminRequest, Named, Policies}},
+    app::{
+        self,
+        admin::{self, AdminAnswer, AdminRequest, Named, Policies},
+    },
     config::{self, Settings},
     rules::{identity::Role, session::SiteId},
     store::StoreError,

@@ -34,7 +34,7 @@ pub use self::{
 pub use super::accept::{Certificates, Limits};
 use super::{
     PortalService,
-    accept::{Reception, make_default, redirect},
+    accept::{Reception, TurnsAway, make_default, redirect},
 };
 use crate::{
     gate::Gate,
@@ -148,6 +148,7 @@ impl Edge {
             Arc::clone(&proxy),
             certificates,
             settings.proxy_protocol_from,
+            turns_away(&gate),
             limits,
             stopping.clone(),
         )?;
@@ -249,6 +250,11 @@ impl Table {
         }
         Ok(Self { generation, by_site })
     }
+}
+
+fn turns_away(gate: &Arc<Gate>) -> TurnsAway {
+    let gate = Arc::clone(gate);
+    Arc::new(move |ip| gate.turns_away(ip))
 }
 
 fn engine(gateway: Gateway, limits: &Limits) -> HttpProxy<Gateway> {

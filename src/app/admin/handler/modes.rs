@@ -1,11 +1,7 @@
 //! High Security Mode on the command line.
 
 use super::{Handler, Outcome};
-use crate::{
-    app::admin::AdminAnswer,
-    rules::identity::UserName,
-    store::UserChange,
-};
+use crate::{app::admin::AdminAnswer, rules::identity::UserName, store::UserChange};
 
 impl Handler {
     /// Asks, or switches and then says how it is.
