@@ -139,6 +139,19 @@ impl Spared {
         own().iter().any(|net| net.contains(&ip)) || self.allow.contains(ip) || self.proxies.contains(ip)
     }
 
+    /// What a person wrote as a network that can be banned, with the networks inside it that stay open all the same.
+    ///
+    /// # Errors
+    /// If it is none, or too wide, or nothing of it can be banned. An address that is spared cannot be, although the rest
+    /// of its /64 could.
+    pub fn wish(&self, text: &str) -> Result<(IpNet, Vec<IpNet>), Unbannable> {
+        let network = parse(text)?;
+        if let Ok(address) = text.trim().parse::<IpAddr>() {
+            self.check(IpNet::from(address.to_canonical()))?;
+        }
+        Ok((network, self.check(network)?))
+    }
+
     /// Whether a network can be banned; the networks inside it that stay open all the same.
     ///
     /// # Errors

@@ -1,12 +1,14 @@
 //! Bans and the audit trail, as administrators see them.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use http::StatusCode;
 use serde_json::json;
+use tower::ServiceExt;
 
 use super::support::{Browser, World};
 use crate::{
+    gate::RefusalAudience,
     portal::ReadTrail,
     rules::{
         ban,
@@ -135,7 +137,7 @@ async fn whoever_would_shut_himself_out_is_asked_again() {
     let other = add(&mut admin, &[("network", "192.0.2.7"), ("sure", "192.0.2.0/24")]).await;
     assert_eq!(other.status, StatusCode::CONFLICT, "sure of another network");
     let call = admin.call("POST", CALL, r#"{"network":"192.0.2.7"}"#).await;
-    assert_eq!((call.status, call.json()["code"].clone()), (StatusCode::CONFLICT, json!("own-address")));
+    assert_eq!((call.status, call.json()["reason"].clone()), (StatusCode::CONFLICT, json!("own-address")));
     assert_eq!(world.gate.live().records.bans().all(), []);
     let sure = add(&mut admin, &[("network", "192.0.2.0/24"), ("sure", "192.0.2.0/24")]).await;
     assert_eq!(sure.status, StatusCode::SEE_OTHER);
@@ -150,7 +152,10 @@ async fn the_same_by_calls() {
     let list = admin.call("GET", CALL, "").await.json();
     assert_eq!((&list["bans"][0]["by"], &list["bans"][0]["over"]), (&json!("admin"), &json!(false)));
     let bad = admin.call("POST", CALL, r#"{"network":"::1"}"#).await;
-    assert_eq!((bad.status, bad.json()["code"].clone()), (StatusCode::UNPROCESSABLE_ENTITY, json!("spared")));
+    assert_eq!(
+        (bad.status, bad.json()["reason"].clone()),
+        (StatusCode::UNPROCESSABLE_ENTITY, json!("spared"))
+    );
     let lift = format!("{CALL}?network=2001%3Adb8%3A%3A%2F64");
     assert_eq!(admin.call("DELETE", &lift, "{}").await.json()["bans"], json!([]));
     assert_eq!(admin.call("DELETE", &lift, "{}").await.status, StatusCode::NOT_FOUND);
@@ -203,14 +208,18 @@ async fn a_refusal_of_the_banned_is_a_page_that_says_so() {
     };
     let written = world.gate.store().ban(ban).await.unwrap();
     world.gate.settled(written).await;
-    let request = browser.request("GET", "/domains/1").header("sec-fetch-mode", "navigate");
-    let request = request.header("sec-fetch-dest", "document");
+    let request = browser.request("GET", "/domains/1").header("accept", "text/html");
     let refusal = world.describe(&request.body(()).unwrap().into_parts().0).err().unwrap();
-    let sealed = world.gate.seal(&refusal);
-    let asked = http::Request::builder().uri("/_gate/refused").header("x-gate-outcome", sealed);
-    let answer = world.send(asked.body("".into()).unwrap()).await;
-    assert_eq!(answer.status, StatusCode::FORBIDDEN);
-    assert!(answer.text.contains("No service from here"), "{}", answer.text);
+    let mut request = http::Request::builder().uri("/_gate/refused").body(axum::body::Body::empty()).unwrap();
+    request
+        .extensions_mut()
+        .insert(crate::gate::Refusal { audience: RefusalAudience::Navigation, ..*refusal });
+    let answer = crate::portal::serve(Arc::clone(&world.portal)).oneshot(request).await.unwrap();
+    let status = answer.status();
+    let text = axum::body::to_bytes(answer.into_body(), 1 << 16).await.unwrap();
+    let text = String::from_utf8_lossy(&text);
+    assert_eq!(status, StatusCode::FORBIDDEN);
+    assert!(text.contains("No service from here"), "{text}");
 }
 
 #[tokio::test]

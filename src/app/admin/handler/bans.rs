@@ -19,8 +19,7 @@ impl Handler {
     }
 
     pub(super) async fn ban(&self, wanted: WantedBan, by: u32) -> Outcome {
-        let network = ban::parse(&wanted.network)?;
-        let spared = self.spared().check(network)?;
+        let (network, spared) = self.spared().wish(&wanted.network)?;
         let now = self.clock.wall();
         let ban = Ban {
             network,

@@ -44,8 +44,7 @@ pub(super) enum Wrong {
 
 /// Reads what was filled in by somebody at `client`.
 pub(super) fn wish(filled: &Filled<'_>, client: IpAddr, spared: &Spared) -> Result<Wish, Wrong> {
-    let network = ban::parse(filled.network).map_err(Wrong::Ban)?;
-    let spares = spared.check(network).map_err(Wrong::Ban)?;
+    let (network, spares) = spared.wish(filled.network).map_err(Wrong::Ban)?;
     let reason = ban::reason(filled.reason).map_err(Wrong::Ban)?;
     let lasts = match filled.lasts.trim() {
         "" => None,
