@@ -9,7 +9,7 @@ mod refusal;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use tokio::sync::mpsc;
 
@@ -25,7 +25,7 @@ use crate::{
     rules::{
         address::NetworkKey,
         api_key::KeyUse,
-        facts::{Ask, Facts},
+        facts::{Ask, BadAsk, Facts},
         identity::{Role, User, UserId},
         judge::{self, Acting, Bench, Credential, Over, Signed, Step, View},
         outcome::{Access, Bearer, DecisionId, Grant, Holder, Judgement, Outcome},
@@ -164,14 +164,29 @@ impl Gate {
         &*self.entropy
     }
 
-    /// Describes a request. One that cannot be described is refused at once.
+    /// Describes a request. One that cannot be described, or comes from a banned address, is refused at once.
     pub fn describe(&self, ask: &Ask<'_>) -> Result<Visit, Box<Refusal>> {
         let moment = self.moment();
+        if self.live.banned(ask.client.ip, moment.wall).is_some() {
+            self.live.records.bans().count_turned_away();
+            let bad = BadAsk { reason: Reason::Banned, what: "the client's network is banned" };
+            let refusal = self.undescribed(ask, &bad, moment.wall);
+            return Err(Box::new(Refusal { kind: RefusalKind::Deny, ..refusal }));
+        }
         let snapshot = self.live.snapshot();
         match Facts::new(ask, &snapshot.sites) {
             Ok((facts, site)) => Ok(Visit { facts: Arc::new(facts), site, snapshot, moment }),
             Err(bad) => Err(Box::new(self.undescribed(ask, &bad, moment.wall))),
         }
+    }
+
+    /// Whether a connection from this address is not worth a handshake.
+    pub fn turns_away(&self, ip: IpAddr) -> bool {
+        let banned = self.live.banned(ip, self.clock.wall()).is_some();
+        if banned {
+            self.live.records.bans().count_turned_away();
+        }
+        banned
     }
 
     /// Judges a request: charges its network, checks its credential, asks the policy.
@@ -225,7 +240,8 @@ impl Gate {
         let snapshot = self.live.snapshot();
         let Some(site) = snapshot.sites.find(&visit.facts.host) else { return false };
         let bench = self.bench(site, &snapshot, self.clock.wall(), grant.decision());
-        let holds = !self.live.records.is_lost() && judge::still_holds(grant, &visit.facts, bench);
+        let banned = self.live.banned(visit.facts.client.ip, bench.at).is_some();
+        let holds = !banned && !self.live.records.is_lost() && judge::still_holds(grant, &visit.facts, bench);
         if let Some(bearer) = grant.bearer().filter(|_| holds) {
             self.touch(bearer.holder, &visit.facts, bench.at);
         }

@@ -28,6 +28,7 @@ use crate::{
     gate::Gate,
     rules::{
         api_key::Scope,
+        ban::Spared,
         identity::{Role, UserName},
         outcome::DecisionId,
         record::Report,
@@ -134,6 +135,30 @@ pub enum AdminRequest {
         /// Its name.
         id: DecisionId,
     },
+    /// Removes an account with its sessions and API keys.
+    RemoveUser {
+        /// Whose.
+        name: UserName,
+    },
+    /// Bans, newest first.
+    ListBans {
+        /// Whether to list those that are over, too.
+        over: bool,
+    },
+    /// Bans an address or a network.
+    Ban(WantedBan),
+    /// Lifts a ban.
+    LiftBan {
+        /// The network, as `ban list` shows it.
+        network: String,
+    },
+    /// High Security Mode, of the installation or of one account.
+    HighSecurity {
+        /// Whose; `None`: the installation's.
+        name: Option<UserName>,
+        /// Switches it; `None` only asks.
+        on: Option<bool>,
+    },
     /// Reads configuration, policies and keys again.
     Reload,
 }
@@ -172,6 +197,18 @@ pub struct WantedKey {
     pub expires: Option<u64>,
 }
 
+/// A ban to be made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WantedBan {
+    /// An address or a network.
+    pub network: String,
+    /// For people; may be empty.
+    pub reason: String,
+    /// For how many seconds; `None`: until it is lifted.
+    pub seconds: Option<u64>,
+}
+
 /// What the policies of all sites name, for a handler without a gate.
 #[derive(Clone, Debug, Default)]
 pub struct Policies {
@@ -179,6 +216,17 @@ pub struct Policies {
     pub roles: Vec<Role>,
     /// The scopes of each site.
     pub scopes: BTreeMap<SiteId, BTreeSet<Scope>>,
+}
+
+/// What a handler without a gate has from the configuration.
+#[derive(Clone, Debug, Default)]
+pub struct Named {
+    /// Roles and scopes.
+    pub policies: Policies,
+    /// The master key, if it comes from outside.
+    pub master: Option<GivenMaster>,
+    /// Whom no ban reaches.
+    pub spared: Spared,
 }
 
 /// What it is told.
@@ -222,6 +270,25 @@ pub enum AdminAnswer {
     Why {
         /// Without records if the journal has none.
         report: Box<Report>,
+    },
+    /// Bans.
+    Bans {
+        /// One for each.
+        bans: Vec<BanLine>,
+    },
+    /// A network is banned.
+    Banned {
+        /// The ban.
+        ban: BanLine,
+        /// Networks inside it that are let in all the same: proxies, and what the configuration allows.
+        spared: Vec<String>,
+    },
+    /// High Security Mode.
+    Mode {
+        /// Whether it is on for the installation.
+        installation: bool,
+        /// Whether it is on for the account, if one was named. It counts while it is on for the installation.
+        account: Option<bool>,
     },
     /// So many sessions were ended.
     Ended {
@@ -330,6 +397,23 @@ pub struct KeyLine {
     pub used_from: Option<String>,
 }
 
+/// A ban as the command line shows it. Times are Unix seconds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BanLine {
+    /// The network.
+    pub network: String,
+    /// For people.
+    pub reason: String,
+    /// Who made it.
+    pub by: String,
+    /// From when.
+    pub since: u64,
+    /// Until when; `None`: until it is lifted.
+    pub until: Option<u64>,
+    /// Whether it is over.
+    pub over: bool,
+}
+
 /// The handler of a running daemon.
 pub(super) fn of_daemon(gate: &Arc<Gate>, reloader: &Arc<Reloader>) -> Handler {
     let ground = Ground::Daemon { gate: Arc::clone(gate), reloader: Arc::clone(reloader) };
@@ -340,21 +424,24 @@ pub(super) fn of_daemon(gate: &Arc<Gate>, reloader: &Arc<Reloader>) -> Handler {
 ///
 /// # Errors
 /// When the store cannot be opened; [`StoreError::Locked`] if a daemon runs after all.
-pub async fn alone(
-    data_dir: &Path,
-    policies: Policies,
-    master: Option<GivenMaster>,
-    request: AdminRequest,
-) -> Result<AdminAnswer, StoreError> {
+pub async fn alone(data_dir: &Path, named: Named, request: AdminRequest) -> Result<AdminAnswer, StoreError> {
     let store: Arc<dyn Store> = Arc::new(RedbStore::open(&compose::store_file(data_dir))?);
     let clock = Arc::new(SystemClock::new());
     let handler = Handler::new(
         Arc::clone(&store),
         clock,
         Arc::new(SystemEntropy),
-        Ground::Alone { policies, keys: compose::keys_dir(data_dir), master },
+        Ground::Alone {
+            policies: named.policies,
+            keys: compose::keys_dir(data_dir),
+            master: named.master,
+            spared: named.spared,
+        },
     );
+    // Nothing is done that cannot be accounted for.
+    let trail = compose::open_trail(data_dir).map_err(|error| StoreError::Unavailable(error.to_string()))?;
     let answer = handler.handle(request, rustix::process::getuid().as_raw()).await;
+    drop(trail);
     store.close().await?;
     Ok(answer)
 }

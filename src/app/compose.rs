@@ -4,7 +4,7 @@ use std::{
     fs, io,
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -34,8 +34,15 @@ use crate::{
     gate::Gate,
     live::{Live, Snapshot},
     portal,
-    rules::place::Places,
+    rules::{
+        place::Places,
+        trail::{Query, Record},
+    },
     store::{RedbStore, Store, StoreError},
+    telemetry::{
+        self, Attached,
+        trail::{self, Trail},
+    },
 };
 
 /// Notes of the request path that may wait; more are dropped and made again by the next request.
@@ -96,15 +103,16 @@ pub(super) async fn compose(
     let sockets = Arc::new(Sockets::inheriting(beginning.sockets));
     let materials = Materials::read(&settings, &clock, &sockets).await?;
     let outgoing = ask_for_store(beginning.predecessor).await?;
-    let store_file = store_file(&settings.data_dir);
-    let store = open_store(&store_file, outgoing.is_some()).await?;
+    let store = open_store(&store_file(&settings.data_dir), outgoing.is_some()).await?;
     let Materials { snapshot, keys, ways, sidecar, edge, certificates, watched_places } = materials;
     let gate = compose_gate(&settings, snapshot, clock, store.clone(), &stop, &tasks).await?;
     let told_until = *gate.live().records.applied().borrow();
     if let Some(outgoing) = &outgoing {
         gate.live().counters.take_over(outgoing.levels.clone(), gate.moment());
     }
-    let portal = portal_service(&gate, start_notices(ways, &stop, &tasks));
+    let trail = Mutex::new(Some(open_trail(&settings.data_dir)?));
+    let folder = TrailFolder(trail::folder(&settings.data_dir));
+    let portal = portal_service(&gate, start_notices(ways, &stop, &tasks), folder);
     let accepting = stop.child_token();
     let ground = Ground { portal, gate, sockets, accepting, stop, tasks };
     let readiness = watch::Sender::new(Readiness::default());
@@ -134,8 +142,9 @@ pub(super) async fn compose(
         edge,
         metrics,
         reloader,
+        trail,
         store,
-        store_file,
+        data_dir: settings.data_dir,
         sockets,
         drain,
         readiness,
@@ -169,6 +178,7 @@ impl Materials {
             trusted: translate::trusted(settings),
             places,
             journal: settings.journal,
+            spared: translate::spared(settings),
             ..Snapshot::default()
         };
         let sidecar = settings.sidecar.as_ref().map(|written| translate::sidecar(written, sockets));
@@ -230,6 +240,12 @@ fn journal_dir(data_dir: &Path) -> PathBuf {
     data_dir.join(feeds::journal::FOLDER)
 }
 
+/// Opens the audit trail; what happens from now on is in it.
+pub(super) fn open_trail(data_dir: &Path) -> Result<Attached, StartError> {
+    let trail = Trail::open(&trail::folder(data_dir)).map_err(StartError::Trail)?;
+    Ok(telemetry::attach(trail))
+}
+
 fn make_data_dir(path: &Path) -> Result<(), StartError> {
     let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
     made.map_err(|source| StartError::DataDir { path: path.to_owned(), source })
@@ -275,10 +291,23 @@ fn start_notices(
     notices
 }
 
-fn portal_service(gate: &Arc<Gate>, notices: mpsc::Sender<portal::NewSignIn>) -> PortalService {
+/// The portal's way to the audit trail.
+struct TrailFolder(PathBuf);
+
+impl portal::ReadTrail for TrailFolder {
+    fn newest(&self, query: &Query, limit: usize) -> io::Result<Vec<Record>> {
+        trail::newest(&self.0, query, limit)
+    }
+}
+
+fn portal_service(
+    gate: &Arc<Gate>,
+    notices: mpsc::Sender<portal::NewSignIn>,
+    trail: TrailFolder,
+) -> PortalService {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let (gate, hasher) = (Arc::clone(gate), portal::Hasher::new(cores));
-    let router = portal::router(portal::Portal { gate, hasher, notices });
+    let router = portal::router(portal::Portal { gate, hasher, notices, trail: Arc::new(trail) });
     BoxCloneSyncService::new(tower::service_fn(move |request: Request<Body>| {
         let router = router.clone();
         tower::ServiceExt::oneshot(router, request)

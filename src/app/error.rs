@@ -26,6 +26,9 @@ pub enum StartError {
         /// Why.
         source: StoreError,
     },
+    /// The audit trail cannot be written, and nothing is done that cannot be accounted for.
+    #[error("the audit trail cannot be written: {0}")]
+    Trail(#[source] io::Error),
     /// The store has failed while the gate ran; every request was refused since.
     #[error(
         "the store has failed, so the gate was closed and the process ends: mend what the log says, and start it again"

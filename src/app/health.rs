@@ -7,7 +7,10 @@ use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use tokio::{net::TcpListener, sync::watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::live::Live;
+use crate::{
+    clock::{Clock, SystemClock},
+    live::Live,
+};
 
 /// What `/readyz` says beside yes or no.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -85,6 +88,13 @@ async fn metrics(State(health): State<Health>) -> ([(&'static str, &'static str)
     for (reason, count) in health.live.tally.read() {
         let _ = writeln!(text, "panelgate_decisions_total{{reason=\"{}\"}} {count}", reason.code());
     }
+    let bans = health.live.records.bans();
+    text.push_str(
+        "# HELP panelgate_banned_total Connections and requests of banned clients that were turned away.\n",
+    );
+    text.push_str("# TYPE panelgate_banned_total counter\n");
+    let _ = writeln!(text, "panelgate_banned_total {}", bans.turned_away());
+    let now = SystemClock::new().wall();
     let sessions = health.live.records.live_sessions();
     let readiness = health.readiness.borrow().clone();
     let gauges = [
@@ -99,6 +109,7 @@ async fn metrics(State(health): State<Health>) -> ([(&'static str, &'static str)
             "Reloads that failed since the start.",
             health.live.reload.load().failed,
         ),
+        ("panelgate_bans", "Bans that count now.", bans.counting(now) as u64),
         ("panelgate_ready", "Whether the gate serves.", u64::from(readiness.ready)),
     ];
     for (name, help, value) in gauges {

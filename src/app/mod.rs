@@ -18,7 +18,7 @@ mod translate;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::compose::Beginning;
-pub(crate) use self::compose::keys_dir;
+pub(crate) use self::{compose::keys_dir, translate::spared};
 pub use self::{
     error::StartError,
     handover::{Predecessor, Program},

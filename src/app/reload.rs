@@ -111,12 +111,14 @@ impl Reloader {
 
     fn swap(&self, fresh: &Fresh, why: &str) {
         let trusted = translate::trusted(&fresh.settings);
+        let spared = translate::spared(&fresh.settings);
         let live = self.gate.live();
         live.swap(|snapshot| {
             snapshot.sites = fresh.sites.clone();
             snapshot.keys = fresh.keys.clone();
             snapshot.trusted = trusted.clone();
             snapshot.journal = fresh.settings.journal;
+            snapshot.spared = spared.clone();
         });
         live.assertions.clear();
         live.counters.set_quotas(fresh.settings.quotas);

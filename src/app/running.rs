@@ -1,6 +1,11 @@
 //! A gate that runs, from its first request to its last.
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use futures_util::future::{BoxFuture, FutureExt};
 use tokio::{
@@ -10,7 +15,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    Program, Readiness, Reloader, StartError,
+    Program, Readiness, Reloader, StartError, compose,
     handover::{self, Successor},
     systemd,
 };
@@ -18,6 +23,7 @@ use crate::{
     doors::{Sockets, edge::EdgeHandle, sidecar::Sidecar},
     gate::Gate,
     store::RedbStore,
+    telemetry::Attached,
 };
 
 /// How often the daemon looks whether its store still works, and for how many looks it may not.
@@ -42,8 +48,10 @@ pub struct Running {
     pub metrics: Option<SocketAddr>,
     /// Brings a changed configuration into force.
     pub reloader: Arc<Reloader>,
+    /// The audit trail, while this process writes it; whoever holds the store does.
+    pub(super) trail: Mutex<Option<Attached>>,
     pub(super) store: RedbStore,
-    pub(super) store_file: PathBuf,
+    pub(super) data_dir: PathBuf,
     pub(super) sockets: Arc<Sockets>,
     pub(super) drain: Duration,
     pub(super) readiness: watch::Sender<Readiness>,
@@ -187,9 +195,28 @@ impl Running {
         tokio::join!(sidecar, edge);
         self.end_tasks().await;
         self.sockets.remove_files();
+        // Before the store: whoever holds the store next writes the trail.
+        self.close_trail().await;
         if let Err(error) = self.gate.store().close().await {
             tracing::error!(%error, "the store did not close cleanly");
         }
+    }
+
+    /// Ends the audit trail of this process, once everything is in it.
+    pub(super) async fn close_trail(&self) {
+        let trail = self.trail.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // Its end waits for the disk.
+        let _ = tokio::task::spawn_blocking(move || drop(trail)).await;
+    }
+
+    /// Goes on with it.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub(super) fn reopen_trail(&self) -> Result<(), StartError> {
+        let trail = compose::open_trail(&self.data_dir)?;
+        *self.trail.lock().unwrap_or_else(PoisonError::into_inner) = Some(trail);
+        Ok(())
     }
 
     /// Another process serves now: lets what was begun here come to its end, and goes.

@@ -15,6 +15,7 @@ use crate::{
     portal,
     rules::{
         address::TrustedProxies,
+        ban::Spared,
         identity::Role,
         session::SiteId,
         site::Sites,
@@ -35,6 +36,15 @@ pub(super) fn trusted(settings: &Settings) -> TrustedProxies {
     TrustedProxies(
         settings.sidecar.as_ref().map(|sidecar| sidecar.trusted_proxies.clone()).unwrap_or_default(),
     )
+}
+
+/// Whom no ban reaches: every peer that is believed about somebody else's address, and whom the operator allows.
+pub(crate) fn spared(settings: &Settings) -> Spared {
+    let mut proxies = trusted(settings).0;
+    if let Some(edge) = &settings.edge {
+        proxies.extend(edge.trusted_proxies.iter().chain(&edge.proxy_protocol_from));
+    }
+    Spared { proxies: TrustedProxies(proxies), allow: TrustedProxies(settings.bans_allow.clone()) }
 }
 
 /// The sidecar's settings; certificates are read here.

@@ -20,11 +20,14 @@ use rustix::process::{Gid, Uid, geteuid};
 
 use super::{ConfigArgs, environment, verdict::Trouble};
 use crate::{
-    app::admin::{self, AdminAnswer, AdminRequest, Policies},
+    app::{
+        self,
+        admin::{self, AdminAnswer, AdminRequest, Named, Policies},
+    },
     config::{self, Settings},
-    feeds::keys::GivenMaster,
     rules::{identity::Role, session::SiteId},
     store::StoreError,
+    telemetry,
 };
 
 /// How long the daemon may take: a reload reads every file.
@@ -40,8 +43,7 @@ const BETWEEN_TRIES: Duration = Duration::from_millis(200);
 pub(super) struct Place {
     socket: PathBuf,
     data_dir: PathBuf,
-    policies: Policies,
-    pub(super) master: Option<GivenMaster>,
+    pub(super) named: Named,
 }
 
 impl Place {
@@ -61,14 +63,13 @@ impl Place {
         Self {
             socket: settings.admin_socket.clone(),
             data_dir: settings.data_dir.clone(),
-            policies,
-            master: settings.master_key.clone(),
+            named: Named { policies, master: settings.master_key.clone(), spared: app::spared(settings) },
         }
     }
 
     /// The roles that the policies know.
     pub(super) fn roles(&self) -> &[Role] {
-        &self.policies.roles
+        &self.named.policies.roles
     }
 
     /// Asks whoever holds the store. An answer of no or failure comes as a trouble.
@@ -77,19 +78,13 @@ impl Place {
             Some(answer) => answer,
             None => self.ask_alone(request)?,
         };
-        match answer {
-            AdminAnswer::No { why } => Err(Trouble::No(why)),
-            AdminAnswer::Failed { why } => Err(Trouble::Failed(why)),
-            done @ (AdminAnswer::Done
-            | AdminAnswer::Users { .. }
-            | AdminAnswer::Sessions { .. }
-            | AdminAnswer::Enrolled { .. }
-            | AdminAnswer::Resealed { .. }
-            | AdminAnswer::Keys { .. }
-            | AdminAnswer::KeyMade { .. }
-            | AdminAnswer::Why { .. }
-            | AdminAnswer::Ended { .. }) => Ok(done),
+        if let AdminAnswer::No { why } = answer {
+            return Err(Trouble::No(why));
         }
+        if let AdminAnswer::Failed { why } = answer {
+            return Err(Trouble::Failed(why));
+        }
+        Ok(answer)
     }
 
     /// Lets a running daemon read its files again; `false` if none runs.
@@ -97,17 +92,7 @@ impl Place {
         match self.ask_daemon(&AdminRequest::Reload)? {
             None => Ok(false),
             Some(AdminAnswer::No { why } | AdminAnswer::Failed { why }) => Err(Trouble::Failed(why)),
-            Some(
-                AdminAnswer::Done
-                | AdminAnswer::Users { .. }
-                | AdminAnswer::Sessions { .. }
-                | AdminAnswer::Enrolled { .. }
-                | AdminAnswer::Resealed { .. }
-                | AdminAnswer::Keys { .. }
-                | AdminAnswer::KeyMade { .. }
-                | AdminAnswer::Why { .. }
-                | AdminAnswer::Ended { .. },
-            ) => Ok(true),
+            Some(_) => Ok(true),
         }
     }
 
@@ -147,14 +132,14 @@ impl Place {
 
     fn ask_alone(&self, request: AdminRequest) -> Result<AdminAnswer, Trouble> {
         self.become_owner()?;
+        telemetry::start_quiet();
         let failed = |error: &dyn std::fmt::Display| {
             Trouble::Failed(format!("the store in {} cannot be used: {error}", self.data_dir.display()))
         };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         runtime.map_err(|error| failed(&error))?.block_on(async {
             for _ in 0..TRIES {
-                let (policies, master) = (self.policies.clone(), self.master.clone());
-                match admin::alone(&self.data_dir, policies, master, request.clone()).await {
+                match admin::alone(&self.data_dir, self.named.clone(), request.clone()).await {
                     Err(StoreError::Locked) => tokio::time::sleep(BETWEEN_TRIES).await,
                     Err(error) => return Err(failed(&error)),
                     Ok(answer) => return Ok(answer),

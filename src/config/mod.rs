@@ -1,5 +1,6 @@
 //! Configuration: YAML → what was written → every problem at once, or [`Settings`].
 
+mod bans;
 mod cookies;
 mod environment;
 mod issuers;

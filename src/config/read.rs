@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    LogFormat, LogSettings, Settings, SiteSettings, issuers, journal, listeners, logins, master_key,
+    LogFormat, LogSettings, Settings, SiteSettings, bans, issuers, journal, listeners, logins, master_key,
     named::FileKind, notices, sites, sources::Sources,
 };
 use crate::{
@@ -71,6 +71,7 @@ pub(super) fn settings(root: &Node, file: &Path, sources: &mut Sources<'_>) -> O
     sources.name(FileKind::AdminSocket, &admin_socket, &admin_place);
     let metrics = metrics(&mut fields, sources);
     let quotas = quotas(&mut fields, sources);
+    let bans_allow = bans::read(&mut fields, sources);
     let log = log(&mut fields, sources);
     let drain = drain(&mut fields, sources);
     let journal = journal::read(&mut fields, sources);
@@ -101,6 +102,7 @@ pub(super) fn settings(root: &Node, file: &Path, sources: &mut Sources<'_>) -> O
         admin_socket,
         metrics,
         quotas,
+        bans_allow,
         issuers,
         master_key,
         places,

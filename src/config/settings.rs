@@ -35,6 +35,8 @@ pub struct Settings {
     pub metrics: Option<SocketAddr>,
     /// Rate limits.
     pub quotas: Quotas,
+    /// Whom no ban reaches.
+    pub bans_allow: Vec<IpNet>,
     /// Trusted issuers.
     pub issuers: Vec<IssuerSettings>,
     /// The master key, if it comes from outside the keys directory.

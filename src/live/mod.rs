@@ -11,7 +11,7 @@ mod reload;
 mod tally;
 mod traffic;
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use arc_swap::ArcSwap;
 
@@ -25,12 +25,16 @@ pub use self::{
     tally::Tally,
     traffic::{Bar, Count, Summary, Traffic},
 };
-use crate::rules::{
-    address::TrustedProxies,
-    place::Places,
-    record::Limits,
-    site::Sites,
-    token::{Issuers, KeySet},
+use crate::{
+    clock::Wall,
+    rules::{
+        address::TrustedProxies,
+        ban::{Ban, Spared},
+        place::Places,
+        record::Limits,
+        site::Sites,
+        token::{Issuers, KeySet},
+    },
 };
 
 /// What is replaced as a whole on reload, so that one request never sees two generations.
@@ -44,6 +48,8 @@ pub struct Snapshot {
     pub issuers: Issuers,
     /// Networks whose forwarded headers are believed.
     pub trusted: TrustedProxies,
+    /// Whom no ban reaches.
+    pub spared: Spared,
     /// Where addresses are.
     pub places: Places,
     /// What of decisions is kept.
@@ -84,6 +90,11 @@ impl Live {
             journal: JournalTally::default(),
             traffic: Traffic::default(),
         }
+    }
+
+    /// The ban that keeps an address out at `now`. Whom no ban reaches, none keeps out.
+    pub fn banned(&self, ip: IpAddr, now: Wall) -> Option<Arc<Ban>> {
+        self.records.bans().find(ip, now).filter(|_| !self.snapshot.load().spared.contains(ip))
     }
 
     /// The snapshot now. Take it once per request.

@@ -44,6 +44,7 @@ use tokio::sync::mpsc;
 
 pub use self::{
     acting::{Mark, mark},
+    admin::ReadTrail,
     hasher::Hasher,
     notice::{Letter, NewSignIn},
 };
@@ -55,6 +56,8 @@ pub struct Portal {
     pub gate: Arc<Gate>,
     /// Checks passwords.
     pub hasher: Hasher,
+    /// Reads the audit trail.
+    pub trail: Arc<dyn ReadTrail>,
     /// Where news of sign-ins waits to be sent; closed if it is sent nowhere.
     pub notices: mpsc::Sender<NewSignIn>,
 }

@@ -10,12 +10,13 @@ use super::context::Cx;
 
 const CORE: &str = include_str!("openapi/core.json");
 /// What the features add: objects of `paths` and `schemas`.
-const PARTS: [&str; 5] = [
+const PARTS: [&str; 6] = [
     include_str!("openapi/account.json"),
     include_str!("openapi/acting.json"),
     include_str!("openapi/admin.json"),
     include_str!("openapi/devices.json"),
     include_str!("openapi/keys.json"),
+    include_str!("openapi/operators.json"),
 ];
 
 static DOCUMENT: LazyLock<String> = LazyLock::new(|| {

@@ -60,18 +60,39 @@ pub enum Unbannable {
     )]
     TooWide(IpNet),
     /// It would shut out a proxy, the machine itself, or what the configuration always lets in.
-    #[error("{network} cannot be banned: {within} is {why}")]
+    #[error("{network} cannot be banned: {within} is {by}")]
     Spared {
         /// What was asked for.
         network: IpNet,
         /// The network that spares it.
         within: IpNet,
         /// What that is.
-        why: &'static str,
+        by: SparedBy,
     },
     /// The reason is unfit.
     #[error("the reason is one line of at most {LONGEST_REASON} characters")]
     Reason,
+}
+
+/// What spares a network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SparedBy {
+    /// It is the machine's own.
+    Own,
+    /// It is a proxy or load balancer that is believed.
+    Proxy,
+    /// `bans.allow`.
+    Allowed,
+}
+
+impl std::fmt::Display for SparedBy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Own => "this machine itself",
+            Self::Proxy => "a proxy that the configuration trusts",
+            Self::Allowed => "in `bans.allow`",
+        })
+    }
 }
 
 /// What a person wrote as a network. A single IPv6 address stands for its /64, since that is what one client has (R16).
@@ -118,22 +139,32 @@ impl Spared {
         own().iter().any(|net| net.contains(&ip)) || self.allow.contains(ip) || self.proxies.contains(ip)
     }
 
+    /// What a person wrote as a network that can be banned, with the networks inside it that stay open all the same.
+    ///
+    /// # Errors
+    /// If it is none, or too wide, or nothing of it can be banned. An address that is spared cannot be, although the rest
+    /// of its /64 could.
+    pub fn wish(&self, text: &str) -> Result<(IpNet, Vec<IpNet>), Unbannable> {
+        let network = parse(text)?;
+        if let Ok(address) = text.trim().parse::<IpAddr>() {
+            self.check(IpNet::from(address.to_canonical()))?;
+        }
+        Ok((network, self.check(network)?))
+    }
+
     /// Whether a network can be banned; the networks inside it that stay open all the same.
     ///
     /// # Errors
     /// If all of it is spared, so that the ban would do nothing.
     pub fn check(&self, network: IpNet) -> Result<Vec<IpNet>, Unbannable> {
         let own = own();
-        let sources: [(&[IpNet], &str); 3] = [
-            (&own, "this machine itself"),
-            (&self.proxies.0, "a proxy that the configuration trusts"),
-            (&self.allow.0, "in `bans.allow`"),
-        ];
+        let sources: [(&[IpNet], SparedBy); 3] =
+            [(&own, SparedBy::Own), (&self.proxies.0, SparedBy::Proxy), (&self.allow.0, SparedBy::Allowed)];
         let mut inside = Vec::new();
-        for (networks, why) in sources {
+        for (networks, by) in sources {
             for within in networks.iter().map(|net| fold_net(net.trunc())) {
                 if within.contains(&network) {
-                    return Err(Unbannable::Spared { network, within, why });
+                    return Err(Unbannable::Spared { network, within, by });
                 }
                 if network.contains(&within) {
                     inside.push(within);

@@ -22,4 +22,5 @@ pub mod seal;
 pub mod session;
 pub mod site;
 pub mod token;
+pub mod trail;
 pub mod written;

@@ -67,6 +67,8 @@ pub enum Reason {
     AmbiguousTarget,
     /// The request is malformed.
     Malformed,
+    /// The address, or the network that it is in, is banned.
+    Banned,
     /// Too many requests from this network.
     RateLimited,
     /// The page's own quota is used up.
@@ -83,7 +85,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, for tables and metrics.
-    pub const ALL: [Self; 37] = [
+    pub const ALL: [Self; 38] = [
         Self::RoleAllows,
         Self::ElevatedAllows,
         Self::RelaxedAllows,
@@ -115,6 +117,7 @@ impl Reason {
         Self::UnknownHost,
         Self::AmbiguousTarget,
         Self::Malformed,
+        Self::Banned,
         Self::RateLimited,
         Self::PageLimit,
         Self::StoreUnavailable,
@@ -157,6 +160,7 @@ impl Reason {
             Self::UnknownHost => "unknown-host",
             Self::AmbiguousTarget => "ambiguous-target",
             Self::Malformed => "malformed",
+            Self::Banned => "banned",
             Self::RateLimited => "rate-limited",
             Self::PageLimit => "page-limit",
             Self::StoreUnavailable => "store-unavailable",

@@ -1,5 +1,10 @@
-//! How logs are written: to standard error, for people or for machines, never with a secret in them.
+//! How logs are written: to standard error, for people or for machines, never with a secret in them. What has to be
+//! accounted for also goes into the audit trail.
 
+mod audit;
+pub mod trail;
+
+pub use self::audit::{Attached, attach};
 use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt, registry, util::SubscriberInitExt};
 
 /// How a log line looks.
@@ -22,5 +27,10 @@ pub fn start(format: Format, level: &str) {
         Format::Text => lines.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).boxed(),
         Format::Json => lines.json().flatten_event(true).boxed(),
     };
-    let _ = registry().with(lines.with_filter(filter)).try_init();
+    let _ = registry().with(audit::AuditLayer).with(lines.with_filter(filter)).try_init();
+}
+
+/// Starts without a log, for a command that does what has to be accounted for.
+pub fn start_quiet() {
+    let _ = registry().with(audit::AuditLayer).try_init();
 }

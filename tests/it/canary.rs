@@ -389,6 +389,7 @@ fn start(directory: &Path, port: u16) -> (Gate, std::sync::Arc<rustls::ClientCon
             "edge: {{ listen: [\"127.0.0.1:{port}\"], certificates: {} }}\nlog: {{ format: json, level: trace }}\n",
             folder.display()
         ),
+        ..More::default()
     };
     let gate = Gate::start_with(directory, Duration::from_secs(900), &more);
     gate.running.wait_for_port(port);

@@ -11,6 +11,10 @@ mod proxies;
 #[cfg(test)]
 mod qr;
 #[cfg(test)]
+mod reload;
+#[cfg(test)]
+mod restart;
+#[cfg(test)]
 mod story;
 #[cfg(test)]
 mod support;

@@ -1,6 +1,8 @@
 //! What each request of the command line does.
 
 mod api_keys;
+mod bans;
+mod modes;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -17,6 +19,7 @@ use crate::{
     gate::Gate,
     rules::{
         api_key::Scope,
+        ban::Spared,
         factor::{backup, password, totp},
         identity::{Role, Totp, User, UserId, UserName, UserSource},
         outcome::DecisionId,
@@ -52,6 +55,8 @@ pub(super) enum Ground {
         keys: PathBuf,
         /// The master key, if it comes from outside.
         master: Option<GivenMaster>,
+        /// Whom no ban reaches.
+        spared: Spared,
     },
 }
 
@@ -145,6 +150,11 @@ impl Handler {
             AdminRequest::MakeKey(wanted) => self.make_key(wanted, by).await,
             AdminRequest::RevokeKey { id } => self.revoke_key(&id, by).await,
             AdminRequest::Why { id } => self.why(id).await,
+            AdminRequest::RemoveUser { name } => self.remove_user(&name, by).await,
+            AdminRequest::ListBans { over } => self.list_bans(over).await,
+            AdminRequest::Ban(wanted) => self.ban(wanted, by).await,
+            AdminRequest::LiftBan { network } => self.lift_ban(&network, by).await,
+            AdminRequest::HighSecurity { name, on } => self.high_security(name.as_ref(), on, by).await,
             AdminRequest::Reload => self.reload().await,
         }
     }
@@ -220,6 +230,15 @@ impl Handler {
         }
         let change = UserChange { totp: Some(None), ..UserChange::default() };
         self.change_user(name, change, "second-factor-removed", by).await
+    }
+
+    async fn remove_user(&self, name: &UserName, by: u32) -> Outcome {
+        let account = self.user(name).await?;
+        if !self.settled(self.store.remove_user(account.id, self.clock.wall()).await?).await {
+            return no_user(name);
+        }
+        tracing::info!(target: "panelgate::audit", event = "user-removed", %name, by);
+        Ok(AdminAnswer::Done)
     }
 
     async fn list_sessions(&self, user: Option<UserName>, ended: bool) -> Outcome {

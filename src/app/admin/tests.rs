@@ -15,6 +15,7 @@ use crate::{
     entropy::SeededEntropy,
     feeds::keys,
     rules::{
+        ban::Spared,
         factor::{backup, totp},
         identity::{Totp, UserName},
         login::{Jar, SetCookie},
@@ -40,7 +41,12 @@ fn desk() -> Desk {
     let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
     let clock = Arc::new(ManualClock::at(NOW));
     let folder = tempfile::tempdir().unwrap();
-    let ground = Ground::Alone { policies: policies(), keys: folder.path().join("keys"), master: None };
+    let ground = Ground::Alone {
+        policies: policies(),
+        keys: folder.path().join("keys"),
+        master: None,
+        spared: Spared::default(),
+    };
     let entropy = Arc::new(SeededEntropy::new(1));
     let handler = Handler::new(Arc::clone(&store), Arc::clone(&clock) as Arc<dyn Clock>, entropy, ground);
     Desk { folder, handler: Arc::new(handler), store, clock }

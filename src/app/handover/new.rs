@@ -109,6 +109,7 @@ pub(in crate::app) async fn follow_up(
     let Outgoing { read, mut write, .. } = outgoing;
     let changes = gate.store().changes(from).await.map_err(io::Error::other)?;
     wire::send(&mut write, &ToOld::Ready).await?;
+    tracing::info!(target: "panelgate::audit", event = "took-over", "this process serves now");
     Ok(async move {
         tokio::select! {
             () = stop.cancelled() => {}

@@ -23,9 +23,9 @@ use tokio::{
 
 use super::wire::{self, ToNew, ToOld};
 use crate::{
-    app::{Reloader, Running},
+    app::{Reloader, Running, compose},
     gate::Gate,
-    store::Heir,
+    store::{Heir, Lent},
 };
 
 /// Tells a process that it is to take over from the one at the other end of its standard input.
@@ -102,6 +102,7 @@ pub(in crate::app) async fn begin(old: &Running, program: &Program) -> Result<Su
     expect(&mut child, prepared, |message| matches!(message, ToOld::Prepared))?;
     tracing::info!("the new process is prepared; it is given the store");
     let lent = old.store.lend().await.map_err(|error| error.to_string())?;
+    old.close_trail().await;
     let levels = Box::new(old.gate.live().counters.levels(old.gate.moment()));
     let opened = async {
         wire::send(&mut write, &ToNew::Yours(levels)).await?;
@@ -113,12 +114,18 @@ pub(in crate::app) async fn begin(old: &Running, program: &Program) -> Result<Su
         Err(why) => {
             // It must be gone before the store can be opened.
             drop(child);
-            match lent.take_back(old.store_file.clone()).await {
+            match take_back(old, lent).await {
                 Ok(()) => Err(why),
-                Err(error) => Err(format!("{why}; and the store cannot be opened again: {error}")),
+                Err(error) => Err(format!("{why}; and what was handed over cannot be opened again: {error}")),
             }
         }
     }
+}
+
+async fn take_back(old: &Running, lent: Lent) -> Result<(), String> {
+    let file = compose::store_file(&old.data_dir);
+    lent.take_back(file).await.map_err(|error| error.to_string())?;
+    old.reopen_trail().map_err(|error| error.to_string())
 }
 
 async fn start(old: &Running, program: &Program) -> Result<(Guard, OwnedReadHalf, OwnedWriteHalf), String> {

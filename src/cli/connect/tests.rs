@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{AdminAnswer, AdminRequest, Place, Policies};
+use super::{AdminAnswer, AdminRequest, Named, Place, Policies};
 use crate::cli::verdict::Trouble;
 
 /// A place with the roles `root` and `user`, and a site `panel` whose policy has two scopes.
@@ -14,11 +14,13 @@ pub(in crate::cli) fn place(data_dir: &Path) -> Place {
     Place {
         socket: data_dir.join("admin.socket"),
         data_dir: data_dir.to_owned(),
-        policies: Policies {
-            roles: vec!["root".into(), "user".into()],
-            scopes: [("panel".into(), ["users:read".into(), "users:write".into()].into())].into(),
+        named: Named {
+            policies: Policies {
+                roles: vec!["root".into(), "user".into()],
+                scopes: [("panel".into(), ["users:read".into(), "users:write".into()].into())].into(),
+            },
+            ..Named::default()
         },
-        master: None,
     }
 }
 

@@ -127,7 +127,7 @@ mod tests {
         let away = folder.path().join("away.key");
         std::fs::rename(keys.join("master.key"), &away).unwrap();
         let given = GivenMaster { from: "the test".into(), current: SecretBytes::new([1; 32]), older: None };
-        place.master = Some(given.clone());
+        place.named.master = Some(given.clone());
         let Err(Trouble::No(said)) = rotate(&keys, Some(&given), &place, true) else { panic!("deleted") };
         assert!(said.contains("carol") && said.contains("no key is deleted"), "{said}");
         // With the file back the key from outside takes over.

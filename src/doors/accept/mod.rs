@@ -19,7 +19,7 @@ pub(crate) use self::{
     guard::conn_of,
     head::MAX_FIELDS,
     redirect::{OriginOf, redirect},
-    serve::Reception,
+    serve::{Reception, TurnsAway},
     tls::make_default,
 };
 

@@ -32,6 +32,9 @@ const PREFACE: Duration = Duration::from_secs(5);
 /// How long to wait when the system has no more sockets to give.
 const EXHAUSTED: Duration = Duration::from_millis(200);
 
+/// Whether an address is banned.
+pub(crate) type TurnsAway = Arc<dyn Fn(IpAddr) -> bool + Send + Sync>;
+
 /// What all listeners of one edge share.
 pub(crate) struct Reception<A> {
     /// The HTTP engine.
@@ -42,6 +45,8 @@ pub(crate) struct Reception<A> {
     pub(crate) certificates: Certificates,
     /// Who begins with a PROXY protocol header.
     pub(crate) proxy_protocol_from: TrustedProxies,
+    /// Whom to hang up on before a handshake is spent on them.
+    pub(crate) turns_away: TurnsAway,
     /// Caps and deadlines.
     pub(crate) limits: Limits,
     /// Counts connections.
@@ -61,6 +66,7 @@ impl<A: ServerApp + Send + Sync + 'static> Reception<A> {
         app: Arc<A>,
         certificates: Certificates,
         proxy_protocol_from: TrustedProxies,
+        turns_away: TurnsAway,
         limits: Limits,
         stop: ShutdownWatch,
     ) -> Result<Self, rustls::Error> {
@@ -69,6 +75,7 @@ impl<A: ServerApp + Send + Sync + 'static> Reception<A> {
             tls: super::tls::server_config()?,
             certificates,
             proxy_protocol_from,
+            turns_away,
             limits,
             caps: Caps::new(limits.connections, limits.per_address),
             tracker: TaskTracker::new(),
@@ -118,7 +125,7 @@ impl<A: ServerApp + Send + Sync + 'static> Reception<A> {
         }
     }
 
-    /// Everything before the first byte of HTTP: PROXY protocol, the network's cap, TLS.
+    /// Everything before the first byte of HTTP: PROXY protocol, bans, the network's cap, TLS.
     async fn greet(
         &self,
         mut socket: TcpStream,
@@ -133,6 +140,9 @@ impl<A: ServerApp + Send + Sync + 'static> Reception<A> {
             } else {
                 None
             };
+            if (self.turns_away)(announced.unwrap_or(peer.ip())) {
+                return Err(io::Error::new(io::ErrorKind::ConnectionAborted, "the client is banned"));
+            }
             let Some(permits) = self.caps.admit(announced.unwrap_or(peer.ip()), place) else {
                 return Ok(None);
             };

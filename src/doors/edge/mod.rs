@@ -34,7 +34,7 @@ pub use self::{
 pub use super::accept::{Certificates, Limits};
 use super::{
     PortalService, Sockets,
-    accept::{Reception, make_default, redirect},
+    accept::{Reception, TurnsAway, make_default, redirect},
 };
 use crate::{
     gate::Gate,
@@ -151,6 +151,7 @@ impl Edge {
             Arc::clone(&proxy),
             certificates,
             settings.proxy_protocol_from,
+            turns_away(&gate),
             limits,
             stopping.clone(),
         )?;
@@ -266,6 +267,11 @@ impl Table {
         }
         Ok(Self { generation, by_site })
     }
+}
+
+fn turns_away(gate: &Arc<Gate>) -> TurnsAway {
+    let gate = Arc::clone(gate);
+    Arc::new(move |ip| gate.turns_away(ip))
 }
 
 fn engine(gateway: Gateway, limits: &Limits) -> HttpProxy<Gateway> {

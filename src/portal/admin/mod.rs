@@ -1,5 +1,7 @@
 //! What administrators do: accounts and sessions. Every page and call asks for an own second factor, just proved.
 
+mod audit;
+mod bans;
 mod flow;
 mod paging;
 mod sessions;
@@ -8,12 +10,13 @@ mod who;
 
 use axum::routing::{delete, get};
 
+pub use self::audit::ReadTrail;
 use super::routes::{Route, route};
 
 /// Accounts and sessions, as pages and as calls.
 pub(crate) fn routes() -> Vec<Route> {
     let forms = &["GET", "POST"];
-    vec![
+    let accounts = vec![
         route("/_gate/admin/users", &["GET"], get(users::list)),
         route("/_gate/admin/users/{name}", &["GET"], get(users::show)),
         route("/_gate/admin/users/{name}/{act}", forms, get(users::ask).post(users::act)),
@@ -33,5 +36,6 @@ pub(crate) fn routes() -> Vec<Route> {
         route("/_gate/api/v1/admin/users/{name}/sessions", &["DELETE"], delete(users::call_sign_out)),
         route("/_gate/api/v1/admin/sessions", &["GET"], get(sessions::call_list)),
         route("/_gate/api/v1/admin/sessions/{id}", &["DELETE"], delete(sessions::call_revoke)),
-    ]
+    ];
+    accounts.into_iter().chain(bans::routes()).chain(audit::routes()).collect()
 }

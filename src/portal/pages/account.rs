@@ -48,13 +48,16 @@ pub(crate) enum Tab {
     Users,
     AllSessions,
     Impersonate,
+    Bans,
+    Audit,
     HighSecurity,
 }
 
 impl Tab {
     /// Those that are wired into the router.
     const OWN: [Self; 3] = [Self::Security, Self::Sessions, Self::Keys];
-    const ADMINISTRATORS: [Self; 3] = [Self::Users, Self::AllSessions, Self::Impersonate];
+    const ADMINISTRATORS: [Self; 5] =
+        [Self::Users, Self::AllSessions, Self::Impersonate, Self::Bans, Self::Audit];
     const ROOT: [Self; 1] = [Self::HighSecurity];
 
     fn link(self, words: &Words, current: Self) -> TabLink {
@@ -65,6 +68,8 @@ impl Tab {
             Self::Users => (words.admin.tab_users, "/_gate/admin/users"),
             Self::AllSessions => (words.admin.tab_all_sessions, "/_gate/admin/sessions"),
             Self::Impersonate => (words.acting.tab_impersonate, "/_gate/admin/impersonate"),
+            Self::Bans => (words.bans.tab, "/_gate/admin/bans"),
+            Self::Audit => (words.audit.tab, "/_gate/admin/audit"),
             Self::HighSecurity => (words.acting.tab_high_security, "/_gate/admin/high-security"),
         };
         TabLink { label, href, current: self == current }

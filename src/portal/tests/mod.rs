@@ -6,6 +6,7 @@ mod forgery;
 mod high_security;
 mod keys;
 mod matrix;
+mod operators;
 mod pages;
 mod panel_login;
 mod passwords;

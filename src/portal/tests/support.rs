@@ -91,7 +91,12 @@ impl World {
         let gate = Gate::new(live, store, clock_arc, entropy, notes).asking(panel.clone());
         let gate = Arc::new(gate);
         let (notices, told) = mpsc::channel(4);
-        let portal = Arc::new(Portal { gate: Arc::clone(&gate), hasher: Hasher::new(2), notices });
+        let portal = Arc::new(Portal {
+            gate: Arc::clone(&gate),
+            hasher: Hasher::new(2),
+            notices,
+            trail: Arc::new(super::operators::Trail),
+        });
         let router = crate::portal::serve(Arc::clone(&portal));
         let world = Self { gate, clock, portal, panel, told: Mutex::new(told), router };
         for (name, enrolled) in [("alice", false), ("root", true), ("admin", true)] {
@@ -197,6 +202,11 @@ impl World {
     }
 
     pub(crate) fn visit(&self, parts: &Parts) -> Visit {
+        self.describe(parts).expect("a request that can be described")
+    }
+
+    /// A request as the gate describes it, or refuses to.
+    pub(crate) fn describe(&self, parts: &Parts) -> Result<Visit, Box<crate::gate::Refusal>> {
         let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
         let ip = parts.extensions.get::<IpAddr>().copied().unwrap_or(ADDRESS);
         let client = ClientAddr { ip, from: AddrSource::Peer };
@@ -210,7 +220,7 @@ impl World {
             route: Route { dialect: "portal", peer: ip, forwarded_in: "x-forwarded-for" },
             headers: &parts.headers,
         };
-        self.gate.describe(&ask).expect("a request that can be described")
+        self.gate.describe(&ask)
     }
 }
 

@@ -6,6 +6,8 @@ pub(super) const WORDS: Words = Words {
     account: super::account::DE,
     acting: super::acting::DE,
     admin: super::admin::DE,
+    audit: super::audit::DE,
+    bans: super::bans::DE,
     devices: super::devices::DE,
     keys: super::keys::DE,
     lang: "de",

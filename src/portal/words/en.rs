@@ -6,6 +6,8 @@ pub(super) const WORDS: Words = Words {
     account: super::account::EN,
     acting: super::acting::EN,
     admin: super::admin::EN,
+    audit: super::audit::EN,
+    bans: super::bans::EN,
     devices: super::devices::EN,
     keys: super::keys::EN,
     lang: "en",

@@ -4,6 +4,8 @@
 mod account;
 mod acting;
 mod admin;
+mod audit;
+mod bans;
 mod de;
 mod devices;
 mod en;
@@ -42,6 +44,8 @@ catalogue! {
         account: account::Words,
         acting: acting::Words,
         admin: admin::Words,
+        audit: audit::Words,
+        bans: bans::Words,
         devices: devices::Words,
         keys: keys::Words,
     }

@@ -42,11 +42,12 @@ fn a_proxy_the_machine_itself_and_the_allow_list_cannot_be_banned() {
     for (text, why) in [
         ("127.0.0.1", "this machine"),
         ("::1/128", "this machine"),
+        ("::1", "this machine"),
         ("10.0.0.5", "trusts"),
         ("10.1.2.0/24", "trusts"),
         ("198.51.100.7", "bans.allow"),
     ] {
-        let refused = spared.check(parse(text).unwrap()).unwrap_err();
+        let refused = spared.wish(text).unwrap_err();
         assert!(refused.to_string().contains(why), "{text}: {refused}");
         assert!(spared.contains(ip(text.split('/').next().unwrap())), "{text}");
     }

@@ -215,7 +215,7 @@ impl RuleSet {
     }
 }
 
-fn is_ambiguous(ruling: &Ruling<'_>, target: &Target) -> bool {
+pub(super) fn is_ambiguous(ruling: &Ruling<'_>, target: &Target) -> bool {
     let opened = |class| ruling.page.is_some_and(|page| page.allow_in_path.contains(class));
     target.ambiguities.iter().any(|class| !opened(class))
 }

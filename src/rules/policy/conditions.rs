@@ -11,6 +11,7 @@ use std::{net::IpAddr, sync::Arc};
 use ipnet::IpNet;
 
 pub use self::hours::Hours;
+pub(super) use self::hours::spell_hours;
 pub(super) use self::read::read;
 use super::{Manner, amendment::WEBSOCKET};
 use crate::{

@@ -4,10 +4,12 @@ mod amendment;
 mod case;
 mod compile;
 mod conditions;
+pub mod diff;
 mod document;
 mod explain;
 mod lint;
 mod pattern;
+mod question;
 mod quota;
 mod reach;
 mod ruleset;
@@ -22,6 +24,7 @@ pub use self::{
     compile::compile,
     conditions::{Circumstances, Conditions, Hours},
     explain::{Explanation, explain},
+    question::{Asked, Question},
     quota::{PageQuota, Per},
     ruleset::{Manner, RuleSet, Verdict},
 };

@@ -35,4 +35,24 @@ impl Trie {
         let literal = self.literal.get(first).and_then(|child| child.find(rest));
         literal.or_else(|| self.any.as_ref().and_then(|child| child.find(rest))).or(self.below)
     }
+
+    /// Every pattern with what it leads to, in no order.
+    pub(super) fn patterns(&self) -> Vec<(Pattern, usize)> {
+        let mut all = Vec::new();
+        self.collect(&mut Vec::new(), &mut all);
+        all
+    }
+
+    fn collect(&self, path: &mut Vec<Option<String>>, all: &mut Vec<(Pattern, usize)>) {
+        for (place, deep) in [(self.here, false), (self.below, true)] {
+            all.extend(place.map(|index| (Pattern { segments: path.clone(), deep }, index)));
+        }
+        let any = self.any.as_deref().map(|child| (None, child));
+        let literal = self.literal.iter().map(|(part, child)| (Some(part.clone()), child));
+        for (part, child) in literal.chain(any) {
+            path.push(part);
+            child.collect(path, all);
+            path.pop();
+        }
+    }
 }

@@ -41,6 +41,7 @@ impl Reason {
             Self::UnknownHost => "No site has this host.",
             Self::AmbiguousTarget => "The path can be read in two ways, and the page does not allow that.",
             Self::Malformed => "The request could not be understood.",
+            Self::Banned => "The client's network is banned.",
             Self::RateLimited => "Too many requests came from the client's network.",
             Self::PageLimit => "The quota of the page was used up.",
             Self::StoreUnavailable => "The gate's store could not be asked, so the gate stayed closed.",

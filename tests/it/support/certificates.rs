@@ -8,7 +8,8 @@ use rustls::{ClientConfig, RootCertStore};
 /// Writes `ca.pem`, `chain.pem`, `key.pem` and `both.pem` for a host, and gives a client configuration that trusts nothing else.
 pub(crate) fn issue(directory: &Path, host: &str) -> Arc<ClientConfig> {
     let authority = authority();
-    let mut params = CertificateParams::new(vec![host.to_owned()]).expect("a valid host name");
+    let mut params =
+        CertificateParams::new(vec![host.to_owned(), "127.0.0.1".to_owned()]).expect("a valid host name");
     params.distinguished_name.push(DnType::CommonName, host);
     let key = KeyPair::generate().expect("keys can be made");
     let leaf = params.signed_by(&key, &authority).expect("the authority can sign");

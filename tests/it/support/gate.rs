@@ -56,6 +56,10 @@ pub(crate) struct More {
     pub(crate) site: String,
     /// Lines at the top level.
     pub(crate) top: String,
+    /// How often somebody may ask, instead of 60/min.
+    pub(crate) requests: Option<&'static str>,
+    /// Variables of its environment.
+    pub(crate) environment: Vec<(&'static str, String)>,
 }
 
 /// An account of the mightiest role, with an authenticator app.
@@ -88,11 +92,12 @@ impl Gate {
         let file = directory.join("config.yaml");
         fs::write(&file, config).expect("the workspace is writable");
         let binary = Path::new(env!("CARGO_BIN_EXE_panelgate"));
-        let running = Running::start(
+        let running = Running::start_in(
             "panelgate",
             directory,
             binary,
             &["serve", "--config", &file.display().to_string()],
+            &more.environment,
         );
         running.wait_for_port(port);
         running.wait_until("open its socket", || socket.exists());
@@ -231,9 +236,11 @@ sidecar:
   socket_peers: [root]
   listen: 127.0.0.1:{port}
   secrets: [{{ name: traefik, secret_file: secret }}]
-limits: {{ requests: 60/min, sign_in: 20/min, second_factor: 5/15m, refresh: 60/min }}
+limits: {{ requests: {}, sign_in: 20/min, second_factor: 5/15m, refresh: 60/min }}
 {}",
-        more.site, more.top
+        more.site,
+        more.requests.unwrap_or("60/min"),
+        more.top
     )
 }
 

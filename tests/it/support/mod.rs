@@ -5,6 +5,7 @@ pub(crate) mod browser;
 pub(crate) mod certificates;
 pub(crate) mod client;
 pub(crate) mod gate;
+pub(crate) mod house;
 pub(crate) mod panel;
 pub(crate) mod ports;
 pub(crate) mod process;

@@ -39,6 +39,17 @@ pub(crate) fn program(name: &str) -> PathBuf {
 impl Running {
     /// Starts a program; what it prints goes to `NAME.log` in `directory`.
     pub(crate) fn start(name: &str, directory: &Path, program: &Path, arguments: &[&str]) -> Self {
+        Self::start_in(name, directory, program, arguments, &[])
+    }
+
+    /// The same, with more in its environment.
+    pub(crate) fn start_in(
+        name: &str,
+        directory: &Path,
+        program: &Path,
+        arguments: &[&str],
+        environment: &[(&str, String)],
+    ) -> Self {
         let log = directory.join(format!("{name}.log"));
         let output = File::create(&log).expect("the log file can be made");
         let mut command = Command::new("setpriv");
@@ -49,6 +60,7 @@ impl Running {
             .current_dir(directory)
             .env("XDG_DATA_HOME", directory)
             .env("XDG_CONFIG_HOME", directory)
+            .envs(environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(output.try_clone().expect("the log file can be shared"))
             .stderr(output);
@@ -98,6 +110,22 @@ impl Running {
             thread::park_timeout(Duration::from_millis(50));
         }
         panic!("{} did not end within 30 s:\n{}", self.name, self.log_tail());
+    }
+
+    /// Its process id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.lock().unwrap_or_else(PoisonError::into_inner).id()
+    }
+
+    /// Whether it has ended.
+    pub(crate) fn has_ended(&self) -> bool {
+        let ended = self.child.lock().unwrap_or_else(PoisonError::into_inner).try_wait();
+        ended.is_ok_and(|status| status.is_some())
+    }
+
+    /// Everything that it, and whoever took its place, has printed.
+    pub(crate) fn log(&self) -> String {
+        String::from_utf8_lossy(&fs::read(&self.log).unwrap_or_default()).into_owned()
     }
 
     /// The last lines that it printed.

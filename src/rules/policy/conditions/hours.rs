@@ -28,7 +28,7 @@ pub struct Hours {
     pub to: u16,
     /// The name of the time zone, as the IANA database spells it.
     pub zone: Arc<str>,
-    pub(super) rules: TimeZone,
+    pub(in crate::rules::policy) rules: TimeZone,
 }
 
 impl Hours {
@@ -72,9 +72,14 @@ impl Hours {
 
 impl fmt::Display for Hours {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let clock = |minutes: u16| format!("{:02}:{:02}", minutes / 60, minutes % 60);
-        write!(f, "{} {}-{} {}", spell_days(self.days), clock(self.from), clock(self.to), self.zone)
+        write!(f, "{} {}", spell_hours(self.days, self.from, self.to), self.zone)
     }
+}
+
+/// `Mon-Fri 07:00-19:00`.
+pub(in crate::rules::policy) fn spell_hours(days: [bool; 7], from: u16, to: u16) -> String {
+    let clock = |minutes: u16| format!("{:02}:{:02}", minutes / 60, minutes % 60);
+    format!("{} {}-{}", spell_days(days), clock(from), clock(to))
 }
 
 /// `Mon-Fri,Sun`.

@@ -1,0 +1,93 @@
+//! What people read.
+
+use super::*;
+
+fn policy(pages: Value) -> RuleSet {
+    compiled(&json!({ "version": 1, "roles": ["root", "admin", "user"], "pages": pages })).unwrap()
+}
+
+fn users(admin: Value, more: &[(&str, Value)]) -> RuleSet {
+    let mut page = json!({ "name": "users", "paths": ["/users/**"], "access": { "admin": admin } });
+    for (key, value) in more {
+        page[*key] = value.clone();
+    }
+    policy(json!([page]))
+}
+
+fn told(a: &RuleSet, b: &RuleSet) -> Vec<String> {
+    let told = |change: &&Change| change.effect != Effect::Reason;
+    diff(a, b).changes.iter().filter(told).map(ToString::to_string).collect()
+}
+
+#[test]
+fn changes_read_as_people_say_them() {
+    let blocked = users(json!({ "unelevated": "none", "elevated": "full" }), &[]);
+    let always = users(json!("full"), &[]);
+    assert_eq!(
+        told(&blocked, &always),
+        [
+            "users: admin, look: blocked until verified → always",
+            "users: admin, change: blocked until verified → always",
+        ]
+    );
+    let looks = users(json!({ "unelevated": "read", "elevated": "full" }), &[]);
+    assert_eq!(told(&looks, &always)[1], "users: admin, change: read-only until verified → always");
+}
+
+#[test]
+fn networks_countries_hours_and_methods_are_told_as_sets() {
+    let open = users(json!("full"), &[]);
+    let closed = |when: Value| users(json!("full"), &[("when", when)]);
+    let one = |b: &RuleSet| {
+        let told = told(&open, b);
+        told.first().cloned().unwrap_or_default()
+    };
+    let refused = |reason: &str| format!("users: admin, look: always → never, refused ({reason})");
+    let networks = one(&closed(json!({ "networks": ["0.0.0.0/1", "::/0"] })));
+    let shown =
+        format!("{}  (from 128.0.0.0/1, addresses that are not certain)", refused("outside-networks"));
+    assert_eq!(networks, shown);
+    let countries = one(&closed(json!({ "countries": ["DE"] })));
+    assert_eq!(
+        countries,
+        format!("{}  (in every country but DE or an unknown one)", refused("outside-countries"))
+    );
+    let hours = one(&closed(json!({ "hours": ["Mon-Sat 00:00-24:00 UTC", "Sun 06:00-24:00 UTC"] })));
+    assert_eq!(hours, format!("{}  (Sun 00:00-06:00 UTC)", refused("outside-hours")));
+    let methods = one(&closed(json!({ "methods": ["GET", "POST", "PUT", "DELETE", "PATCH", "WEBSOCKET"] })));
+    assert_eq!(methods, format!("{}  (with OPTIONS)", refused("method-not-allowed")));
+}
+
+#[test]
+fn roles_limits_and_administrators_are_told_besides() {
+    let before = policy(json!([{ "name": "p", "paths": ["/p"], "access": { "user": "read" } }]));
+    let limited =
+        json!([{ "name": "p", "paths": ["/p"], "limit": "5/min per user", "access": { "user": "read" } }]);
+    assert_eq!(told(&before, &policy(limited)), ["p: everybody, limit: none → 5/min per user"]);
+    let roles = compiled(&json!({ "version": 1, "roles": ["root", "user", "admin"], "administer": ["root"],
+        "pages": [{ "name": "p", "paths": ["/p"], "access": { "user": "read" } }] }));
+    let found = diff(&before, &roles.unwrap());
+    assert!(found.changes.is_empty());
+    let besides = [
+        "roles, mightiest first: root, admin, user → root, user, admin",
+        "administer other accounts: root, admin → root",
+    ];
+    assert_eq!(found.besides, besides);
+}
+
+#[test]
+fn a_page_that_took_the_place_of_another_is_named_with_it() {
+    let before = policy(json!([{ "name": "all", "paths": ["/**"], "access": { "user": "full" } }]));
+    let after = policy(json!([
+        { "name": "all", "paths": ["/**"], "access": { "user": "full" } },
+        { "name": "keys", "paths": ["/*/keys/**"], "access": { "user": "read" } }
+    ]));
+    let found = diff(&before, &after);
+    let change = found
+        .changes
+        .iter()
+        .find(|change| change.needs.1 == Access::Full && change.effect == Effect::Closes)
+        .unwrap();
+    assert_eq!(change.to_string(), "all → keys: user, change: always → never, refused (role-lacks-access)");
+    assert_eq!(change.witness.target.path(), "/any/keys");
+}

@@ -1,0 +1,110 @@
+//! Takes what is said to `panelgate::audit` into the trail.
+
+use std::{
+    fmt,
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use serde_json::Value;
+use tracing::{
+    Event, Subscriber,
+    field::{Field, Visit},
+};
+use tracing_subscriber::{Layer, layer::Context, registry::LookupSpan};
+
+use super::trail::Trail;
+use crate::{
+    clock::{Clock, SystemClock},
+    rules::trail::Fields,
+};
+
+/// The log target of what has to be accounted for.
+const TARGET: &str = "panelgate::audit";
+
+/// Where records go; there is one log in a process, and so there is one trail.
+static TRAIL: RwLock<Option<Arc<Trail>>> = RwLock::new(None);
+
+/// As long as it is there, what is audited is written down; dropping it waits until everything is.
+pub struct Attached(Arc<Trail>);
+
+/// Writes into this trail from now on.
+pub fn attach(trail: Trail) -> Attached {
+    let trail = Arc::new(trail);
+    *TRAIL.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&trail));
+    Attached(trail)
+}
+
+impl Attached {
+    /// Waits until everything that happened so far is on the disk. Blocks.
+    pub fn flush(&self) -> bool {
+        self.0.flush()
+    }
+}
+
+impl Drop for Attached {
+    fn drop(&mut self) {
+        let mut current = TRAIL.write().unwrap_or_else(PoisonError::into_inner);
+        if current.as_ref().is_some_and(|current| Arc::ptr_eq(current, &self.0)) {
+            *current = None;
+        }
+        drop(current);
+        if !self.0.flush() {
+            tracing::error!("the last records of the audit trail could not be written");
+        }
+    }
+}
+
+/// The part of the log that accounts.
+pub(super) struct AuditLayer;
+
+impl<S: Subscriber + for<'s> LookupSpan<'s>> Layer<S> for AuditLayer {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        if event.metadata().target() != TARGET {
+            return;
+        }
+        let Some(trail) = TRAIL.read().unwrap_or_else(PoisonError::into_inner).clone() else { return };
+        let mut said = Said::default();
+        event.record(&mut said);
+        trail.write(SystemClock::new().wall(), said.event, said.fields);
+    }
+}
+
+#[derive(Default)]
+struct Said {
+    event: String,
+    fields: Fields,
+}
+
+impl Said {
+    fn put(&mut self, field: &Field, value: Value) {
+        match (field.name(), value) {
+            ("event", Value::String(event)) => self.event = event,
+            (name, value) => drop(self.fields.insert(name.to_owned(), value)),
+        }
+    }
+}
+
+impl Visit for Said {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.put(field, value.into());
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.put(field, value.into());
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.put(field, value.into());
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.put(field, value.into());
+    }
+
+    /// What is `Display` comes here as it is, and text that was given as `Debug` in its quotes, which JSON does not need.
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        let text = format!("{value:?}");
+        let unquoted = text.starts_with('"').then(|| serde_json::from_str::<String>(&text).ok()).flatten();
+        self.put(field, unquoted.unwrap_or(text).into());
+    }
+}
