@@ -40,8 +40,8 @@ pub struct Predecessor {
 
 /// The predecessor, once it has let go of the store.
 pub(in crate::app) struct Outgoing {
-    read: OwnedReadHalf,
-    write: OwnedWriteHalf,
+    /// Whole: half of one would say goodbye when it is dropped, and nobody could say why any more.
+    stream: UnixStream,
     /// What was counted before.
     pub(in crate::app) levels: CounterLevels,
 }
@@ -85,13 +85,13 @@ impl Predecessor {
     /// Everything was read and is good: asks for the store, and returns when it is free.
     pub(in crate::app) async fn ask_for_store(self) -> io::Result<Outgoing> {
         self.stream.set_nonblocking(true)?;
-        let (mut read, mut write) = UnixStream::from_std(self.stream)?.into_split();
-        wire::send(&mut write, &ToOld::Prepared).await?;
-        let answer = tokio::time::timeout(LETS_GO, wire::receive::<ToNew>(&mut read)).await??;
+        let mut stream = UnixStream::from_std(self.stream)?;
+        wire::send(&mut stream, &ToOld::Prepared).await?;
+        let answer = tokio::time::timeout(LETS_GO, wire::receive::<ToNew>(&mut stream)).await??;
         let ToNew::Yours(levels) = answer else {
             return Err(io::Error::other("the running panelgate did not let go of the store"));
         };
-        Ok(Outgoing { read, write, levels: *levels })
+        Ok(Outgoing { stream, levels: *levels })
     }
 }
 
@@ -106,7 +106,7 @@ pub(in crate::app) async fn follow_up(
     in_force: watch::Receiver<Arc<str>>,
     stop: CancellationToken,
 ) -> io::Result<impl Future<Output = ()>> {
-    let Outgoing { read, mut write, .. } = outgoing;
+    let (read, mut write) = outgoing.stream.into_split();
     let changes = gate.store().changes(from).await.map_err(io::Error::other)?;
     wire::send(&mut write, &ToOld::Ready).await?;
     tracing::info!(target: "panelgate::audit", event = "took-over", "this process serves now");

@@ -35,7 +35,7 @@ async fn reloads_under_load_fail_no_request() {
     let generation = house.metrics("/metrics");
     let generation =
         generation.lines().find_map(|line| line.strip_prefix("panelgate_generation ")?.parse::<u32>().ok());
-    assert!(generation.is_some_and(|generation| generation >= 10), "it was loaded {generation:?} times");
+    assert!(generation.is_some_and(|generation| generation >= 4), "it was loaded {generation:?} times");
 }
 
 /// The certificate is replaced while connections are made: each handshake gets the old one or the new one, whole.

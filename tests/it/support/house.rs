@@ -66,7 +66,7 @@ impl House {
             site: format!("    upstream: http://127.0.0.1:{}\n", panel::start()),
             top: format!(
                 "edge: {{ listen: [\"127.0.0.1:{edge}\"], certificates: certs }}\n\
-                 metrics: {{ listen: \"127.0.0.1:{metrics}\" }}\nrestart: {{ drain: 60s }}\n"
+                 metrics: {{ listen: \"127.0.0.1:{metrics}\" }}\nrestart: {{ drain: 60s }}\nbans: {{ allow: [127.0.0.0/8] }}\n"
             ),
             requests: Some("1000000/s"),
             environment: vec![("NOTIFY_SOCKET", directory.join("notify").display().to_string())],
