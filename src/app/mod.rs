@@ -20,7 +20,10 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-pub(crate) use self::{compose::keys_dir, translate::spared};
+pub(crate) use self::{
+    compose::{keys_dir, store_file},
+    translate::spared,
+};
 pub use self::{error::StartError, health::Readiness, reload::Reloader};
 use crate::{
     config::{Environment, Settings},

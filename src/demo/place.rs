@@ -170,6 +170,12 @@ fn login(panel: u16) -> String {
     )
 }
 
+/// What a configuration of the demo looks like.
+#[cfg(test)]
+pub(crate) fn sample_configuration() -> String {
+    configuration(USUAL)
+}
+
 fn configuration(ports: Ports) -> String {
     let Ports { edge, sidecar, panel, metrics } = ports;
     format!(
