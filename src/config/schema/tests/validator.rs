@@ -48,7 +48,8 @@ fn files(folder: &str, begin: &str) -> Vec<PathBuf> {
     let entries = fs::read_dir(root().join(folder)).unwrap().map(|entry| entry.unwrap().path());
     let wanted = |path: &PathBuf| {
         let name = path.file_name().unwrap().to_str().unwrap();
-        name.starts_with(begin) && name.ends_with(".yaml") && !name.ends_with(".test.yaml")
+        let yaml = path.extension().is_some_and(|extension| extension == "yaml");
+        yaml && name.starts_with(begin) && !name.contains(".test.")
     };
     entries.filter(wanted).collect()
 }
@@ -90,6 +91,21 @@ fn valid_policies_are_valid_for_others() {
         }
     }
     all_valid(POLICY, documents, 20);
+}
+
+/// Editors find the schema by the first line of a file.
+#[test]
+fn the_shipped_files_name_their_schemas() {
+    for (file, wanted) in
+        [("config.yaml", CONFIG), ("policies/panel.yaml", POLICY), ("policies/demo.yaml", POLICY)]
+    {
+        let text = fs::read_to_string(root().join(file)).unwrap();
+        let first = text.lines().next().unwrap();
+        let named =
+            first.strip_prefix("# yaml-language-server: $schema=").unwrap_or_else(|| panic!("{file}"));
+        let schema = root().join(file).parent().unwrap().join(named);
+        assert_eq!(fs::read_to_string(schema).unwrap(), wanted, "{file}");
+    }
 }
 
 /// What the readers call an unknown key, or a word that is not one of those that there are, the schema refuses, too.
