@@ -29,6 +29,7 @@ if [ "${1:-}" = test ]; then
     need chromium chromium
     need zbarimg zbar-tools
     [ -e /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf ] || missing+=(fonts-dejavu-core)
+    /usr/bin/python3 -c 'import jsonschema' 2>/dev/null || missing+=(python3-jsonschema)
     /usr/bin/python3 -c 'import aiosmtpd' 2>/dev/null || missing+=(python3-aiosmtpd)
     python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
 fi

@@ -18,7 +18,10 @@ mod translate;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::compose::Beginning;
-pub(crate) use self::{compose::keys_dir, translate::spared};
+pub(crate) use self::{
+    compose::{keys_dir, store_file},
+    translate::spared,
+};
 pub use self::{
     error::StartError,
     handover::{Predecessor, Program},

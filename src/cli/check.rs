@@ -1,16 +1,31 @@
-//! `panelgate check`: every problem of the configuration, the policies and the certificates at once.
+//! `panelgate check`: every problem of the configuration, the policies and the files that they name, at once.
 
-use std::{
-    fmt::Write as _,
-    net::{IpAddr, Ipv4Addr},
-    process::ExitCode,
+mod explain;
+mod files;
+mod keys;
+mod surroundings;
+#[cfg(test)]
+mod tests;
+
+use std::{fmt::Write as _, path::Path, process::ExitCode};
+
+#[cfg(test)]
+pub(crate) use self::tests::codes::mended;
+
+use serde_json::{Value, json};
+
+use super::{
+    ConfigArgs, environment,
+    style::{self, Stream},
+    verdict::{self, Trouble, finish},
 };
-
-use super::{ConfigArgs, NO, environment};
 use crate::{
-    config::{self, EdgeSettings, Loaded, Settings},
-    feeds::{self, certs::Certificates},
-    rules::{outcome::Access, place::Places},
+    clock::{Clock, SystemClock, Wall},
+    config::{self, Environment, Examined, Problems},
+    rules::{
+        outcome::Access,
+        written::{Findings, Severity},
+    },
 };
 
 /// Checks the configuration, the policies and every file they name.
@@ -18,70 +33,113 @@ use crate::{
 pub struct CheckArgs {
     #[command(flatten)]
     config: ConfigArgs,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+    /// Print what a code means, with an example, instead of checking.
+    #[arg(long, value_name = "CODE")]
+    explain: Option<String>,
 }
 
-/// Prints all problems and warnings; exit code 0 if it can be used, 1 if not.
-#[expect(clippy::print_stdout, reason = "the list is the answer")]
+/// Prints everything that was found; exit code 0 if it can be used, 1 if not.
 pub fn run(args: &CheckArgs) -> ExitCode {
-    let (text, usable) = match config::load(&args.config.config, &environment()) {
-        Ok(loaded) => look(&loaded),
-        Err(problems) => (format!("{problems}\n"), false),
+    if let Some(code) = &args.explain {
+        return finish(explain::text(code).map_err(Trouble::Usage));
+    }
+    let report = Report::of(&args.config.config, &environment(), SystemClock::new().wall());
+    let text = if args.json {
+        verdict::json(&report.json())
+    } else {
+        Ok(report.text(style::wants_colour(Stream::Out), &args.config.config.display().to_string()))
     };
-    let verdict = if usable { "can be used" } else { "cannot be used" };
-    println!("{text}{} {verdict}", args.config.config.display());
-    if usable { ExitCode::SUCCESS } else { ExitCode::from(NO) }
+    finish(if report.usable() { text } else { text.and_then(|text| Err(Trouble::Report(text))) })
 }
 
-/// What can be said about a configuration that loads, and whether it can be used.
-fn look(loaded: &Loaded) -> (String, bool) {
-    let mut text = String::new();
-    if !loaded.warnings.is_empty() {
-        let _ = writeln!(text, "{}", loaded.warnings);
-    }
-    let certificates = loaded.settings.edge.as_ref().map(|edge| certificates(edge, &loaded.settings));
-    let usable = match certificates {
-        Some(Ok(missing)) => {
-            text.push_str(&missing);
-            true
-        }
-        Some(Err(problems)) => {
-            let _ = writeln!(text, "{problems}\n");
-            false
-        }
-        None => true,
-    };
-    let places = loaded.settings.places.as_deref().map_or(Ok(Places::default()), feeds::places::load);
-    if let Err(problem) = &places {
-        let _ = writeln!(text, "{problem}\n");
-    }
-    for site in &loaded.settings.sites {
-        let pages = site.site.policy.pages();
-        let open: Vec<&str> =
-            pages.iter().filter(|page| page.anonymous > Access::None).map(|page| &*page.name).collect();
-        let open = if open.is_empty() { "none".to_owned() } else { open.join(", ") };
-        let _ = writeln!(text, "{}: {} pages, open to everybody: {open}", site.site.id, pages.len());
-    }
-    (text, usable && places.is_ok())
+/// What was found.
+struct Report {
+    problems: Problems,
+    sites: Vec<SiteLine>,
 }
 
-/// Warnings about origins that no certificate is for.
-fn certificates(edge: &EdgeSettings, settings: &Settings) -> Result<String, String> {
-    let certificates = Certificates::load(&edge.certificates).map_err(|problems| problems.to_string())?;
-    let nowhere = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
-    let mut text = String::new();
-    for origin in settings.sites.iter().flat_map(|site| &site.site.origins).filter(|origin| origin.secure) {
-        let name = origin.host.name();
-        let found = match name.parse::<IpAddr>() {
-            Ok(address) => certificates.find(None, address),
-            Err(_) => certificates.find(Some(name), nowhere),
-        };
-        if found.is_none() {
-            let folder = edge.certificates.display();
-            let _ = writeln!(
-                text,
-                "warning: no certificate in {folder} is for {name}, the edge cannot serve it\n"
-            );
+/// What a site's policy opens to everybody.
+struct SiteLine {
+    name: String,
+    pages: usize,
+    open: Vec<String>,
+}
+
+impl Report {
+    fn of(file: &Path, environment: &Environment, now: Wall) -> Self {
+        let Examined { settings, problems, named } = config::examine(file, environment);
+        let mut found = Findings::default();
+        files::look(file, &named, &mut found);
+        surroundings::look(&named, settings.as_ref(), now, &mut found);
+        let sites = settings.iter().flat_map(|settings| &settings.sites).map(|site| SiteLine::of(&site.site));
+        let sites = sites.collect();
+        if let Some(settings) = &settings {
+            // Last, as it may give up being root.
+            keys::look(&named, settings, &mut found);
+        }
+        Self { problems: problems.and(found), sites }
+    }
+
+    fn usable(&self) -> bool {
+        self.problems.count(Severity::Error) == 0
+    }
+
+    fn text(&self, coloured: bool, file: &str) -> String {
+        let mut text = if coloured { self.problems.coloured() } else { self.problems.to_string() };
+        if !text.is_empty() {
+            text.push('\n');
+        }
+        for site in &self.sites {
+            let open = if site.open.is_empty() { "none".to_owned() } else { site.open.join(", ") };
+            // Writing to a string cannot fail, here and below.
+            let _ = writeln!(text, "{}: {} pages, open to everybody: {open}", site.name, site.pages);
+        }
+        let verdict = if self.usable() { "can be used" } else { "cannot be used" };
+        let counts: Vec<String> = [Severity::Error, Severity::Warning]
+            .iter()
+            .filter_map(|severity| self.counted(*severity))
+            .collect();
+        let counts = if counts.is_empty() { "no problem found".to_owned() } else { counts.join(", ") };
+        let _ = writeln!(text, "{file} {verdict}: {counts}");
+        if let Some(first) = self.problems.list().first() {
+            let _ = writeln!(text, "`panelgate check --explain {}` says more about a code", first.code);
+        }
+        text
+    }
+
+    fn counted(&self, severity: Severity) -> Option<String> {
+        let count = self.problems.count(severity);
+        let plural = if count == 1 { "" } else { "s" };
+        (count > 0).then(|| format!("{count} {}{plural}", severity.as_str()))
+    }
+
+    fn json(&self) -> Value {
+        let sites = self.sites.iter();
+        json!({
+            "usable": self.usable(),
+            "errors": self.problems.count(Severity::Error),
+            "warnings": self.problems.count(Severity::Warning),
+            "problems": self.problems.json(),
+            "sites": sites.map(SiteLine::json).collect::<Vec<_>>(),
+        })
+    }
+}
+
+impl SiteLine {
+    fn of(site: &crate::rules::site::Site) -> Self {
+        let pages = site.policy.pages();
+        let open = pages.iter().filter(|page| page.anonymous > Access::None);
+        Self {
+            name: site.id.to_string(),
+            pages: pages.len(),
+            open: open.map(|page| page.name.to_string()).collect(),
         }
     }
-    Ok(text)
+
+    fn json(&self) -> Value {
+        json!({ "name": self.name, "pages": self.pages, "anonymous": self.open })
+    }
 }

@@ -8,6 +8,7 @@ pub mod key_material;
 mod password_input;
 pub mod policy;
 pub mod progress;
+pub mod schema;
 mod serve;
 pub mod session;
 pub mod style;
@@ -36,6 +37,9 @@ enum Verb {
     Serve(ConfigArgs),
     /// Check the configuration and its policies: every problem at once.
     Check(check::CheckArgs),
+    /// Ask about the configuration.
+    #[command(subcommand)]
+    Config(schema::ConfigVerb),
     /// Ask the policy.
     #[command(subcommand)]
     Policy(policy::PolicyVerb),
@@ -87,6 +91,7 @@ pub fn run() -> ExitCode {
     match Cli::parse().verb {
         Verb::Serve(args) => serve::run(&args),
         Verb::Check(args) => check::run(&args),
+        Verb::Config(verb) => verdict::finish(Ok(schema::config(&verb))),
         Verb::Policy(verb) => policy::run(&verb),
         Verb::Why(args) => why::run(&args),
         Verb::Demo(args) => demo::run(&args),

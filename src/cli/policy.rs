@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use super::{
     ConfigArgs, NO,
     connect::Place,
-    environment,
+    environment, schema,
     verdict::{Trouble, finish},
 };
 use crate::{
@@ -26,6 +26,8 @@ use crate::{
 pub enum PolicyVerb {
     /// What would happen to a request, and why.
     Explain(ExplainArgs),
+    /// Print the JSON Schema of a policy, for editors.
+    Schema,
 }
 
 /// What to explain.
@@ -62,7 +64,10 @@ pub struct ExplainArgs {
 /// Runs the verb. Exit codes: 0 allowed, 1 not, 3 it could not be said.
 #[expect(clippy::print_stdout, reason = "the explanation is the answer, whichever exit code goes with it")]
 pub fn run(verb: &PolicyVerb) -> ExitCode {
-    let PolicyVerb::Explain(args) = verb;
+    let args = match verb {
+        PolicyVerb::Explain(args) => args,
+        PolicyVerb::Schema => return finish(Ok(schema::policy())),
+    };
     let explanation = match explained(args) {
         Ok(explanation) => explanation,
         Err(trouble) => return finish(Err(trouble)),

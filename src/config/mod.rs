@@ -51,8 +51,30 @@ pub struct Loaded {
     pub settings: Settings,
     /// What somebody should look at.
     pub warnings: Problems,
+}
+
+/// Everything that can be said about a configuration, whether or not it can be used.
+#[derive(Clone, Debug)]
+pub struct Examined {
+    /// What it says, if it can be used.
+    pub settings: Option<Settings>,
+    /// What was found.
+    pub problems: Problems,
     /// The files that it names.
     pub named: Vec<NamedFile>,
+}
+
+/// Reads the configuration and every file it names, and says what there is to say.
+pub fn examine(path: &Path, environment: &Environment) -> Examined {
+    let mut sources = Sources::new(environment);
+    let settings = sources.open(path, None).and_then(|mut root| {
+        environment::over_config(&mut root, environment, &mut sources.found);
+        let settings = read::settings(&root, path, &mut sources)?;
+        Some(Settings { outline: Outline::of(&root, &sources.texts), ..settings })
+    });
+    let settings = settings.filter(|_| !sources.found.any_errors());
+    let named = sources.named;
+    Examined { settings, problems: Problems::new(sources.found, sources.texts), named }
 }
 
 /// Reads the configuration and every file it names; policies are compiled in the same pass.
@@ -62,18 +84,10 @@ pub struct Loaded {
 /// # Errors
 /// With everything that is wrong in any of the files.
 pub fn load(path: &Path, environment: &Environment) -> Result<Loaded, Problems> {
-    let mut sources = Sources::new(environment);
-    let settings = sources.open(path, None).and_then(|mut root| {
-        environment::over_config(&mut root, environment, &mut sources.found);
-        let settings = read::settings(&root, path, &mut sources)?;
-        Some(Settings { outline: Outline::of(&root, &sources.texts), ..settings })
-    });
-    let usable = !sources.found.any_errors();
-    let named = sources.named;
-    let problems = Problems::new(sources.found, sources.texts);
+    let Examined { settings, problems, .. } = examine(path, environment);
     match settings {
-        Some(settings) if usable => Ok(Loaded { settings, warnings: problems, named }),
-        Some(_) | None => Err(problems),
+        Some(settings) => Ok(Loaded { settings, warnings: problems }),
+        None => Err(problems),
     }
 }
 

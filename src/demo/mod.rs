@@ -12,6 +12,8 @@ mod report;
 mod tests;
 pub mod tour;
 
+#[cfg(test)]
+pub(crate) use self::place::sample_configuration;
 use std::{io, path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::net::TcpListener;

@@ -11,6 +11,7 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 
 use super::DemoError;
+use crate::config::schema;
 
 /// The policy of the sample panel, as shipped.
 const POLICY: &str = include_str!("../../policies/demo.yaml");
@@ -73,10 +74,12 @@ impl Place {
             text.push_str(&login(ports.panel));
         }
         self.write("config.yaml", &text)?;
+        self.write("schemas/config.schema.json", schema::CONFIG)?;
+        self.write("schemas/policy.schema.json", schema::POLICY)?;
         if self.path("policies/demo.yaml").exists() {
             Ok(())
         } else {
-            self.write("policies/demo.yaml", POLICY)
+            self.write("policies/demo.yaml", &POLICY.replace("../deploy/schemas/", "../schemas/"))
         }
     }
 
@@ -170,10 +173,17 @@ fn login(panel: u16) -> String {
     )
 }
 
+/// What a configuration of the demo looks like.
+#[cfg(test)]
+pub(crate) fn sample_configuration() -> String {
+    configuration(USUAL)
+}
+
 fn configuration(ports: Ports) -> String {
     let Ports { edge, sidecar, panel, metrics } = ports;
     format!(
-        r#"# Written by `panelgate demo` at every start. policies/demo.yaml is written once: change it and watch the gate follow.
+        r#"# yaml-language-server: $schema=schemas/config.schema.json
+# Written by `panelgate demo` at every start. policies/demo.yaml is written once: change it and watch the gate follow.
 version: 1
 data_dir: data
 

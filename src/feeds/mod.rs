@@ -10,6 +10,7 @@ pub mod jwks;
 pub mod keys;
 pub mod panel_login;
 pub mod places;
+pub mod validity;
 
 /// An error with what caused it: the outer one alone says "client error (Connect)".
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {

@@ -68,6 +68,11 @@ impl Places {
         }
     }
 
+    /// When the database was built, in Unix seconds; `None` without one.
+    pub fn built(&self) -> Option<u64> {
+        self.database.as_ref().map(|reader| reader.metadata().build_epoch)
+    }
+
     /// Looks at every record. Takes seconds for a database of the usual size.
     ///
     /// # Errors

@@ -18,6 +18,7 @@ pub(in crate::cli) fn say(place: &Place, words: &[&str]) -> Result<String, Troub
         Verb::Session(args) => crate::cli::session::carry_out(&args.verb, place),
         Verb::Serve(_)
         | Verb::Check(_)
+        | Verb::Config(_)
         | Verb::Policy(_)
         | Verb::Demo(_)
         | Verb::Why(_)

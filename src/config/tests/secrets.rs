@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-use crate::config::{Environment, FileKind, Loaded, load};
+use crate::config::{Environment, Examined, FileKind, examine};
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
@@ -37,7 +37,7 @@ fn write(path: &Path, text: &str, mode: u32) {
 
 /// Loads a configuration whose four secrets are written as `how` says, from a folder with `files` and from one of
 /// credentials as systemd makes it: mode 0500, files 0400.
-fn read(how: [&str; 4], files: &[&str], credentials: &[&str]) -> Result<Loaded, String> {
+fn read(how: [&str; 4], files: &[&str], credentials: &[&str]) -> Result<Examined, String> {
     let folder = tempfile::tempdir().unwrap();
     let given = folder.path().join("credentials");
     fs::DirBuilder::new().mode(0o700).create(&given).unwrap();
@@ -55,11 +55,12 @@ fn read(how: [&str; 4], files: &[&str], credentials: &[&str]) -> Result<Loaded, 
     let config = folder.path().join("config.yaml");
     write(&config, &text, 0o600);
     let environment = Environment::from([("CREDENTIALS_DIRECTORY".into(), given.display().to_string())]);
-    load(&config, &environment).map_err(|problems| problems.to_string())
+    let examined = examine(&config, &environment);
+    if examined.settings.is_some() { Ok(examined) } else { Err(examined.problems.to_string()) }
 }
 
-fn secrets(loaded: &Loaded) -> [String; 2] {
-    let settings = &loaded.settings;
+fn secrets(loaded: &Examined) -> [String; 2] {
+    let settings = loaded.settings.as_ref().unwrap();
     let (sidecar, smtp) = (settings.sidecar.as_ref().unwrap(), settings.notices.smtp.as_ref().unwrap());
     [&sidecar.secrets[0].secret, &smtp.login.as_ref().unwrap().1].map(|secret| secret.expose().to_owned())
 }

@@ -1,0 +1,118 @@
+//! Certificates and the database of places: what is there, and for how long it is good.
+
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    cli::verdict::moment,
+    clock::Wall,
+    config::{FileKind, NamedFile, Settings},
+    feeds::{self, certs::Certificates, validity},
+    rules::written::{At, Findings},
+};
+
+const DAY: i64 = 86_400;
+/// Renewal usually happens 30 days before the end.
+const SOON: i64 = 30 * DAY;
+/// Databases are built anew every week.
+const OLD: i64 = 60 * DAY;
+
+/// Looks at what the files say of themselves.
+pub(super) fn look(named: &[NamedFile], settings: Option<&Settings>, now: Wall, found: &mut Findings) {
+    let now = i64::try_from(now.secs()).unwrap_or(i64::MAX);
+    for file in named {
+        match file.kind {
+            FileKind::Certificate => certificate(&file.path, &file.at, now, found),
+            FileKind::CertificateFolder => folder(file, settings, now, found),
+            FileKind::Places => places(file, now, found),
+            FileKind::Secret
+            | FileKind::Key
+            | FileKind::Policy
+            | FileKind::DataDir
+            | FileKind::AdminSocket => {}
+        }
+    }
+}
+
+fn folder(file: &NamedFile, settings: Option<&Settings>, now: i64, found: &mut Findings) {
+    match Certificates::load(&file.path) {
+        Ok(certificates) => {
+            for path in certificates_in(&file.path) {
+                certificate(&path, &file.at, now, found);
+            }
+            if let Some(settings) = settings {
+                origins(file, &certificates, settings, found);
+            }
+        }
+        Err(problems) => {
+            for problem in problems.0 {
+                let help = "each NAME.crt, its own certificate first, has a NAME.key beside it, both PEM";
+                found.error("C095", &file.at, problem.to_string(), help);
+            }
+        }
+    }
+}
+
+fn certificates_in(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let paths = entries.filter_map(|entry| entry.ok().map(|entry| entry.path()));
+    let mut files: Vec<PathBuf> =
+        paths.filter(|path| path.extension().is_some_and(|extension| extension == "crt")).collect();
+    files.sort();
+    files
+}
+
+fn certificate(path: &Path, at: &At, now: i64, found: &mut Findings) {
+    let Some(good) = validity::of(path) else { return };
+    let (shown, date) = (path.display(), |seconds: i64| moment(u64::try_from(seconds).unwrap_or(0)));
+    if now > good.until {
+        let what = format!("the certificate {shown} has expired ({})", date(good.until));
+        found.error("C093", at, what, "renew it");
+    } else if now < good.from {
+        let what = format!("the certificate {shown} is not good before {}", date(good.from));
+        found.error("C093", at, what, "wait, or look whether the clock of this machine is right");
+    } else if good.until - now < SOON {
+        let days = (good.until - now) / DAY;
+        let what = format!("the certificate {shown} expires in {days} days ({})", date(good.until));
+        found.warning("C092", at, what, "renew it, and look why that has not happened by itself");
+    }
+}
+
+/// Origins that no certificate is for.
+fn origins(file: &NamedFile, certificates: &Certificates, settings: &Settings, found: &mut Findings) {
+    let nowhere = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+    for origin in settings.sites.iter().flat_map(|site| &site.site.origins).filter(|origin| origin.secure) {
+        let name = origin.host.name();
+        let shown = match name.parse::<IpAddr>() {
+            Ok(address) => certificates.find(None, address),
+            Err(_) => certificates.find(Some(name), nowhere),
+        };
+        if shown.is_none() {
+            let what = format!("no certificate in {} is for {name}", file.path.display());
+            found.warning("C094", &file.at, what, "the edge cannot serve it: get one with this name in it");
+        }
+    }
+}
+
+fn places(file: &NamedFile, now: i64, found: &mut Findings) {
+    // What cannot even be opened has been said.
+    let Ok(places) = feeds::places::look(&file.path) else { return };
+    if let Err(damage) = places.verify() {
+        let what = format!("{} is {damage}", file.path.display());
+        found.error("C097", &file.at, what, "fetch it again");
+        return;
+    }
+    let built = places.built().and_then(|built| i64::try_from(built).ok()).unwrap_or(now);
+    if now - built > OLD {
+        let days = (now - built) / DAY;
+        let what = format!("the database {} was built {days} days ago", file.path.display());
+        found.warning(
+            "C096",
+            &file.at,
+            what,
+            "fetch a new one, and look why that has not happened by itself",
+        );
+    }
+}
