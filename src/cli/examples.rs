@@ -6,6 +6,7 @@ use clap::Command;
 const EXAMPLES: &[(&str, &[&str])] = &[
     ("serve", &["panelgate serve --config /etc/panelgate/config.yaml"]),
     ("check", &["panelgate check", "panelgate check --config new.yaml"]),
+    ("config schema", &["panelgate config schema > config.schema.json"]),
     ("policy explain", &["panelgate policy explain --user root --method POST --path /users/7"]),
     ("why", &["panelgate why 7K3F-92QD"]),
     ("demo", &["panelgate demo", "panelgate demo --tour"]),
@@ -99,7 +100,7 @@ mod tests {
         let mut named: Vec<_> = EXAMPLES.iter().map(|(verb, _)| (*verb).to_owned()).collect();
         verbs.sort();
         named.sort();
-        assert_eq!(named, verbs);
+        assert_eq!(named, verbs, "a verb that comes or goes does so in the table above as well");
     }
 
     #[test]
