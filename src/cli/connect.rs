@@ -12,7 +12,7 @@ use std::{
         fs::{DirBuilderExt, MetadataExt},
         net::UnixStream,
     },
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
@@ -67,6 +67,11 @@ impl Place {
         }
     }
 
+    /// Where everything is kept.
+    pub(super) fn data_dir(&self) -> &Path {
+        &self.data_dir
+    }
+
     /// The roles that the policies know.
     pub(super) fn roles(&self) -> &[Role] {
         &self.named.policies.roles
@@ -94,11 +99,6 @@ impl Place {
             Some(AdminAnswer::No { why } | AdminAnswer::Failed { why }) => Err(Trouble::Failed(why)),
             Some(_) => Ok(true),
         }
-    }
-
-    /// Where the daemon keeps everything.
-    pub(super) fn data_dir(&self) -> &std::path::Path {
-        &self.data_dir
     }
 
     /// `None`: no daemon listens.

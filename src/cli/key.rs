@@ -7,14 +7,15 @@ use std::process::ExitCode;
 
 use super::{
     ConfigArgs,
+    arguments::{Lasts, OfUser, OneOrAll, Output, user_name},
     connect::Place,
-    user::{name, other},
+    user::other,
     verdict::{Trouble, finish, json, moment, table},
 };
 use crate::{
     app::admin::{AdminAnswer, AdminRequest, KeyLine, WantedKey},
     clock::{Clock, SystemClock},
-    rules::{identity::UserName, session::PublicId, written::parse_duration},
+    rules::{identity::UserName, session::PublicId},
 };
 
 /// Manage API keys.
@@ -30,17 +31,15 @@ pub struct KeyArgs {
 pub(super) enum Verb {
     /// Show the keys that there are.
     List {
-        /// Only this account's.
-        #[arg(long, value_parser = name)]
-        user: Option<UserName>,
-        /// Print JSON.
-        #[arg(long)]
-        json: bool,
+        #[command(flatten)]
+        of: OfUser,
+        #[command(flatten)]
+        output: Output,
     },
     /// Make a key for an account. It is shown once.
     Create {
         /// The account.
-        #[arg(value_parser = name)]
+        #[arg(value_parser = user_name)]
         user: UserName,
         /// What the key is for.
         #[arg(long)]
@@ -54,35 +53,11 @@ pub(super) enum Verb {
         /// The site, where there is more than one.
         #[arg(long)]
         site: Option<String>,
-        /// Print JSON.
-        #[arg(long)]
-        json: bool,
+        #[command(flatten)]
+        output: Output,
     },
-    /// Delete a key. Its very next request is refused.
-    Revoke {
-        /// The id that `key list` shows.
-        id: String,
-    },
-}
-
-/// How long a key works.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Lasts {
-    /// Until it is revoked.
-    Ever,
-    /// For so many seconds.
-    Seconds(u64),
-}
-
-impl Lasts {
-    fn parse(text: &str) -> Result<Self, String> {
-        let duration = parse_duration(text).filter(|duration| duration.as_secs() > 0);
-        match (text, duration) {
-            ("never", _) => Ok(Self::Ever),
-            (_, Some(duration)) => Ok(Self::Seconds(duration.as_secs())),
-            (_, None) => Err("write a duration such as `30d`, or `never`".to_owned()),
-        }
-    }
+    /// Delete a key, or all of an account. Its very next request is refused.
+    Revoke(OneOrAll),
 }
 
 /// Runs the verb.
@@ -92,12 +67,12 @@ pub fn run(args: &KeyArgs) -> ExitCode {
 
 pub(super) fn carry_out(verb: &Verb, place: &Place) -> Result<String, Trouble> {
     match verb {
-        Verb::List { user, json: machine } => {
-            let answer = place.ask(AdminRequest::ListKeys { user: user.clone() })?;
+        Verb::List { of, output } => {
+            let answer = place.ask(AdminRequest::ListKeys { user: of.user.clone() })?;
             let AdminAnswer::Keys { keys } = answer else { return other() };
-            if *machine { json(&keys) } else { Ok(show(keys)) }
+            if output.json { json(&keys) } else { Ok(show(keys)) }
         }
-        Verb::Create { user, name, scopes, expires, site, json: machine } => {
+        Verb::Create { user, name, scopes, expires, site, output } => {
             let expires = match expires {
                 Lasts::Ever => None,
                 Lasts::Seconds(seconds) => Some(SystemClock::new().wall().secs().saturating_add(*seconds)),
@@ -112,13 +87,30 @@ pub(super) fn carry_out(verb: &Verb, place: &Place) -> Result<String, Trouble> {
             let AdminAnswer::KeyMade { text, key } = place.ask(AdminRequest::MakeKey(wanted))? else {
                 return other();
             };
-            if *machine { json(&made(&text, &key)) } else { Ok(tell(&text, &key)) }
+            if output.json { json(&made(&text, &key)) } else { Ok(tell(&text, &key)) }
         }
-        Verb::Revoke { id } => {
-            place.ask(AdminRequest::RevokeKey { id: PublicId(id.as_str().into()) })?;
-            Ok(format!("the key `{id}` is deleted; its next request is refused\n"))
-        }
+        Verb::Revoke(which) => revoke(which, place),
     }
+}
+
+fn revoke(which: &OneOrAll, place: &Place) -> Result<String, Trouble> {
+    let ids = match (&which.id, &which.user) {
+        (Some(id), _) => vec![id.clone()],
+        (None, user) => {
+            let AdminAnswer::Keys { keys } = place.ask(AdminRequest::ListKeys { user: user.clone() })? else {
+                return other();
+            };
+            keys.into_iter().map(|key| key.id).collect()
+        }
+    };
+    for id in &ids {
+        place.ask(AdminRequest::RevokeKey { id: PublicId(id.as_str().into()) })?;
+    }
+    Ok(match ids.as_slice() {
+        [] => "nothing to do: there are no keys\n".to_owned(),
+        [id] => format!("the key `{id}` is deleted; its next request is refused\n"),
+        many => format!("{} keys are deleted; their next requests are refused\n", many.len()),
+    })
 }
 
 fn made(text: &str, key: &KeyLine) -> serde_json::Value {

@@ -11,6 +11,7 @@ use std::{
 
 use super::{
     ConfigArgs,
+    arguments::Output,
     connect::{Place, settings},
     verdict::finish,
 };
@@ -41,9 +42,8 @@ enum Verb {
     },
     /// Show the keys and until when they are used.
     List {
-        /// Print JSON.
-        #[arg(long)]
-        json: bool,
+        #[command(flatten)]
+        output: Output,
     },
 }
 
@@ -110,8 +110,10 @@ pub fn run(
     let done = match &args.verb {
         Verb::Rotate { .. } => keys::rotate(with.dir, with.entropy, with.now, with.longest_session)
             .map(|inventory| print(&inventory, with.now, out).and_then(|()| writeln!(out, "{AFTERWARDS}"))),
-        Verb::List { json: false } => keys::list(with.dir).map(|inventory| print(&inventory, with.now, out)),
-        Verb::List { json: true } => keys::list(with.dir).map(|inventory| {
+        Verb::List { output: Output { json: false } } => {
+            keys::list(with.dir).map(|inventory| print(&inventory, with.now, out))
+        }
+        Verb::List { output: Output { json: true } } => keys::list(with.dir).map(|inventory| {
             serde_json::to_writer_pretty(&mut *out, &inventory)
                 .map_err(io::Error::from)
                 .and_then(|()| writeln!(out))

@@ -1,10 +1,16 @@
 //! The command line: a file per verb.
 
+pub mod arguments;
+pub mod audit;
+pub mod ban;
 pub mod check;
 mod connect;
 mod demo;
+mod examples;
+pub mod high_security;
 pub mod key;
 pub mod key_material;
+mod man;
 mod password_input;
 pub mod policy;
 pub mod progress;
@@ -19,7 +25,7 @@ pub mod why;
 
 use std::{path::PathBuf, process::ExitCode};
 
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::config::Environment;
 
@@ -58,11 +64,19 @@ enum Verb {
     Key(key::KeyArgs),
     /// Manage the keys that the gate signs its tokens with.
     KeyMaterial(key_material::KeyMaterialArgs),
+    /// Manage bans.
+    Ban(ban::BanArgs),
+    /// Read the audit trail.
+    Audit(audit::AuditArgs),
+    /// Switch High Security Mode.
+    HighSecurity(high_security::HighSecurityArgs),
     /// Print completions for a shell.
     Completions {
         /// Which shell.
         shell: clap_complete::Shell,
     },
+    /// Print the manual page, or write a page for every verb.
+    Man(man::ManArgs),
 }
 
 /// Where the configuration is.
@@ -88,7 +102,11 @@ pub const FAILED: u8 = 3;
 pub fn run() -> ExitCode {
     // pingora installs ring as the process default unless somebody was first.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    match Cli::parse().verb {
+    let verb = match Cli::from_arg_matches(&command().get_matches()) {
+        Ok(cli) => cli.verb,
+        Err(error) => error.exit(),
+    };
+    match verb {
         Verb::Serve(args) => serve::run(&args),
         Verb::Check(args) => check::run(&args),
         Verb::Config(verb) => verdict::finish(Ok(schema::config(&verb))),
@@ -100,11 +118,20 @@ pub fn run() -> ExitCode {
         Verb::Session(args) => session::run(&args),
         Verb::Key(args) => key::run(&args),
         Verb::KeyMaterial(args) => key_material::start(&args),
+        Verb::Ban(args) => ban::run(&args),
+        Verb::Audit(args) => audit::run(&args),
+        Verb::HighSecurity(args) => high_security::run(&args),
+        Verb::Man(args) => man::run(&args, command()),
         Verb::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "panelgate", &mut std::io::stdout());
+            clap_complete::generate(shell, &mut command(), "panelgate", &mut std::io::stdout());
             ExitCode::SUCCESS
         }
     }
+}
+
+/// The whole command line, with examples.
+fn command() -> Command {
+    examples::give(Cli::command())
 }
 
 /// The environment, read once.

@@ -4,13 +4,14 @@ use std::process::ExitCode;
 
 use super::{
     ConfigArgs,
+    arguments::{OfUser, OneOrAll, Output},
     connect::Place,
-    user::{name, other},
+    user::other,
     verdict::{Trouble, finish, json, moment, table},
 };
 use crate::{
     app::admin::{AdminAnswer, AdminRequest, SessionLine},
-    rules::{identity::UserName, session::PublicId},
+    rules::session::PublicId,
 };
 
 /// Manage sessions.
@@ -26,25 +27,16 @@ pub struct SessionArgs {
 pub(super) enum Verb {
     /// Show who is signed in.
     List {
-        /// Only this account's.
-        #[arg(long, value_parser = name)]
-        user: Option<UserName>,
+        #[command(flatten)]
+        of: OfUser,
         /// Those that are over as well, with the reason.
         #[arg(long)]
         all: bool,
-        /// Print JSON.
-        #[arg(long)]
-        json: bool,
+        #[command(flatten)]
+        output: Output,
     },
     /// End one session, or all of an account. Its very next request is refused.
-    Revoke {
-        /// The id that `session list` shows.
-        #[arg(required_unless_present = "user", conflicts_with = "user")]
-        id: Option<String>,
-        /// All sessions of this account.
-        #[arg(long, value_parser = name)]
-        user: Option<UserName>,
-    },
+    Revoke(OneOrAll),
 }
 
 /// Runs the verb.
@@ -54,13 +46,13 @@ pub fn run(args: &SessionArgs) -> ExitCode {
 
 pub(super) fn carry_out(verb: &Verb, place: &Place) -> Result<String, Trouble> {
     match verb {
-        Verb::List { user, all, json: machine } => {
-            let answer = place.ask(AdminRequest::ListSessions { user: user.clone(), ended: *all })?;
+        Verb::List { of, all, output } => {
+            let answer = place.ask(AdminRequest::ListSessions { user: of.user.clone(), ended: *all })?;
             let AdminAnswer::Sessions { sessions } = answer else { return other() };
-            if *machine { json(&sessions) } else { Ok(show(sessions)) }
+            if output.json { json(&sessions) } else { Ok(show(sessions)) }
         }
-        Verb::Revoke { id, user } => {
-            let request = match (id, user) {
+        Verb::Revoke(which) => {
+            let request = match (&which.id, &which.user) {
                 (_, Some(user)) => AdminRequest::RevokeSessionsOf { user: user.clone() },
                 (Some(id), None) => AdminRequest::RevokeSession { id: PublicId(id.as_str().into()) },
                 (None, None) => return Err(Trouble::Usage("which session? give its id or --user".into())),

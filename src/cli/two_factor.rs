@@ -4,8 +4,9 @@ use std::process::ExitCode;
 
 use super::{
     ConfigArgs,
+    arguments::{Output, user_name},
     connect::Place,
-    user::{name, other},
+    user::other,
     verdict::{Trouble, finish, json},
 };
 use crate::{
@@ -27,25 +28,23 @@ pub(super) enum Verb {
     /// Show whether an account has a second factor; exit code 1 if not.
     Status {
         /// The account.
-        #[arg(value_parser = name)]
+        #[arg(value_parser = user_name)]
         name: UserName,
-        /// Print JSON.
-        #[arg(long)]
-        json: bool,
+        #[command(flatten)]
+        output: Output,
     },
     /// Give an account an authenticator app and ten backup codes; both are shown once.
     Enrol {
         /// The account.
-        #[arg(value_parser = name)]
+        #[arg(value_parser = user_name)]
         name: UserName,
-        /// Print JSON.
-        #[arg(long)]
-        json: bool,
+        #[command(flatten)]
+        output: Output,
     },
     /// Remove the authenticator app and the backup codes of an account, for somebody who has lost both.
     Disable {
         /// The account.
-        #[arg(value_parser = name)]
+        #[arg(value_parser = user_name)]
         name: UserName,
     },
 }
@@ -57,16 +56,17 @@ pub fn run(args: &TwoFactorArgs) -> ExitCode {
 
 pub(super) fn carry_out(verb: &Verb, place: &Place) -> Result<String, Trouble> {
     match verb {
-        Verb::Status { name, json: machine } => {
+        Verb::Status { name, output } => {
             let answer = place.ask(AdminRequest::ShowUser { name: name.clone() })?;
             let AdminAnswer::Users { users } = answer else { return other() };
             let [user] = users.as_slice() else { return other() };
-            if *machine {
-                return json(&serde_json::json!({
+            if output.json {
+                let text = json(&serde_json::json!({
                     "name": user.name,
                     "second_factor": user.second_factor,
                     "backup_codes": user.backup_codes,
-                }));
+                }))?;
+                return if user.second_factor { Ok(text) } else { Err(Trouble::Report(text)) };
             }
             if !user.second_factor {
                 return Err(Trouble::No(format!("`{name}` has no second factor")));
@@ -74,10 +74,10 @@ pub(super) fn carry_out(verb: &Verb, place: &Place) -> Result<String, Trouble> {
             let codes = user.backup_codes;
             Ok(format!("`{name}` has an authenticator app and {codes} unused backup codes\n"))
         }
-        Verb::Enrol { name, json: machine } => {
+        Verb::Enrol { name, output } => {
             let answer = place.ask(AdminRequest::Enrol { name: name.clone() })?;
             let AdminAnswer::Enrolled { url, secret, backup_codes } = answer else { return other() };
-            if *machine {
+            if output.json {
                 return json(&serde_json::json!({
                     "name": name.as_str(), "url": url, "secret": secret, "backup_codes": backup_codes,
                 }));

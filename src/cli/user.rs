@@ -6,13 +6,14 @@ use std::process::ExitCode;
 
 use super::{
     ConfigArgs,
+    arguments::{Output, user_name},
     connect::Place,
     password_input::PasswordArgs,
     verdict::{Trouble, finish, json, moment, table, visible},
 };
 use crate::{
     app::admin::{AdminAnswer, AdminRequest, UserLine},
-    rules::identity::{BadUserName, UserName},
+    rules::identity::UserName,
 };
 
 /// Manage accounts.
@@ -29,7 +30,7 @@ enum Verb {
     /// Make an account. The password is asked for, unless a flag says where it is.
     Add {
         /// The account name: a-z, 0-9 and . _ - @ +
-        #[arg(value_parser = name)]
+        #[arg(value_parser = user_name)]
         name: UserName,
         /// One of the policy's roles.
         #[arg(long)]
@@ -47,14 +48,13 @@ enum Verb {
     Import(import::ImportArgs),
     /// Show all accounts.
     List {
-        /// Print JSON.
-        #[arg(long)]
-        json: bool,
+        #[command(flatten)]
+        output: Output,
     },
     /// Set a new password; signs the account out everywhere.
     Passwd {
         /// The account.
-        #[arg(value_parser = name)]
+        #[arg(value_parser = user_name)]
         name: UserName,
         #[command(flatten)]
         password: PasswordArgs,
@@ -62,7 +62,7 @@ enum Verb {
     /// Give an account another role.
     Role {
         /// The account.
-        #[arg(value_parser = name)]
+        #[arg(value_parser = user_name)]
         name: UserName,
         /// One of the policy's roles.
         role: String,
@@ -70,13 +70,22 @@ enum Verb {
     /// Disable an account: it is refused at its very next request.
     Disable {
         /// The account.
-        #[arg(value_parser = name)]
+        #[arg(value_parser = user_name)]
         name: UserName,
+    },
+    /// Remove an account with its sessions and API keys; `disable` keeps what there is to know of it.
+    Remove {
+        /// The account.
+        #[arg(value_parser = user_name)]
+        name: UserName,
+        /// Do it: what is removed does not come back.
+        #[arg(long)]
+        yes: bool,
     },
     /// Enable an account again.
     Enable {
         /// The account.
-        #[arg(value_parser = name)]
+        #[arg(value_parser = user_name)]
         name: UserName,
     },
 }
@@ -84,11 +93,6 @@ enum Verb {
 /// Runs the verb.
 pub fn run(args: &UserArgs) -> ExitCode {
     finish(Place::find(&args.config).and_then(|place| carry_out(&args.verb, &place)))
-}
-
-/// Reads an account name off the command line, in any spelling.
-pub(super) fn name(text: &str) -> Result<UserName, BadUserName> {
-    UserName::parse(text)
 }
 
 fn carry_out(verb: &Verb, place: &Place) -> Result<String, Trouble> {
@@ -109,9 +113,9 @@ fn carry_out(verb: &Verb, place: &Place) -> Result<String, Trouble> {
             let text = import::read(args)?;
             import::run(args, &text, place)
         }
-        Verb::List { json: machine } => {
+        Verb::List { output } => {
             let AdminAnswer::Users { users } = place.ask(AdminRequest::ListUsers)? else { return other() };
-            if *machine { json(&users) } else { Ok(show(users)) }
+            if output.json { json(&users) } else { Ok(show(users)) }
         }
         Verb::Passwd { name, password } => {
             // Nobody shall type one in vain. A file is read first: root may give up its rights in asking.
@@ -129,6 +133,16 @@ fn carry_out(verb: &Verb, place: &Place) -> Result<String, Trouble> {
         Verb::Disable { name } => {
             place.ask(AdminRequest::SetDisabled { name: name.clone(), disabled: true })?;
             Ok(format!("`{name}` is disabled and signed out everywhere\n"))
+        }
+        Verb::Remove { yes: false, name } => {
+            place.ask(AdminRequest::ShowUser { name: name.clone() })?;
+            Err(Trouble::No(format!(
+                "`{name}` is not removed: say --yes, or `user disable {name}` if it may come back"
+            )))
+        }
+        Verb::Remove { name, .. } => {
+            place.ask(AdminRequest::RemoveUser { name: name.clone() })?;
+            Ok(format!("`{name}` is removed, with its sessions and API keys\n"))
         }
         Verb::Enable { name } => {
             place.ask(AdminRequest::SetDisabled { name: name.clone(), disabled: false })?;

@@ -11,20 +11,18 @@ use super::super::{
 /// Runs a command line against a data directory.
 pub(in crate::cli) fn say(place: &Place, words: &[&str]) -> Result<String, Trouble> {
     let line = std::iter::once("panelgate").chain(words.iter().copied());
-    match Cli::try_parse_from(line).map_err(|error| Trouble::Usage(error.to_string()))?.verb {
-        Verb::User(args) => super::carry_out(&args.verb, place),
-        Verb::TwoFactor(args) => crate::cli::two_factor::carry_out(&args.verb, place),
-        Verb::Key(args) => crate::cli::key::carry_out(&args.verb, place),
-        Verb::Session(args) => crate::cli::session::carry_out(&args.verb, place),
-        Verb::Serve(_)
-        | Verb::Check(_)
-        | Verb::Config(_)
-        | Verb::Policy(_)
-        | Verb::Demo(_)
-        | Verb::Why(_)
-        | Verb::KeyMaterial(_)
-        | Verb::Completions { .. } => panic!("{words:?}"),
-    }
+    let verb = Cli::try_parse_from(line).map_err(|error| Trouble::Usage(error.to_string()))?.verb;
+    let on_store = match &verb {
+        Verb::User(args) => Some(super::carry_out(&args.verb, place)),
+        Verb::TwoFactor(args) => Some(crate::cli::two_factor::carry_out(&args.verb, place)),
+        Verb::Key(args) => Some(crate::cli::key::carry_out(&args.verb, place)),
+        Verb::Session(args) => Some(crate::cli::session::carry_out(&args.verb, place)),
+        Verb::Ban(args) => Some(crate::cli::ban::carry_out(&args.verb, place)),
+        Verb::HighSecurity(args) => Some(crate::cli::high_security::carry_out(&args.verb, place)),
+        #[expect(clippy::wildcard_enum_match_arm, reason = "the others do not work on the store")]
+        _ => None,
+    };
+    on_store.unwrap_or_else(|| panic!("{words:?}"))
 }
 
 pub(in crate::cli) struct Desk {
@@ -81,7 +79,7 @@ fn the_password_is_what_the_file_says_without_the_line_end() {
     let carol = runtime.block_on(async {
         let store: std::sync::Arc<dyn crate::store::Store> =
             std::sync::Arc::new(crate::store::RedbStore::open(&file).unwrap());
-        store.user_by_name(&super::name("carol").unwrap()).await.unwrap().unwrap()
+        store.user_by_name(&crate::rules::identity::UserName::parse("carol").unwrap()).await.unwrap().unwrap()
     });
     let password = crate::secret::SecretText::from("correct horse battery".to_owned());
     assert!(crate::rules::factor::password::verify(&password, &carol.password.unwrap()));
@@ -136,4 +134,35 @@ fn the_password_file_is_read_before_root_gives_up_its_rights() {
         say(&desk.place, &words)
     });
     asking.join().unwrap().unwrap();
+}
+
+#[test]
+fn an_account_is_removed_only_by_whoever_means_it() {
+    let desk = desk();
+    desk.add("carol", "user").unwrap();
+    assert!(
+        matches!(say(&desk.place, &["user", "remove", "carol"]), Err(Trouble::No(why)) if why.contains("--yes"))
+    );
+    assert!(say(&desk.place, &["user", "remove", "carol", "--yes"]).unwrap().contains("removed"));
+    assert!(matches!(say(&desk.place, &["user", "remove", "carol", "--yes"]), Err(Trouble::No(_))));
+}
+
+#[test]
+fn high_security_mode_is_asked_and_switched_for_all_or_for_one() {
+    let desk = desk();
+    let place = &desk.place;
+    desk.add("carol", "user").unwrap();
+    assert!(say(place, &["high-security", "status"]).unwrap().contains("is on for the installation"));
+    let off = say(place, &["high-security", "off", "--user", "carol"]).unwrap();
+    assert!(off.contains("off for `carol`"), "{off}");
+    let status = say(place, &["high-security", "status", "--user", "carol", "--json"]);
+    let Err(Trouble::Report(json)) = status else { panic!("{status:?}") };
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(
+        (&json["installation"], &json["account"], &json["on"]),
+        (&true.into(), &false.into(), &false.into())
+    );
+    say(place, &["high-security", "on", "--user", "carol"]).unwrap();
+    say(place, &["high-security", "off"]).unwrap();
+    assert!(matches!(say(place, &["high-security", "status"]), Err(Trouble::No(_))));
 }

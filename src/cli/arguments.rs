@@ -1,0 +1,65 @@
+//! Arguments that several verbs share, so that they read alike everywhere.
+
+use crate::rules::{
+    identity::{BadUserName, UserName},
+    written::parse_duration,
+};
+
+/// How the answer is written.
+#[derive(Clone, Copy, Debug, Default, clap::Args)]
+pub struct Output {
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Whose, where a list can be narrowed.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct OfUser {
+    /// Only this account's.
+    #[arg(long, value_parser = user_name, value_name = "NAME")]
+    pub user: Option<UserName>,
+}
+
+/// One thing by its id, or all of an account.
+#[derive(Clone, Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+pub struct OneOrAll {
+    /// The id that the list shows.
+    pub id: Option<String>,
+    /// All of this account.
+    #[arg(long, value_parser = user_name, value_name = "NAME")]
+    pub user: Option<UserName>,
+}
+
+/// How long something lasts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lasts {
+    /// Until somebody ends it.
+    Ever,
+    /// For so many seconds.
+    Seconds(u64),
+}
+
+impl Lasts {
+    /// Reads `30d` or `never`.
+    ///
+    /// # Errors
+    /// With what to write instead.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let duration = parse_duration(text).filter(|duration| duration.as_secs() > 0);
+        match (text, duration) {
+            ("never", _) => Ok(Self::Ever),
+            (_, Some(duration)) => Ok(Self::Seconds(duration.as_secs())),
+            (_, None) => Err("write a duration such as `30d`, or `never`".to_owned()),
+        }
+    }
+}
+
+/// Reads an account name off the command line, in any spelling.
+///
+/// # Errors
+/// If it is no account name.
+pub fn user_name(text: &str) -> Result<UserName, BadUserName> {
+    UserName::parse(text)
+}
