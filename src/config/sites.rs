@@ -17,8 +17,10 @@ use crate::rules::{
 };
 
 /// What no site says for itself.
-const OF_THE_GATE: [&str; 10] =
-    ["data_dir", "sidecar", "edge", "admin", "metrics", "limits", "logins", "geoip", "notices", "log"];
+const OF_THE_GATE: [&str; 12] = [
+    "data_dir", "sidecar", "edge", "admin", "metrics", "limits", "logins", "geoip", "notices", "bans",
+    "journal", "log",
+];
 
 const SECOND: Duration = Duration::from_secs(1);
 
