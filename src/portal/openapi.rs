@@ -10,13 +10,14 @@ use super::context::Cx;
 
 const CORE: &str = include_str!("openapi/core.json");
 /// What the features add: objects of `paths` and `schemas`.
-const PARTS: [&str; 6] = [
+const PARTS: [&str; 7] = [
     include_str!("openapi/account.json"),
     include_str!("openapi/acting.json"),
     include_str!("openapi/admin.json"),
     include_str!("openapi/devices.json"),
     include_str!("openapi/keys.json"),
     include_str!("openapi/operators.json"),
+    include_str!("openapi/overview.json"),
 ];
 
 static DOCUMENT: LazyLock<String> = LazyLock::new(|| {

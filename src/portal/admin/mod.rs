@@ -2,7 +2,9 @@
 
 mod audit;
 mod bans;
+pub(super) mod decisions;
 mod flow;
+mod overview;
 mod paging;
 mod sessions;
 mod users;
@@ -11,12 +13,18 @@ mod who;
 use axum::routing::{delete, get};
 
 pub use self::audit::ReadTrail;
+pub(crate) use self::overview::Plot;
 use super::routes::{Route, route};
 
 /// Accounts and sessions, as pages and as calls.
 pub(crate) fn routes() -> Vec<Route> {
     let forms = &["GET", "POST"];
     let accounts = vec![
+        route("/_gate/admin", &["GET"], get(overview::lead)),
+        route(overview::AT, &["GET"], get(overview::show)),
+        route(decisions::AT, &["GET"], get(decisions::show)),
+        route("/_gate/api/v1/admin/overview", &["GET"], get(overview::call)),
+        route("/_gate/api/v1/admin/decisions", &["GET"], get(decisions::call)),
         route("/_gate/admin/users", &["GET"], get(users::list)),
         route("/_gate/admin/users/{name}", &["GET"], get(users::show)),
         route("/_gate/admin/users/{name}/{act}", forms, get(users::ask).post(users::act)),

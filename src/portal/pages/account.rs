@@ -45,19 +45,21 @@ pub(crate) enum Tab {
     Security,
     Sessions,
     Keys,
+    Overview,
     Users,
     AllSessions,
     Impersonate,
     Bans,
     Audit,
     HighSecurity,
+    Decisions,
 }
 
 impl Tab {
     /// Those that are wired into the router.
     const OWN: [Self; 3] = [Self::Security, Self::Sessions, Self::Keys];
-    const ADMINISTRATORS: [Self; 5] =
-        [Self::Users, Self::AllSessions, Self::Impersonate, Self::Bans, Self::Audit];
+    const ADMINISTRATORS: [Self; 7] =
+        [Self::Overview, Self::Users, Self::AllSessions, Self::Decisions, Self::Impersonate, Self::Bans, Self::Audit];
     const ROOT: [Self; 1] = [Self::HighSecurity];
 
     fn link(self, words: &Words, current: Self) -> TabLink {
@@ -65,6 +67,8 @@ impl Tab {
             Self::Security => (words.account.tab_security, "/_gate/account/security"),
             Self::Sessions => (words.devices.tab_sessions, "/_gate/account/sessions"),
             Self::Keys => (words.keys.tab_keys, "/_gate/account/keys"),
+            Self::Overview => (words.overview.tab, "/_gate/admin/overview"),
+            Self::Decisions => (words.overview.tab_decisions, "/_gate/admin/decisions"),
             Self::Users => (words.admin.tab_users, "/_gate/admin/users"),
             Self::AllSessions => (words.admin.tab_all_sessions, "/_gate/admin/sessions"),
             Self::Impersonate => (words.acting.tab_impersonate, "/_gate/admin/impersonate"),

@@ -3,6 +3,7 @@
 mod account;
 mod admin;
 mod confirm;
+mod overview;
 mod security;
 
 use std::time::Duration;
@@ -18,6 +19,9 @@ pub(crate) use self::{
     account::{AccountFrame, Tab},
     admin::{AdminSessions, AdminUser, AdminUsers, Pager, UserRow},
     confirm::{Confirm, Fact, NotMe, SignedInAt},
+    overview::{
+        Choice, Counted, CountryRow, DecisionPage, DecisionRow, Decisions, Overview, ReloadFailed, Tile,
+    },
     security::{Ask, BackupCodes, CodesLeft, Password, PasswordState, Prove, Scan, Security},
 };
 use super::{
@@ -101,12 +105,14 @@ pub(crate) struct Decision {
     pub(crate) id: String,
     pub(crate) iso: String,
     pub(crate) clock: String,
+    /// Whether the reader may look it up.
+    pub(crate) open: bool,
 }
 
 impl Decision {
     /// `7K3F-92QD`, `2026-11-24T14:02:11Z`, `14:02`.
     pub(crate) fn new(id: DecisionId, at: Wall) -> Self {
-        Self { id: id.to_string(), iso: iso(at), clock: clock(at) }
+        Self { id: id.to_string(), iso: iso(at), clock: clock(at), open: false }
     }
 }
 

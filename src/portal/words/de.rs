@@ -10,6 +10,7 @@ pub(super) const WORDS: Words = Words {
     bans: super::bans::DE,
     devices: super::devices::DE,
     keys: super::keys::DE,
+    overview: super::overview::DE,
     lang: "de",
     dir: "ltr",
     back_to: "Zurück zu {title}",

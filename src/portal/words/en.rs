@@ -10,6 +10,7 @@ pub(super) const WORDS: Words = Words {
     bans: super::bans::EN,
     devices: super::devices::EN,
     keys: super::keys::EN,
+    overview: super::overview::EN,
     lang: "en",
     dir: "ltr",
     back_to: "Back to {title}",

@@ -10,12 +10,14 @@ mod de;
 mod devices;
 mod en;
 mod keys;
+mod overview;
+mod reasons;
 #[cfg(test)]
 mod tests;
 
 use http::{HeaderMap, header::ACCEPT_LANGUAGE};
 
-pub(crate) use self::account::Words as AccountWords;
+pub(crate) use self::{account::Words as AccountWords, reasons::sentence};
 
 /// A catalogue of messages: its own, and the catalogues of single features inside it. `{names}` in braces are filled
 /// in by [`fill`].
@@ -48,6 +50,7 @@ catalogue! {
         bans: bans::Words,
         devices: devices::Words,
         keys: keys::Words,
+        overview: overview::Words,
     }
     lang dir
     back_to decision
