@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 
 pub use self::{
     entry::{Entry, Judged},
-    noting::Stray,
+    noting::{Noted, Stray},
 };
 use crate::{
     clock::Wall,

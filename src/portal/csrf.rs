@@ -4,14 +4,14 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::{
-    extract::Request,
+    extract::{FromRequestParts, Request, State},
     middleware::Next,
     response::{IntoResponse, Response},
 };
 use data_encoding::BASE64URL_NOPAD;
 use http::{HeaderMap, Method};
 
-use super::{context::Cx, fault::Fault, pages::Frame, words};
+use super::{Portal, context::Cx, fault::Fault};
 use crate::{
     clock::Wall,
     gate::Visit,
@@ -28,16 +28,17 @@ const FORM_LASTS: Duration = Duration::from_secs(12 * 3600);
 const FETCH_SITE: &str = "sec-fetch-site";
 
 /// Lets safe requests and those of our own pages pass.
-pub(crate) async fn guard(request: Request, next: Next) -> Response {
+pub(crate) async fn guard(State(portal): State<Arc<Portal>>, request: Request, next: Next) -> Response {
     let safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
     let visit = request.extensions().get::<Arc<Visit>>();
     if safe || visit.is_some_and(|visit| same_origin(&visit.facts, request.headers())) {
         return next.run(request).await;
     }
-    let words = words::choose(request.headers());
-    match visit.filter(|visit| visit.facts.audience == Audience::Navigation) {
-        Some(visit) => Fault::CrossSite.page(Frame::new(words, Some(&visit.site)), visit.moment.wall),
-        None => Fault::CrossSite.document(words, Wall::default()).into_response(),
+    let (mut parts, _) = request.into_parts();
+    match Cx::from_request_parts(&mut parts, &portal).await {
+        Ok(cx) if cx.visit.facts.audience == Audience::Navigation => Fault::CrossSite.page(&cx),
+        Ok(cx) => Fault::CrossSite.document(&cx).into_response(),
+        Err(undescribed) => undescribed,
     }
 }
 

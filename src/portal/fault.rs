@@ -6,11 +6,17 @@ use axum::response::Response;
 use http::{HeaderValue, StatusCode, header};
 
 use super::{
-    pages::{self, Frame, Notice},
+    context::Cx,
+    pages::{self, Decision, Notice},
     problem::{Problem, seconds_up},
     words::{Words, fill},
 };
-use crate::{clock::Wall, rules::reason::Reason, store::StoreError};
+use crate::{
+    clock::Wall,
+    gate::journal::Noted,
+    rules::{outcome::DecisionId, reason::Reason, record::Said},
+    store::StoreError,
+};
 
 /// Why nothing was done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,13 +53,12 @@ pub(crate) enum Fault {
 
 impl Fault {
     /// As a page.
-    pub(crate) fn page(self, frame: Frame, now: Wall) -> Response {
-        let text = self.text(frame.words, now);
-        let title = self.title(frame.words);
-        let home = frame.home.clone();
-        let words = frame.words;
-        let mut response =
-            pages::html(self.status(), &Notice::new(frame, title, text).action(words.go_on, home));
+    pub(crate) fn page(self, cx: &Cx) -> Response {
+        let (frame, words) = (cx.frame(), cx.words);
+        let (text, title, home) = (self.text(words, cx.now()), self.title(words), frame.home.clone());
+        let mut notice = Notice::new(frame, title, text).action(words.go_on, home);
+        notice.decision = Some(Decision::new(self.note(cx), cx.now()));
+        let mut response = pages::html(self.status(), &notice);
         if let Some(wait) = self.wait() {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds_up(wait)));
         }
@@ -61,7 +66,8 @@ impl Fault {
     }
 
     /// As a problem document.
-    pub(crate) fn document(self, words: &Words, now: Wall) -> Problem {
+    pub(crate) fn document(self, cx: &Cx) -> Problem {
+        let (words, now) = (cx.words, cx.now());
         let detail = match self {
             Self::BadBody(wanted) => wanted.to_owned(),
             Self::WrongType => "send a JSON object as application/json".to_owned(),
@@ -78,12 +84,37 @@ impl Fault {
             | Self::NotYours
             | Self::SignedOut(_) => self.text(words, now),
         };
-        let problem = Problem::new(self.status(), self.code(), self.title(words), &detail);
+        let problem = Problem::new(self.status(), self.code(), self.title(words), &detail)
+            .with("decision", self.note(cx).to_string());
         match (self, self.wait()) {
             (_, Some(wait)) => problem.retry_after(wait),
             (Self::SignedOut(_), None) => problem.challenge("Bearer"),
             _ => problem,
         }
+    }
+
+    /// Notes it as a decision, and names that.
+    pub(crate) fn note(self, cx: &Cx) -> DecisionId {
+        let decision = cx.gate().decision();
+        let (said, reason) = match self {
+            Self::SignedOut(reason) => (Said::SignIn, reason),
+            Self::StepUp => (Said::StepUp { readable: false }, Reason::NeedsElevation),
+            Self::FactorFirst => (Said::Deny, Reason::NeedsEnrolment),
+            Self::NotYours => (Said::Deny, Reason::RoleLacksAccess),
+            Self::WhileActing | Self::CrossSite => (Said::Deny, Reason::Portal),
+            Self::Throttled(wait) => (
+                Said::Throttle { millis: u64::try_from(wait.as_millis()).unwrap_or(u64::MAX) },
+                Reason::RateLimited,
+            ),
+            Self::Busy => (Said::Unavailable, Reason::Portal),
+            Self::Unavailable => (Said::Unavailable, Reason::StoreUnavailable),
+            Self::StaleForm | Self::TooLarge | Self::WrongType | Self::BadBody(_) | Self::NotFound => {
+                (Said::BadRequest, Reason::Portal)
+            }
+        };
+        let known = !matches!(self, Self::SignedOut(_));
+        cx.gate().note_portal(&cx.visit, decision, Noted { said, reason, detail: Some(self.code()), known });
+        decision
     }
 
     /// The sentence for people.

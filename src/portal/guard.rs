@@ -1,13 +1,13 @@
 //! Who may use a page or call of the portal. Each guard gives the session's own account, or the answer to send instead.
 
 use axum::response::{IntoResponse, Response};
-use http::{Method, StatusCode};
+use http::Method;
 
 use super::{
     acting,
     context::Cx,
     fault::Fault,
-    pages::{self, Notice},
+    pages::{self, Decision, Notice},
     redirect::portal_page,
     refusal,
     words::fill,
@@ -98,18 +98,18 @@ pub(crate) fn refuse(cx: &Cx, fault: Fault) -> Response {
         Fault::StepUp => {
             let to = portal_page(cx.site(), "step-up", &here(cx));
             let notice = Notice::new(cx.frame(), cx.words.verify_title, cx.words.admin.elevation_first);
-            pages::html(fault.status(), &notice.action(cx.words.verify_title, to))
+            told(cx, fault, notice.action(cx.words.verify_title, to))
         }
         Fault::FactorFirst => {
             let to = enrolment_url(cx, &here(cx));
             let notice = Notice::new(cx.frame(), cx.words.not_enrolled_title, cx.words.not_enrolled);
-            pages::html(fault.status(), &notice.action(cx.words.account.set_up, to))
+            told(cx, fault, notice.action(cx.words.account.set_up, to))
         }
         Fault::NotYours => {
             let text = fill(cx.words.admin.not_yours, &[("roles", &administrators(cx))]);
             let notice = Notice::new(cx.frame(), cx.words.admin.not_yours_title, text);
             let home = cx.frame().home;
-            pages::html(StatusCode::FORBIDDEN, &notice.action(cx.words.go_on, home))
+            told(cx, fault, notice.action(cx.words.go_on, home))
         }
         Fault::CrossSite
         | Fault::StaleForm
@@ -119,20 +119,29 @@ pub(crate) fn refuse(cx: &Cx, fault: Fault) -> Response {
         | Fault::NotFound
         | Fault::Throttled(_)
         | Fault::Busy
-        | Fault::Unavailable => fault.page(cx.frame(), cx.now()),
+        | Fault::Unavailable => fault.page(cx),
         Fault::WhileActing => {
             let words = &cx.words.account;
             let notice = Notice::new(cx.frame(), words.acting_title, words.acting_refused);
             let to = portal_page(cx.site(), acting::END, &here(cx));
-            pages::html(fault.status(), &notice.action(cx.words.acting.end, to))
+            told(cx, fault, notice.action(cx.words.acting.end, to))
         }
     }
 }
 
+/// The notice, with the name of the decision.
+fn told(cx: &Cx, fault: Fault, mut notice: Notice) -> Response {
+    notice.decision = Some(Decision::new(fault.note(cx), cx.now()));
+    pages::html(fault.status(), &notice)
+}
+
 fn refuse_call(cx: &Cx, fault: Fault) -> Response {
-    let problem = fault.document(cx.words, cx.now());
+    if let Fault::SignedOut(reason) = fault {
+        return refusal::signed_out_document(cx, reason);
+    }
+    let problem = fault.document(cx);
     match fault {
-        Fault::SignedOut(reason) => refusal::signed_out_document(cx, reason),
+        Fault::SignedOut(_) => problem.into_response(),
         Fault::StepUp => problem.with("step_up_url", portal_page(cx.site(), "step-up", "")).into_response(),
         Fault::FactorFirst => problem.with("enrolment_url", enrolment_url(cx, "")).into_response(),
         Fault::CrossSite

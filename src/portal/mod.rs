@@ -69,7 +69,10 @@ pub fn router(portal: Portal) -> Router {
 
 fn serve(portal: Arc<Portal>) -> Router {
     let guarded = routes::guarded().into_iter().fold(Router::new(), |router, route| {
-        router.route(route.path, route.handler.layer(middleware::from_fn(csrf::guard)))
+        router.route(
+            route.path,
+            route.handler.layer(middleware::from_fn_with_state(Arc::clone(&portal), csrf::guard)),
+        )
     });
     let refused = routes::refused();
     guarded

@@ -277,6 +277,10 @@ impl Record {
     /// networks cannot be judged again.
     pub fn case(&self) -> Option<Case<'_>> {
         let target = self.asked.path.target()?;
+        // The gate's own pages have rules of their own.
+        if target.segments.first().is_some_and(|first| first == "_gate") {
+            return None;
+        }
         self.answered()?;
         let who = self.who.as_ref().filter(|person| person.accepted).map_or(Who::Nobody, Person::as_who);
         let client = self.client.certain();
@@ -288,7 +292,7 @@ impl Record {
     /// [`Reply::reason`].
     pub fn answered(&self) -> Option<Answer> {
         let reason = self.reply.reason;
-        if [Reason::Portal, Reason::PageLimit].contains(&reason) {
+        if [Reason::Banned, Reason::Portal, Reason::PageLimit].contains(&reason) {
             return None;
         }
         match self.reply.said {

@@ -33,6 +33,8 @@ pub enum Entry {
 pub struct Judged {
     pub(in crate::gate) visit: Visit,
     pub(in crate::gate) signed: Option<Signed>,
+    /// Where nobody is `signed`: whether the credential was good all the same.
+    pub(in crate::gate) known: bool,
     pub(in crate::gate) relaxed: bool,
     pub(in crate::gate) decision: DecisionId,
     pub(in crate::gate) at: Wall,
@@ -86,6 +88,7 @@ impl Judged {
             relaxed: signed.is_some_and(|signed| !live.records.high_security(&signed.user)),
             visit: visit.clone(),
             signed: signed.cloned(),
+            known: false,
             decision: judgement.decision,
             at: judgement.at,
             said,
@@ -101,7 +104,7 @@ impl Judged {
         let Visit { facts, site, snapshot, .. } = &self.visit;
         let who = match &self.signed {
             Some(signed) => Some(person(signed, self.relaxed, self.at, live)),
-            None => named(&self.visit, live),
+            None => named(&self.visit, self.known, live),
         };
         let country = facts.client.certain().map(|ip| snapshot.places.country(ip));
         let mut record = Record {
@@ -126,7 +129,7 @@ impl Judged {
     fn reply(&self, policy: &RuleSet, who: Option<&Person>) -> Reply {
         let page = self.page.as_deref().and_then(|name| policy.page(name));
         // What was turned away before the policy was asked, or is none of its business, needed nothing.
-        let before = [Reason::RateLimited, Reason::Portal].contains(&self.reason)
+        let before = [Reason::Banned, Reason::RateLimited, Reason::Portal].contains(&self.reason)
             || self.visit.facts.target.raw.starts_with("/_gate/");
         let needs = (!before).then(|| policy.rule(&self.visit.facts).needs);
         let role = who.filter(|person| person.accepted).map(|person| match &person.acting {
@@ -199,20 +202,23 @@ fn person(signed: &Signed, relaxed: bool, at: Wall, live: &Live) -> Person {
 }
 
 /// Whose credential it was that was not good: of a token that we signed, or a key that we know.
-fn named(visit: &Visit, live: &Live) -> Option<Person> {
+fn named(visit: &Visit, known: bool, live: &Live) -> Option<Person> {
     let Visit { facts, site, snapshot, moment } = visit;
     if let Some(PresentedKey::Key(id)) = facts.presented.api_key {
         let key = live.records.key(&id)?;
         let user = live.records.user(&key.user)?;
         let held = Held::Key { id: id.public(), scopes: key.scopes.clone() };
-        return Some(Person { held, accepted: false, ..account(&user, &user.role) });
+        return Some(Person { held, accepted: known, ..account(&user, &user.role) });
     }
     let tokens = facts.presented.access.iter().chain(&facts.presented.bearer);
     let mut claims =
         tokens.filter_map(|token| snapshot.keys.read_access(token.expose(), &site.id, moment.wall).ok());
-    let session = live.records.session(&claims.next()?.sid)?;
+    let claims = claims.next()?;
+    let session = live.records.session(&claims.sid)?;
     let user = live.records.user(&session.user)?;
-    Some(Person { held: of_session(&session), accepted: false, ..account(&user, &user.role) })
+    let accepted = known && session.ended.is_none() && moment.wall < claims.exp;
+    let acting = acting(&session, moment.wall, live);
+    Some(Person { held: of_session(&session), acting, accepted, ..account(&user, &user.role) })
 }
 
 fn account(user: &User, role: &Arc<str>) -> Person {

@@ -39,6 +39,19 @@ pub struct Stray<'a> {
     pub what: &'a str,
 }
 
+/// What one of the gate's own pages answered.
+#[derive(Clone, Copy, Debug)]
+pub struct Noted {
+    /// What kind of answer.
+    pub said: Said,
+    /// Why.
+    pub reason: Reason,
+    /// What exactly, in a fixed phrase.
+    pub detail: Option<&'static str>,
+    /// Whether the credential that came with the request was good.
+    pub known: bool,
+}
+
 impl Gate {
     /// Counts a judgement and hands it to the journal.
     pub(in crate::gate) fn note(&self, visit: &Visit, judgement: &Judgement, signed: Option<&Signed>) {
@@ -48,28 +61,21 @@ impl Gate {
         });
     }
 
-    /// Notes that one of the gate's own pages was refused, under the name that the page shows. `detail` is a fixed
-    /// phrase.
-    pub fn note_portal(
-        &self,
-        visit: &Visit,
-        decision: DecisionId,
-        said: Said,
-        reason: Reason,
-        detail: Option<&'static str>,
-    ) {
-        self.live.tally.count(reason);
+    /// Notes that one of the gate's own pages was refused, under the name that the page shows.
+    pub fn note_portal(&self, visit: &Visit, decision: DecisionId, noted: Noted) {
+        self.live.tally.count(noted.reason);
         let at = visit.moment.wall;
         self.journal.note(&self.live, at, || {
             Entry::Judged(Judged {
                 visit: visit.clone(),
                 signed: None,
+                known: noted.known,
                 relaxed: false,
                 decision,
                 at,
-                said,
-                reason,
-                detail,
+                said: noted.said,
+                reason: noted.reason,
+                detail: noted.detail,
                 page: None,
                 have: None,
                 until: None,
@@ -98,6 +104,7 @@ impl Gate {
             Entry::Judged(Judged {
                 visit: visit.clone(),
                 signed: None,
+                known: true,
                 relaxed: false,
                 decision,
                 at,
@@ -189,7 +196,7 @@ impl Gate {
             shown: Vec::<Shown>::new(),
             who: None,
             reply: Reply {
-                said: Said::BadRequest,
+                said: if reason == Reason::Banned { Said::Deny } else { Said::BadRequest },
                 reason,
                 detail: Some(what.to_owned()),
                 page: None,

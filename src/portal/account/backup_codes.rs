@@ -64,7 +64,7 @@ pub(crate) async fn download(cx: Cx, body: Body) -> Result<Response, Response> {
     let me = guard::own_credentials(&cx).await?;
     Ok(match file(&cx, &me, body).await {
         Ok(response) => response,
-        Err(fault) => fault.page(cx.frame(), cx.now()),
+        Err(fault) => fault.page(&cx),
     })
 }
 

@@ -96,7 +96,7 @@ impl Refused {
     pub(super) fn document(&self, cx: &Cx) -> Response {
         let own = &cx.words.account;
         let (code, title) = match self {
-            Self::Fault(fault) => return fault.document(cx.words, cx.now()).into_response(),
+            Self::Fault(fault) => return fault.document(cx).into_response(),
             Self::Unproved(why) => return unproved_document(cx, why),
             Self::WrongPassword => ("wrong-password", own.current_password),
             Self::SignInAgain => ("sign-in-again", own.sign_in_again_title),

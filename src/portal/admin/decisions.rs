@@ -257,18 +257,20 @@ fn rule(words: &Words, report: &Report, record: &Record) -> Vec<(&'static str, S
         None if record.reply.needs.is_some() => own.no_rule.to_owned(),
         None => own.not_asked.to_owned(),
     };
-    let mut facts = vec![(own.rule, place)];
-    if let Some((before, after)) = record.reply.levels {
-        let levels = [("before", access(words, before)), ("after", access(words, after))];
-        facts.push(("", fill(own.levels, &levels)));
-    }
+    let levels = record.reply.levels.map(|(before, after)| {
+        fill(own.levels, &[("before", access(words, before)), ("after", access(words, after))])
+    });
+    let rule = [Some(place), levels].into_iter().flatten().collect::<Vec<_>>().join("; ");
+    let mut facts = vec![(own.rule, rule)];
     let Some(now) = report.now.as_ref().filter(|_| !record.policy.is_empty()) else { return facts };
     let same = now.policy == record.policy;
     let pattern = if same { own.policy_same } else { own.policy_other };
-    facts.push((own.policy, fill(pattern, &[("version", &record.policy), ("now", &now.policy)])));
+    let mut text = fill(pattern, &[("version", &record.policy), ("now", &now.policy)]);
     if let (Some(answer), Some(reason), false) = (&now.answer, now.reason, same) {
-        facts.push(("", fill(own.now_says, &[("answer", &format!("{answer} ({})", reason.code()))])));
+        text.push_str(". ");
+        text.push_str(&fill(own.now_says, &[("answer", &format!("{answer} ({})", reason.code()))]));
     }
+    facts.push((own.policy, text));
     facts
 }
 

@@ -82,6 +82,8 @@ pub(super) async fn call(cx: Cx) -> Result<Response, Response> {
 
 async fn look(cx: &Cx) -> Sight {
     let (live, now, site) = (cx.gate().live(), cx.now(), &cx.site().id);
+    // First, because it waits until what was decided before is counted.
+    let span = cx.gate().archive().span().await;
     let living: Vec<_> = live
         .records
         .sessions()
@@ -111,7 +113,7 @@ async fn look(cx: &Cx) -> Sight {
         elevated: living.iter().filter(|session| elevated(session.elevation)).count(),
         bans: live.records.bans().counting(now),
         countries,
-        span: cx.gate().archive().span().await,
+        span,
         missing: counts.dropped + counts.lost,
     }
 }

@@ -62,7 +62,7 @@ pub(super) async fn make(cx: Cx, body: Body) -> Result<Response, Response> {
     let offers = make::offers(&cx, &member);
     let (form, draft) = match read(&cx, body, &offers).await {
         Ok(read) => read,
-        Err(fault) => return Ok(fault.page(cx.frame(), cx.now())),
+        Err(fault) => return Ok(fault.page(&cx)),
     };
     let again = |status, draft: Draft, mistakes, error| {
         let page = New::of(around(&cx, &member), draft, &offers, mistakes);
@@ -107,7 +107,7 @@ pub(super) async fn delete(cx: Cx, Path(id): Path<String>, body: Body) -> Result
     let member = guard::own_credentials(&cx).await?;
     let fields = match Form::read(&cx.headers, body, &["form"]).await {
         Ok(fields) => fields,
-        Err(fault) => return Ok(fault.page(cx.frame(), cx.now())),
+        Err(fault) => return Ok(fault.page(&cx)),
     };
     let Some(key) = make::key(&cx, &member, &id) else { return Ok(guard::refuse(&cx, Fault::NotFound)) };
     if let Err(fault) = csrf::check(&cx, Binding::Session(&member.sid), fields.get("form")) {

@@ -58,8 +58,15 @@ pub(crate) enum Tab {
 impl Tab {
     /// Those that are wired into the router.
     const OWN: [Self; 3] = [Self::Security, Self::Sessions, Self::Keys];
-    const ADMINISTRATORS: [Self; 7] =
-        [Self::Overview, Self::Users, Self::AllSessions, Self::Decisions, Self::Impersonate, Self::Bans, Self::Audit];
+    const ADMINISTRATORS: [Self; 7] = [
+        Self::Overview,
+        Self::Users,
+        Self::AllSessions,
+        Self::Decisions,
+        Self::Impersonate,
+        Self::Bans,
+        Self::Audit,
+    ];
     const ROOT: [Self; 1] = [Self::HighSecurity];
 
     fn link(self, words: &Words, current: Self) -> TabLink {

@@ -38,7 +38,7 @@ pub(crate) async fn post(cx: Cx, body: Body) -> Response {
         Err(Fault::SignedOut(reason)) => {
             issue::set(refusal::signed_out_document(&cx, reason), &SetCookie::clear(&cx.site().cookies))
         }
-        Err(fault) => fault.document(cx.words, cx.now()).into_response(),
+        Err(fault) => fault.document(&cx).into_response(),
     }
 }
 
@@ -49,7 +49,7 @@ pub(crate) async fn show(cx: Cx) -> Response {
     let (document, foreign) =
         (fetch(&cx, "sec-fetch-dest"), fetch(&cx, "sec-fetch-site") == Some("cross-site"));
     if cx.visit.facts.audience != Audience::Navigation || document.is_some_and(|to| to != "document") {
-        return Fault::CrossSite.document(cx.words, cx.now()).into_response();
+        return Fault::CrossSite.document(&cx).into_response();
     }
     if foreign {
         // The way here began on another site (a link in a mail); the next step begins on ours.
@@ -69,7 +69,7 @@ pub(crate) async fn show(cx: Cx) -> Response {
             let to = format!("/_gate/sign-in{}", back.query());
             issue::set(pages::found(&to), &SetCookie::clear(&cx.site().cookies))
         }
-        Err(fault) => fault.page(cx.frame(), cx.now()),
+        Err(fault) => fault.page(&cx),
     }
 }
 

@@ -10,7 +10,7 @@ use http::{HeaderMap, StatusCode};
 
 use super::render;
 use crate::{
-    gate::{Refusal, RefusalAudience, RefusalKind, Visit},
+    gate::{Refusal, RefusalAudience, RefusalKind, Visit, journal::Noted},
     portal::{
         Portal,
         context::Cx,
@@ -18,7 +18,7 @@ use crate::{
         problem::Problem,
         words,
     },
-    rules::{facts::Audience, reason::Reason},
+    rules::{facts::Audience, reason::Reason, record::Said},
 };
 
 /// Where a sealed refusal comes back through a proxy that carries nothing but a status.
@@ -32,32 +32,47 @@ pub(crate) async fn refused(State(portal): State<Arc<Portal>>, request: Request)
     let site = visit.map(|visit| &*visit.site);
     let inside = request.extensions().get::<Refusal>().cloned();
     if let Some(refusal) = inside.or_else(|| unsealed(&portal, request.headers())) {
-        return render(&refusal, site, words);
+        let open = refusal.audience == RefusalAudience::Navigation && may_look(&portal, visit).await;
+        return render(&refusal, site, words, open);
     }
     let notice = Notice::new(Frame::new(words, site), words.not_found, words.not_found_text);
     pages::html(StatusCode::FORBIDDEN, &notice)
 }
 
+/// Whether whoever was refused may look the decision up.
+async fn may_look(portal: &Portal, visit: Option<&Arc<Visit>>) -> bool {
+    let Some(visit) = visit else { return false };
+    let member = portal.gate.signed_in(visit).await;
+    member.is_ok_and(|member| visit.site.policy.administers(&member.role))
+}
+
 /// For a page of ours that needs a session: what a door would say about a page of the panel.
 pub(crate) fn signed_out(cx: &Cx, reason: Reason) -> Response {
-    render(&refusal_here(cx, reason, cx.visit.facts.audience.into()), Some(cx.site()), cx.words)
+    render(&refusal_here(cx, reason, cx.visit.facts.audience.into()), Some(cx.site()), cx.words, false)
 }
 
 /// The same for a call.
 pub(crate) fn signed_out_document(cx: &Cx, reason: Reason) -> Response {
-    render(&refusal_here(cx, reason, RefusalAudience::Background), Some(cx.site()), cx.words)
+    render(&refusal_here(cx, reason, RefusalAudience::Background), Some(cx.site()), cx.words, false)
 }
 
 fn refusal_here(cx: &Cx, reason: Reason, audience: RefusalAudience) -> Refusal {
+    let decision = cx.gate().decision();
+    let (kind, said) = if reason == Reason::StoreUnavailable {
+        (RefusalKind::Unavailable, Said::Unavailable)
+    } else {
+        (RefusalKind::SignIn, Said::SignIn)
+    };
+    cx.gate().note_portal(&cx.visit, decision, Noted { said, reason, detail: None, known: false });
     Refusal {
-        kind: if reason == Reason::StoreUnavailable { RefusalKind::Unavailable } else { RefusalKind::SignIn },
+        kind,
         reason,
         page: None,
         acting_for: None,
         url: cx.visit.facts.url(),
         method: cx.visit.facts.method.to_string(),
         audience,
-        decision: cx.gate().decision(),
+        decision,
         at: cx.now(),
     }
 }

@@ -21,11 +21,11 @@ const STEP_UP: &str =
 const EXPIRED: &str = "Bearer error=\"invalid_token\", error_description=\"the access token has expired\"";
 const SIGN_IN: &str = "Bearer";
 
-/// Renders a refusal. `site` is `None` for a host that belongs to none.
-pub(crate) fn render(refusal: &Refusal, site: Option<&Site>, words: &'static Words) -> Response {
+/// Renders a refusal. `site` is `None` for a host that belongs to none; `open`: the reader may look the decision up.
+pub(crate) fn render(refusal: &Refusal, site: Option<&Site>, words: &'static Words, open: bool) -> Response {
     match plan(refusal, site) {
         Plan::Redirect(to) => pages::found(&to),
-        Plan::Page(onward) => page(refusal, site, words, onward),
+        Plan::Page(onward) => page(refusal, site, words, (onward, open)),
         Plan::Document(links) => document(refusal, site, words, links),
     }
 }
@@ -65,7 +65,12 @@ fn document(refusal: &Refusal, site: Option<&Site>, words: &'static Words, links
     .into_response()
 }
 
-fn page(refusal: &Refusal, site: Option<&Site>, words: &'static Words, onward: Option<String>) -> Response {
+fn page(
+    refusal: &Refusal,
+    site: Option<&Site>,
+    words: &'static Words,
+    (onward, open): (Option<String>, bool),
+) -> Response {
     let (title, detail) = say(refusal, site, words);
     let mut notice = Notice::new(Frame::new(words, site), title, detail);
     if let (Some(page), RefusalKind::StepUp { .. }) = (&refusal.page, refusal.kind) {
@@ -80,7 +85,7 @@ fn page(refusal: &Refusal, site: Option<&Site>, words: &'static Words, onward: O
     if refusal.reason == Reason::NeedsEnrolment {
         notice = notice.action(words.sign_out, "/_gate/sign-out");
     }
-    notice.decision = Some(Decision::new(refusal.decision, refusal.at));
+    notice.decision = Some(Decision { open, ..Decision::new(refusal.decision, refusal.at) });
     let mut response = pages::html(page_status(refusal), &notice);
     if let RefusalKind::Throttle { retry_after } = refusal.kind {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds_up(retry_after)));

@@ -42,7 +42,7 @@ struct Given {
 pub(crate) async fn call(cx: Cx, body: Body) -> Response {
     let proof = match read(&cx, body).await {
         Ok(proof) => proof,
-        Err(fault) => return fault.document(cx.words, cx.now()).into_response(),
+        Err(fault) => return fault.document(&cx).into_response(),
     };
     if let Some((pending, user)) = pending(&cx) {
         return match complete(&cx, &pending, &user, proof).await {
@@ -84,7 +84,7 @@ fn done(cx: &Cx, issued: Option<&Issued>, elevation: Option<Elevation>) -> Respo
 /// Why a proof does not count, for a script.
 pub(crate) fn unproved_document(cx: &Cx, why: &Unproved) -> Response {
     let (status, code) = match why {
-        Unproved::Fault(fault) => return fault.document(cx.words, cx.now()).into_response(),
+        Unproved::Fault(fault) => return fault.document(cx).into_response(),
         Unproved::Wrong { .. } => (StatusCode::UNAUTHORIZED, "wrong-code"),
         Unproved::Used(_) => (StatusCode::UNAUTHORIZED, "used-code"),
         Unproved::NotHere => (StatusCode::FORBIDDEN, "wrong-factor"),

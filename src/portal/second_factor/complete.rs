@@ -35,7 +35,7 @@ pub(crate) async fn show(cx: Cx) -> Response {
 pub(crate) async fn post(cx: Cx, body: Body) -> Response {
     let fields = match form::read(&cx, body).await {
         Ok(fields) => fields,
-        Err(fault) => return fault.page(cx.frame(), cx.now()),
+        Err(fault) => return fault.page(&cx),
     };
     let back = Return::new(Some(fields.get("rd")), cx.site());
     let Some((pending, user)) = pending(&cx) else { return start_over(&back) };

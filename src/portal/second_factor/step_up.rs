@@ -57,7 +57,7 @@ pub(crate) async fn post(cx: Cx, body: Body) -> Response {
     };
     let fields = match form::read(&cx, body).await {
         Ok(fields) => fields,
-        Err(fault) => return fault.page(cx.frame(), cx.now()),
+        Err(fault) => return fault.page(&cx),
     };
     let back = Return::new(Some(fields.get("rd")), cx.site());
     let prompt = prompt(&cx, &bearer, &back, fields.has("backup_code"));

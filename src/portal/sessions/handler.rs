@@ -46,7 +46,7 @@ pub(crate) async fn revoke(cx: Cx, Path(id): Path<String>) -> Response {
         .find(|session| session.sid.public() == PublicId(id.as_str().into()));
     match found {
         Some(session) => finish(&cx, &member, &id, Which::One(session.sid)).await,
-        None => Fault::NotFound.document(cx.words, cx.now()).into_response(),
+        None => Fault::NotFound.document(&cx).into_response(),
     }
 }
 
@@ -58,7 +58,7 @@ pub(crate) async fn revoke_others(cx: Cx) -> Response {
     };
     if cx.query("others") != Some("true") {
         let fault = Fault::BadBody("say others=true to end every session but this one");
-        return fault.document(cx.words, cx.now()).into_response();
+        return fault.document(&cx).into_response();
     }
     finish(&cx, &member, "others", Which::OthersOf(member.user.id, member.sid)).await
 }
@@ -76,19 +76,19 @@ pub(crate) async fn recognise(cx: Cx, Path(id): Path<String>, body: Body) -> Res
     };
     Ok(match said {
         Ok(true) => problem::answer(&json!({ "known": true })),
-        Ok(false) => Fault::NotFound.document(cx.words, cx.now()).into_response(),
-        Err(fault) => fault.document(cx.words, cx.now()).into_response(),
+        Ok(false) => Fault::NotFound.document(&cx).into_response(),
+        Err(fault) => fault.document(&cx).into_response(),
     })
 }
 
 async fn writer(cx: &Cx) -> Result<SignedIn, Response> {
-    body::is_json(&cx.headers).map_err(|fault| fault.document(cx.words, cx.now()).into_response())?;
+    body::is_json(&cx.headers).map_err(|fault| fault.document(cx).into_response())?;
     guard::own_credentials(cx).await
 }
 
 async fn finish(cx: &Cx, member: &SignedIn, id: &str, which: Which) -> Response {
     match end(cx, member, id, Some(which), EndReason::Revoked).await {
         Ok(ended) => problem::answer(&json!({ "revoked": ended })),
-        Err(fault) => fault.document(cx.words, cx.now()).into_response(),
+        Err(fault) => fault.document(cx).into_response(),
     }
 }

@@ -67,7 +67,7 @@ pub(crate) async fn show(cx: Cx) -> Response {
 pub(crate) async fn post(cx: Cx, body: Body) -> Response {
     let fields = match Form::read(&cx.headers, body, &["form", "t"]).await {
         Ok(fields) => fields,
-        Err(fault) => return fault.page(cx.frame(), cx.now()),
+        Err(fault) => return fault.page(&cx),
     };
     let text = fields.get("t");
     let Some((user, session)) = open(&cx, text) else { return gone(&cx) };
@@ -80,7 +80,7 @@ pub(crate) async fn post(cx: Cx, body: Body) -> Response {
             let notice = Notice::new(cx.frame(), devices.link_done_title, devices.link_done);
             pages::html(StatusCode::OK, &notice.action(cx.words.sign_in, "/_gate/account/security"))
         }
-        Err(fault) => fault.page(cx.frame(), cx.now()),
+        Err(fault) => fault.page(&cx),
     }
 }
 

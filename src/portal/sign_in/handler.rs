@@ -72,7 +72,7 @@ pub(crate) async fn show(cx: Cx) -> Response {
 pub(crate) async fn post(cx: Cx, body: Body) -> Response {
     let fields = match Form::read(&cx.headers, body, &["form", "rd", "username", "password"]).await {
         Ok(fields) => fields,
-        Err(fault) => return fault.page(cx.frame(), cx.now()),
+        Err(fault) => return fault.page(&cx),
     };
     let back = Return::new(Some(fields.get("rd")), cx.site());
     let name = fields.get("username");
@@ -110,7 +110,7 @@ pub(crate) async fn call(cx: Cx, body: Body) -> Response {
     let wanted = "an object with username and password, both strings";
     let credentials: Credentials = match body::json(&cx.headers, body, wanted).await {
         Ok(credentials) => credentials,
-        Err(fault) => return fault.document(cx.words, cx.now()).into_response(),
+        Err(fault) => return fault.document(&cx).into_response(),
     };
     let back = Return::new(None, cx.site());
     match sign_in(&cx, &credentials.username, credentials.password, &back).await {
@@ -124,7 +124,7 @@ pub(crate) async fn call(cx: Cx, body: Body) -> Response {
             let problem = Problem::new(StatusCode::UNAUTHORIZED, code, cx.words.sign_in, cx.words.no_match);
             problem.challenge("Bearer").into_response()
         }
-        Err(Refused::Fault(fault)) => fault.document(cx.words, cx.now()).into_response(),
+        Err(Refused::Fault(fault)) => fault.document(&cx).into_response(),
     }
 }
 

@@ -40,7 +40,7 @@ pub(crate) async fn show(cx: Cx) -> Response {
 pub(crate) async fn post(cx: Cx, body: Body) -> Response {
     let fields = match Form::read(&cx.headers, body, &["form"]).await {
         Ok(fields) => fields,
-        Err(fault) => return fault.page(cx.frame(), cx.now()),
+        Err(fault) => return fault.page(&cx),
     };
     let Some(sid) = named(&cx).await else { return clear(&cx, done(&cx)) };
     if csrf::check(&cx, Binding::Session(&sid), fields.get("form")).is_err() {
@@ -48,7 +48,7 @@ pub(crate) async fn post(cx: Cx, body: Body) -> Response {
     }
     match end(&cx, sid).await {
         Ok(()) => clear(&cx, done(&cx)),
-        Err(fault) => fault.page(cx.frame(), cx.now()),
+        Err(fault) => fault.page(&cx),
     }
 }
 
@@ -67,7 +67,7 @@ pub(crate) async fn call(cx: Cx, body: Body) -> Response {
     };
     match ended {
         Ok(()) => clear(&cx, problem::state("signed-out", json!({}))),
-        Err(fault) => fault.document(cx.words, cx.now()).into_response(),
+        Err(fault) => fault.document(&cx).into_response(),
     }
 }
 

@@ -7,6 +7,7 @@ mod high_security;
 mod keys;
 mod matrix;
 mod operators;
+mod overview;
 mod pages;
 mod panel_login;
 mod passwords;

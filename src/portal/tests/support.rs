@@ -88,8 +88,9 @@ impl World {
         let (clock_arc, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>) =
             (clock.clone(), Arc::new(SeededEntropy::new(7)));
         let panel = Arc::new(FakePanel::default());
+        let (queue, archive) = super::overview::Shelf::new(&live);
         let gate = Gate::new(live, store, clock_arc, entropy, notes).asking(panel.clone());
-        let gate = Arc::new(gate);
+        let gate = Arc::new(gate.journaling(queue, archive));
         let (notices, told) = mpsc::channel(4);
         let portal = Arc::new(Portal {
             gate: Arc::clone(&gate),
@@ -193,6 +194,17 @@ impl World {
         let sealed = self.gate.seal(&refusal);
         let asked = Request::builder().uri("/_gate/refused").header("x-gate-outcome", sealed);
         self.send(asked.body(Body::empty()).unwrap()).await
+    }
+
+    /// The same at our own edge, which knows who was refused.
+    pub(crate) async fn refused_to(&self, request: Request<Body>) -> Answer {
+        let (parts, _) = request.into_parts();
+        let visit = self.visit(&parts);
+        let refusal = self.gate.refusal(&visit, &self.gate.decide(&visit).await).expect("a refusal");
+        let mut asked = Request::builder().uri("/_gate/refused").body(Body::empty()).unwrap();
+        asked.extensions_mut().insert(refusal);
+        asked.extensions_mut().insert(Arc::new(visit));
+        Answer::read(self.router.clone().oneshot(asked).await.unwrap()).await
     }
 
     /// What the gate says about a request for the panel.

@@ -55,9 +55,8 @@ pub(crate) async fn show(cx: Cx) -> Response {
 /// `POST /_gate/account/two-factor/confirm`
 pub(crate) async fn post(cx: Cx, body: Body) -> Result<Response, Response> {
     let me = guard::enrolling(&cx).await?;
-    let fields = Form::read(&cx.headers, body, &["form", "rd", "code"])
-        .await
-        .map_err(|fault| fault.page(cx.frame(), cx.now()))?;
+    let fields =
+        Form::read(&cx.headers, body, &["form", "rd", "code"]).await.map_err(|fault| fault.page(&cx))?;
     let back = Return::new(Some(fields.get("rd")), cx.site());
     let given = csrf::check(&cx, Binding::Session(&me.sid), fields.get("form")).map_err(Refused::from);
     let done = match given {

@@ -130,7 +130,7 @@ pub(in crate::portal::account) fn respond(
         return answer(page, why);
     }
     if let Some(fault) = why.and_then(Refused::fault) {
-        return fault.page(cx.frame(), cx.now());
+        return fault.page(cx);
     }
     let own = &cx.words.account;
     let notice = Notice::new(cx.frame(), own.no_factor_title, own.no_factor);

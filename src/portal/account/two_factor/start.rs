@@ -61,8 +61,7 @@ pub(crate) async fn show(cx: Cx) -> Result<Response, Response> {
 pub(crate) async fn post(cx: Cx, body: Body) -> Result<Response, Response> {
     let me = guard::enrolling(&cx).await?;
     let known = ["form", "rd", "password", "code", "backup_code"];
-    let fields =
-        Form::read(&cx.headers, body, &known).await.map_err(|fault| fault.page(cx.frame(), cx.now()))?;
+    let fields = Form::read(&cx.headers, body, &known).await.map_err(|fault| fault.page(&cx))?;
     let back = Return::new(Some(fields.get("rd")), cx.site());
     let backup = fields.has("backup_code");
     if let Err(fault) = csrf::check(&cx, Binding::Session(&me.sid), fields.get("form")) {
@@ -148,7 +147,7 @@ pub(super) fn scan(
         opened.ok_or(Fault::Unavailable.into()).and_then(|secret| material(cx, me, secret.expose()));
     let material = match material {
         Ok(material) => material,
-        Err(why) => return why.fault().unwrap_or(Fault::Unavailable).page(cx.frame(), cx.now()),
+        Err(why) => return why.fault().unwrap_or(Fault::Unavailable).page(cx),
     };
     let own = &cx.words.account;
     let time = pages::wait(cx.words, enrolment.until.since(cx.now()));
