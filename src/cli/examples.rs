@@ -5,9 +5,13 @@ use clap::Command;
 /// The verb as it is typed, and examples.
 const EXAMPLES: &[(&str, &[&str])] = &[
     ("serve", &["panelgate serve --config /etc/panelgate/config.yaml"]),
-    ("check", &["panelgate check", "panelgate check --config new.yaml"]),
+    (
+        "check",
+        &["panelgate check", "panelgate check --config new.yaml --json", "panelgate check --explain P017"],
+    ),
     ("config schema", &["panelgate config schema > config.schema.json"]),
     ("policy explain", &["panelgate policy explain --user root --method POST --path /users/7"]),
+    ("policy schema", &["panelgate policy schema > policy.schema.json", "panelgate policy schema --tests"]),
     ("why", &["panelgate why 7K3F-92QD"]),
     ("demo", &["panelgate demo", "panelgate demo --tour"]),
     ("user add", &["panelgate user add carol --role reseller --email carol@example.com"]),

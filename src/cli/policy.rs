@@ -27,7 +27,11 @@ pub enum PolicyVerb {
     /// What would happen to a request, and why.
     Explain(ExplainArgs),
     /// Print the JSON Schema of a policy, for editors.
-    Schema,
+    Schema {
+        /// That of the tests beside it, NAME.test.yaml.
+        #[arg(long)]
+        tests: bool,
+    },
 }
 
 /// What to explain.
@@ -66,7 +70,7 @@ pub struct ExplainArgs {
 pub fn run(verb: &PolicyVerb) -> ExitCode {
     let args = match verb {
         PolicyVerb::Explain(args) => args,
-        PolicyVerb::Schema => return finish(Ok(schema::policy())),
+        PolicyVerb::Schema { tests } => return finish(Ok(schema::policy(*tests))),
     };
     let explanation = match explained(args) {
         Ok(explanation) => explanation,

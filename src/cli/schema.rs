@@ -19,6 +19,6 @@ pub(super) fn config(verb: &ConfigVerb) -> String {
 }
 
 /// The schema of a policy, or of the tests beside it.
-pub(super) fn policy() -> String {
-    schema::POLICY.to_owned()
+pub(super) fn policy(tests: bool) -> String {
+    (if tests { schema::TESTS } else { schema::POLICY }).to_owned()
 }

@@ -9,6 +9,8 @@ use serde_json::Value;
 pub const CONFIG: &str = include_str!("../../deploy/schemas/config.schema.json");
 /// Of a policy.
 pub const POLICY: &str = include_str!("../../deploy/schemas/policy.schema.json");
+/// Of the tests beside a policy, `NAME.test.yaml`.
+pub const TESTS: &str = include_str!("../../deploy/schemas/test.schema.json");
 
 /// What every setting is called in the environment, without the prefix: `SITES__0__UPSTREAM`.
 pub(super) fn variables() -> Vec<String> {

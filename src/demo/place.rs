@@ -76,6 +76,7 @@ impl Place {
         self.write("config.yaml", &text)?;
         self.write("schemas/config.schema.json", schema::CONFIG)?;
         self.write("schemas/policy.schema.json", schema::POLICY)?;
+        self.write("schemas/test.schema.json", schema::TESTS)?;
         if self.path("policies/demo.yaml").exists() {
             Ok(())
         } else {

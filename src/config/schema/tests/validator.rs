@@ -9,7 +9,7 @@ use std::{
 
 use serde_json::{Value as Json, json};
 
-use crate::config::schema::{CONFIG, POLICY};
+use crate::config::schema::{CONFIG, POLICY, TESTS};
 
 const SCRIPT: &str = r#"
 import json, sys
@@ -91,6 +91,14 @@ fn valid_policies_are_valid_for_others() {
         }
     }
     all_valid(POLICY, documents, 20);
+}
+
+#[test]
+fn valid_tests_are_valid_for_others() {
+    let mut documents = read(files("tests/corpus/sound", "test"));
+    let beside = fs::read_dir(root().join("policies")).unwrap().map(|entry| entry.unwrap().path());
+    documents.extend(read(beside.filter(|path| path.to_str().unwrap().ends_with(".test.yaml")).collect()));
+    all_valid(TESTS, documents, 1);
 }
 
 /// Editors find the schema by the first line of a file.
