@@ -17,9 +17,9 @@ use crate::rules::{
 };
 
 /// What no site says for itself.
-const OF_THE_GATE: [&str; 12] = [
+const OF_THE_GATE: [&str; 13] = [
     "data_dir", "sidecar", "edge", "admin", "metrics", "limits", "logins", "geoip", "notices", "bans",
-    "journal", "log",
+    "journal", "restart", "log",
 ];
 
 const SECOND: Duration = Duration::from_secs(1);
