@@ -10,6 +10,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     clock::{Clock, SystemClock},
     live::Live,
+    rules::policy::diff::Effect,
 };
 
 /// What `/readyz` says beside yes or no.
@@ -116,6 +117,7 @@ async fn metrics(State(health): State<Health>) -> ([(&'static str, &'static str)
         let _ = write!(text, "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}\n");
     }
     journal(&mut text, &health.live);
+    shadows(&mut text, &health.live);
     ([("content-type", "text/plain; version=0.0.4")], text)
 }
 
@@ -136,4 +138,38 @@ fn journal(text: &mut String, live: &Live) {
         "# HELP panelgate_journal_bytes Size of the journal's files.\n\
          # TYPE panelgate_journal_bytes gauge\npanelgate_journal_bytes {bytes}\n"
     );
+}
+
+/// What candidate policies would have answered; nothing where no site has one.
+fn shadows(text: &mut String, live: &Live) {
+    let totals = live.shadows.totals();
+    if totals.is_empty() {
+        return;
+    }
+    text.push_str(
+        "# HELP panelgate_shadow_decisions_total Decisions that were put to a candidate policy as well.\n\
+         # TYPE panelgate_shadow_decisions_total counter\n",
+    );
+    for (site, totals) in &totals {
+        let disagreed: u64 = totals.disagreed.iter().sum();
+        for (agrees, count) in [("yes", totals.agreed), ("no", disagreed)] {
+            let _ = writeln!(
+                text,
+                "panelgate_shadow_decisions_total{{site=\"{site}\",agrees=\"{agrees}\"}} {count}"
+            );
+        }
+    }
+    text.push_str(
+        "# HELP panelgate_shadow_disagreements_total What a candidate policy would have changed.\n\
+         # TYPE panelgate_shadow_disagreements_total counter\n",
+    );
+    for (site, totals) in &totals {
+        for (effect, count) in Effect::ALL.iter().zip(totals.disagreed) {
+            let effect = effect.as_str();
+            let _ = writeln!(
+                text,
+                "panelgate_shadow_disagreements_total{{site=\"{site}\",effect=\"{effect}\"}} {count}"
+            );
+        }
+    }
 }

@@ -77,6 +77,9 @@ impl Scribe {
         for item in items.drain(..) {
             match item {
                 Item::Decision(entry) => {
+                    if let Some(tried) = entry.tried(&self.live) {
+                        self.live.shadows.count(tried);
+                    }
                     let record = entry.into_record(&self.live);
                     self.live.traffic.count(&record);
                     if self.journal.wants(&record) {

@@ -21,9 +21,10 @@ use super::{
 };
 use crate::{
     clock::{Clock, SystemClock, Wall},
-    config::{self, Environment, Examined, Problems},
+    config::{self, Environment, Examined, Problems, SiteSettings},
     rules::{
         outcome::Access,
+        policy::RuleSet,
         written::{Findings, Severity},
     },
 };
@@ -61,9 +62,15 @@ struct Report {
     sites: Vec<SiteLine>,
 }
 
-/// What a site's policy opens to everybody.
+/// What a site's policy opens to everybody, and the candidate beside it.
 struct SiteLine {
     name: String,
+    policy: PolicyLine,
+    /// With its file.
+    shadow: Option<(String, PolicyLine)>,
+}
+
+struct PolicyLine {
     pages: usize,
     open: Vec<String>,
 }
@@ -74,7 +81,7 @@ impl Report {
         let mut found = Findings::default();
         files::look(file, &named, &mut found);
         surroundings::look(&named, settings.as_ref(), now, &mut found);
-        let sites = settings.iter().flat_map(|settings| &settings.sites).map(|site| SiteLine::of(&site.site));
+        let sites = settings.iter().flat_map(|settings| &settings.sites).map(SiteLine::of);
         let sites = sites.collect();
         if let Some(settings) = &settings {
             // Last, as it may give up being root.
@@ -93,9 +100,11 @@ impl Report {
             text.push('\n');
         }
         for site in &self.sites {
-            let open = if site.open.is_empty() { "none".to_owned() } else { site.open.join(", ") };
             // Writing to a string cannot fail, here and below.
-            let _ = writeln!(text, "{}: {} pages, open to everybody: {open}", site.name, site.pages);
+            let _ = writeln!(text, "{}: {}", site.name, site.policy.text());
+            if let Some((file, shadow)) = &site.shadow {
+                let _ = writeln!(text, "{}, shadow {file}, without effect: {}", site.name, shadow.text());
+            }
         }
         let verdict = if self.usable() { "can be used" } else { "cannot be used" };
         let counts: Vec<String> = [Severity::Error, Severity::Warning]
@@ -129,17 +138,33 @@ impl Report {
 }
 
 impl SiteLine {
-    fn of(site: &crate::rules::site::Site) -> Self {
-        let pages = site.policy.pages();
-        let open = pages.iter().filter(|page| page.anonymous > Access::None);
+    fn of(settings: &SiteSettings) -> Self {
+        let SiteSettings { site, shadow_file, .. } = settings;
+        let shadow = shadow_file.as_ref().zip(site.shadow.as_ref());
         Self {
             name: site.id.to_string(),
-            pages: pages.len(),
-            open: open.map(|page| page.name.to_string()).collect(),
+            policy: PolicyLine::of(&site.policy),
+            shadow: shadow.map(|(file, rules)| (file.display().to_string(), PolicyLine::of(rules))),
         }
     }
 
     fn json(&self) -> Value {
-        json!({ "name": self.name, "pages": self.pages, "anonymous": self.open })
+        let shadow = self.shadow.as_ref().map(|(file, shadow)| {
+            json!({ "file": file, "pages": shadow.pages, "anonymous": shadow.open })
+        });
+        let PolicyLine { pages, open } = &self.policy;
+        json!({ "name": self.name, "pages": pages, "anonymous": open, "shadow": shadow })
+    }
+}
+
+impl PolicyLine {
+    fn of(rules: &RuleSet) -> Self {
+        let open = rules.pages().iter().filter(|page| page.anonymous > Access::None);
+        Self { pages: rules.pages().len(), open: open.map(|page| page.name.to_string()).collect() }
+    }
+
+    fn text(&self) -> String {
+        let open = if self.open.is_empty() { "none".to_owned() } else { self.open.join(", ") };
+        format!("{} pages, open to everybody: {open}", self.pages)
     }
 }

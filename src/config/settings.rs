@@ -68,6 +68,8 @@ pub struct SiteSettings {
     pub upstream: Option<Upstream>,
     /// The policy's file.
     pub policy_file: PathBuf,
+    /// The candidate's file, if there is one.
+    pub shadow_file: Option<PathBuf>,
 }
 
 /// A panel's address.

@@ -1,6 +1,6 @@
 //! The `sites` section, with the sections that sites share.
 
-use std::{collections::BTreeSet, net::IpAddr, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use super::{
     IssuerSettings, SiteSettings, Upstream, cookies,
@@ -13,7 +13,7 @@ use crate::rules::{
     facts::{CredentialNames, Host},
     policy::RuleSet,
     site::{Assertion, AtSignIn, Cookies, Lifetimes, Origin, SecondFactor, Site},
-    written::{Fields, Findings, Node, Written, hint},
+    written::{At, Fields, Findings, Node, Written, hint},
 };
 
 /// What no site says for itself.
@@ -135,8 +135,7 @@ fn site(node: &Node, shared: &Shared<'_>, sources: &mut Sources<'_>) -> Option<S
         let what = format!("`{key}` is for the whole gate, not for a site");
         fields.refuse(key, CODES.unknown, &what, "move it to the left, out of `sites`", &mut sources.found);
     }
-    let shadow = fields.text("shadow", &mut sources.found);
-    let shadow = shadow.map(|place| sources.policy(&shared.base.path(&place), Some(&place.at)));
+    let candidate = candidate(&mut fields, shared.base, sources);
     fields.finish(&mut sources.found);
     let policy_place = policy_file?;
     let policy_file = shared.base.path(&policy_place);
@@ -145,6 +144,7 @@ fn site(node: &Node, shared: &Shared<'_>, sources: &mut Sources<'_>) -> Option<S
         issuers_roles(&credentials, shared.issuers, rules, &mut sources.found);
         login_roles(login, rules, &mut sources.found);
         passwords.check_roles(rules, &mut sources.found);
+        candidate.check_roles(rules, &mut sources.found);
     }
     let id = name?.value;
     Some(SiteSettings {
@@ -155,8 +155,7 @@ fn site(node: &Node, shared: &Shared<'_>, sources: &mut Sources<'_>) -> Option<S
             origins,
             portal: portal?,
             policy: policy?,
-            // One that is written and cannot be used is an error of the whole, as any other policy.
-            shadow: shadow.flatten(),
+            shadow: candidate.rules,
             cookies,
             lifetimes,
             second_factor,
@@ -168,7 +167,34 @@ fn site(node: &Node, shared: &Shared<'_>, sources: &mut Sources<'_>) -> Option<S
         },
         upstream,
         policy_file,
+        shadow_file: candidate.file.map(|(file, _)| file),
     })
+}
+
+/// The policy that is judged beside the real one.
+struct Candidate {
+    file: Option<(PathBuf, At)>,
+    rules: Option<Arc<RuleSet>>,
+}
+
+/// One that is written and cannot be used is an error of the whole, as any other policy.
+fn candidate(fields: &mut Fields<'_>, base: Base<'_>, sources: &mut Sources<'_>) -> Candidate {
+    let file = fields.text("shadow", &mut sources.found).map(|place| (base.path(&place), place.at));
+    let rules = file.as_ref().and_then(|(file, at)| sources.policy(file, Some(at)));
+    Candidate { file, rules }
+}
+
+impl Candidate {
+    /// Whoever has a role that the candidate does not know reaches nothing once it is in force.
+    fn check_roles(&self, policy: &RuleSet, found: &mut Findings) {
+        let (Some((file, at)), Some(rules)) = (&self.file, &self.rules) else { return };
+        for role in policy.roles().iter().filter(|role| !rules.roles().contains(role)) {
+            let what =
+                format!("the candidate {} has no role `{role}`, which the policy has", file.display());
+            let help = "whoever has it would reach nothing: add it to `roles`, or give those accounts another one first";
+            found.warning("C056", at, what, help);
+        }
+    }
 }
 
 fn check_name(name: Option<&Written<&str>>, found: &mut Findings) {

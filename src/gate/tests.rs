@@ -3,6 +3,7 @@
 mod conditions;
 mod journal;
 mod people;
+mod shadow;
 
 use std::{net::Ipv4Addr, num::NonZeroU32, sync::Arc, time::Duration};
 

@@ -8,6 +8,7 @@ mod counters;
 mod journal;
 mod records;
 mod reload;
+mod shadow;
 mod tally;
 mod traffic;
 
@@ -22,6 +23,7 @@ pub use self::{
     journal::{JournalCounts, JournalTally},
     records::Records,
     reload::{ReloadProblem, ReloadState},
+    shadow::{Flip, Shadows, Totals, Trial, Tried},
     tally::Tally,
     traffic::{Bar, Count, Summary, Traffic},
 };
@@ -75,6 +77,8 @@ pub struct Live {
     pub journal: JournalTally,
     /// The last day.
     pub traffic: Traffic,
+    /// What candidate policies would have answered.
+    pub shadows: Shadows,
 }
 
 impl Live {
@@ -89,6 +93,7 @@ impl Live {
             reload: ArcSwap::default(),
             journal: JournalTally::default(),
             traffic: Traffic::default(),
+            shadows: Shadows::default(),
         }
     }
 

@@ -10,7 +10,7 @@ use super::context::Cx;
 
 const CORE: &str = include_str!("openapi/core.json");
 /// What the features add: objects of `paths` and `schemas`.
-const PARTS: [&str; 7] = [
+const PARTS: [&str; 8] = [
     include_str!("openapi/account.json"),
     include_str!("openapi/acting.json"),
     include_str!("openapi/admin.json"),
@@ -18,6 +18,7 @@ const PARTS: [&str; 7] = [
     include_str!("openapi/keys.json"),
     include_str!("openapi/operators.json"),
     include_str!("openapi/overview.json"),
+    include_str!("openapi/policy.json"),
 ];
 
 static DOCUMENT: LazyLock<String> = LazyLock::new(|| {

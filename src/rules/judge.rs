@@ -1,7 +1,10 @@
 //! The order of the questions, from credential to grant. The only place where a [`Grant`] is made.
 
+mod shadow;
+
 use std::sync::Arc;
 
+pub use self::shadow::{Compared, compare};
 use super::{
     api_key::{ApiKey, KeyId},
     facts::{Facts, PresentedKey},
@@ -323,7 +326,7 @@ impl<'a> Docket<'a> {
 
     fn acting(&self, signed: &Signed) -> Option<Result<Acting, Over>> {
         let session = signed.credential.session()?;
-        acting(&signed.user, &signed.role, session, self.bench).transpose()
+        acting_under(self.policy, &signed.user, &signed.role, session, self.bench).transpose()
     }
 
     fn decide_for(&self, signed: &Signed, acting: Option<&Result<Acting, Over>>) -> Decided<'a> {
@@ -416,12 +419,22 @@ pub fn acting(
     session: &Session,
     bench: Bench<'_>,
 ) -> Result<Option<Acting>, Over> {
+    acting_under(&bench.site.policy, operator, role, session, bench)
+}
+
+fn acting_under(
+    policy: &RuleSet,
+    operator: &User,
+    role: &Role,
+    session: &Session,
+    bench: Bench<'_>,
+) -> Result<Option<Acting>, Over> {
     let Some(impersonation) = &session.impersonation else { return Ok(None) };
     if bench.at >= impersonation.until {
         return Err(Over::Time);
     }
     let target = bench.view.user(&impersonation.user).filter(|user| !user.disabled).ok_or(Over::Account)?;
-    if !may_impersonate(bench.site, operator, role, &target.role) {
+    if !may_impersonate(policy, operator, role, &target.role) {
         return Err(Over::Right);
     }
     Ok(Some(Acting { user: target, write: impersonation.write }))
@@ -429,6 +442,6 @@ pub fn acting(
 
 /// Whether an operator may act as an account of this role: administrators with a second factor of their own, and only
 /// for lower roles.
-pub fn may_impersonate(site: &Site, operator: &User, role: &Role, target: &Role) -> bool {
-    site.policy.administers(role) && operator.totp.is_some() && site.policy.outranks(role, target)
+pub fn may_impersonate(policy: &RuleSet, operator: &User, role: &Role, target: &Role) -> bool {
+    policy.administers(role) && operator.totp.is_some() && policy.outranks(role, target)
 }

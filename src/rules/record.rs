@@ -277,8 +277,7 @@ impl Record {
     /// networks cannot be judged again.
     pub fn case(&self) -> Option<Case<'_>> {
         let target = self.asked.path.target()?;
-        // The gate's own pages have rules of their own.
-        if target.segments.first().is_some_and(|first| first == "_gate") {
+        if target.is_ours() {
             return None;
         }
         self.answered()?;

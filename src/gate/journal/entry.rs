@@ -5,11 +5,11 @@ use std::sync::Arc;
 use crate::{
     clock::Wall,
     gate::Visit,
-    live::Live,
+    live::{Live, Tried},
     rules::{
         facts::{Facts, PresentedKey},
         identity::User,
-        judge::{Credential, Signed, View},
+        judge::{self, Bench, Credential, Signed, View},
         outcome::{Access, DecisionId, Judgement, Outcome},
         place::Country,
         policy::RuleSet,
@@ -38,6 +38,8 @@ pub struct Judged {
     pub(in crate::gate) relaxed: bool,
     pub(in crate::gate) decision: DecisionId,
     pub(in crate::gate) at: Wall,
+    /// Whether the policy was asked for this answer.
+    pub(in crate::gate) by_policy: bool,
     pub(in crate::gate) said: Said,
     pub(in crate::gate) reason: Reason,
     pub(in crate::gate) detail: Option<&'static str>,
@@ -59,6 +61,32 @@ impl Entry {
             Self::Bare(record) => record,
             Self::Judged(judged) => judged.record(live),
         }
+    }
+
+    /// The same request under the site's candidate policy, if it has one and a policy was asked. Here rather than in the
+    /// request, which a candidate so can neither change nor delay.
+    pub fn tried(&self, live: &Live) -> Option<Tried> {
+        let Self::Judged(judged) = self else { return None };
+        let Visit { facts, site, snapshot, .. } = &judged.visit;
+        let candidate = site.shadow.as_ref().filter(|_| judged.by_policy && !facts.target.is_ours())?;
+        let bench = Bench {
+            site,
+            keys: &snapshot.keys,
+            issuers: &snapshot.issuers,
+            view: &live.records,
+            places: &snapshot.places,
+            at: judged.at,
+            decision: judged.decision,
+        };
+        Some(Tried {
+            site: Arc::clone(&site.id),
+            policies: (Arc::clone(site.policy.version()), Arc::clone(candidate.version())),
+            generation: snapshot.generation,
+            decision: judged.decision,
+            at: judged.at,
+            request: format!("{} {}", facts.method, Kept::of(&facts.target).shown()),
+            compared: judge::compare(candidate, facts, judged.signed.as_ref(), bench)?,
+        })
     }
 }
 
@@ -91,6 +119,8 @@ impl Judged {
             known: false,
             decision: judgement.decision,
             at: judgement.at,
+            // Whoever comes too often, or while nothing is known, is turned away before.
+            by_policy: judgement.reason != Reason::RateLimited && said != Said::Unavailable,
             said,
             reason: judgement.reason,
             detail: None,

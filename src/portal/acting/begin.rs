@@ -175,7 +175,7 @@ async fn begin(
 fn is_open(cx: &Cx, member: &SignedIn, user: &User) -> bool {
     !user.disabled
         && user.id != member.user.id
-        && may_impersonate(cx.site(), &member.user, &member.role, &user.role)
+        && may_impersonate(&cx.site().policy, &member.user, &member.role, &user.role)
 }
 
 fn page(

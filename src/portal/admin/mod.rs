@@ -6,6 +6,7 @@ pub(super) mod decisions;
 mod flow;
 mod overview;
 mod paging;
+mod policy;
 mod sessions;
 mod users;
 mod who;
@@ -45,5 +46,5 @@ pub(crate) fn routes() -> Vec<Route> {
         route("/_gate/api/v1/admin/sessions", &["GET"], get(sessions::call_list)),
         route("/_gate/api/v1/admin/sessions/{id}", &["DELETE"], delete(sessions::call_revoke)),
     ];
-    accounts.into_iter().chain(bans::routes()).chain(audit::routes()).collect()
+    accounts.into_iter().chain(bans::routes()).chain(audit::routes()).chain(policy::routes()).collect()
 }

@@ -127,7 +127,7 @@ fn page(cx: &Cx, member: &SignedIn, sight: &Sight) -> Overview {
         tile(words.requests_hour, number(sight.hour.total.requests), "/_gate/admin/decisions", refused),
         tile(words.live_sessions, sight.sessions.to_string(), "/_gate/admin/sessions", String::new()),
         tile(words.elevated_now, sight.elevated.to_string(), "", String::new()),
-        tile(words.bans, sight.bans.to_string(), "", String::new()),
+        tile(words.bans, sight.bans.to_string(), "/_gate/admin/bans", String::new()),
     ];
     let snapshot = &cx.visit.snapshot;
     let version = cx.site().policy.version();
@@ -151,7 +151,8 @@ fn page(cx: &Cx, member: &SignedIn, sight: &Sight) -> Overview {
     }
 }
 
-fn reload(cx: &Cx) -> Option<ReloadFailed> {
+/// The problem of a configuration that is not in force.
+pub(super) fn reload(cx: &Cx) -> Option<ReloadFailed> {
     let reload = cx.gate().live().reload.load();
     let problem = reload.problem.as_ref()?;
     let time = pages::date_and_time(problem.at);

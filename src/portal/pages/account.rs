@@ -53,16 +53,18 @@ pub(crate) enum Tab {
     Audit,
     HighSecurity,
     Decisions,
+    Policy,
 }
 
 impl Tab {
     /// Those that are wired into the router.
     const OWN: [Self; 3] = [Self::Security, Self::Sessions, Self::Keys];
-    const ADMINISTRATORS: [Self; 7] = [
+    const ADMINISTRATORS: [Self; 8] = [
         Self::Overview,
         Self::Users,
         Self::AllSessions,
         Self::Decisions,
+        Self::Policy,
         Self::Impersonate,
         Self::Bans,
         Self::Audit,
@@ -76,6 +78,7 @@ impl Tab {
             Self::Keys => (words.keys.tab_keys, "/_gate/account/keys"),
             Self::Overview => (words.overview.tab, "/_gate/admin/overview"),
             Self::Decisions => (words.overview.tab_decisions, "/_gate/admin/decisions"),
+            Self::Policy => (words.policy.tab, "/_gate/admin/policy"),
             Self::Users => (words.admin.tab_users, "/_gate/admin/users"),
             Self::AllSessions => (words.admin.tab_all_sessions, "/_gate/admin/sessions"),
             Self::Impersonate => (words.acting.tab_impersonate, "/_gate/admin/impersonate"),

@@ -4,6 +4,7 @@ mod account;
 mod admin;
 mod confirm;
 mod overview;
+mod policy;
 mod security;
 
 use std::time::Duration;
@@ -16,11 +17,15 @@ use axum::{
 use http::{HeaderValue, StatusCode, header};
 
 pub(crate) use self::{
-    account::{AccountFrame, Tab},
+    account::{AccountFrame, Tab, TabLink},
     admin::{AdminSessions, AdminUser, AdminUsers, Pager, UserRow},
     confirm::{Confirm, Fact, NotMe, SignedInAt},
     overview::{
         Choice, Counted, CountryRow, DecisionPage, DecisionRow, Decisions, Overview, ReloadFailed, Tile,
+    },
+    policy::{
+        AccessWord, DifferenceRow, Example, FlipRow, MatrixCell, MatrixRole, MatrixRow, PolicyFrame, PolicyPage,
+        ShadowPage,
     },
     security::{Ask, BackupCodes, CodesLeft, Password, PasswordState, Prove, Scan, Security},
 };

@@ -11,6 +11,7 @@ mod overview;
 mod pages;
 mod panel_login;
 mod passwords;
+mod policy;
 mod redirects;
 mod refusals;
 mod renewal;

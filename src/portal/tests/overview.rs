@@ -40,6 +40,7 @@ impl Shelf {
         let mut queue = self.queue.lock().unwrap();
         while let Ok(item) = queue.0.try_recv() {
             if let Item::Decision(entry) = item {
+                entry.tried(&self.live).into_iter().for_each(|tried| self.live.shadows.count(tried));
                 let record = entry.into_record(&self.live);
                 self.live.traffic.count(&record);
                 queue.1.push(record);

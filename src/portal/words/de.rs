@@ -11,6 +11,7 @@ pub(super) const WORDS: Words = Words {
     devices: super::devices::DE,
     keys: super::keys::DE,
     overview: super::overview::DE,
+    policy: super::policy::DE,
     lang: "de",
     dir: "ltr",
     back_to: "Zurück zu {title}",

@@ -11,6 +11,7 @@ pub(super) const WORDS: Words = Words {
     devices: super::devices::EN,
     keys: super::keys::EN,
     overview: super::overview::EN,
+    policy: super::policy::EN,
     lang: "en",
     dir: "ltr",
     back_to: "Back to {title}",

@@ -11,6 +11,7 @@ mod devices;
 mod en;
 mod keys;
 mod overview;
+mod policy;
 mod reasons;
 #[cfg(test)]
 mod tests;
@@ -51,6 +52,7 @@ catalogue! {
         devices: devices::Words,
         keys: keys::Words,
         overview: overview::Words,
+        policy: policy::Words,
     }
     lang dir
     back_to decision

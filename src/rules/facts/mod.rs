@@ -78,6 +78,11 @@ impl Target {
         path::parse(raw)
     }
 
+    /// Whether it is one of the gate's own pages, which have rules of their own.
+    pub fn is_ours(&self) -> bool {
+        self.segments.first().is_some_and(|first| first == "_gate")
+    }
+
     /// The canonical path, for people and logs: `/users/7`.
     pub fn path(&self) -> String {
         let mut path = String::new();

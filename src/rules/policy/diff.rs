@@ -15,7 +15,7 @@ mod paths;
 mod scenes;
 mod show;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod times;
 
 use std::collections::BTreeMap;

@@ -13,6 +13,7 @@ mod question;
 mod quota;
 mod reach;
 mod ruleset;
+mod sheet;
 #[cfg(test)]
 mod tests;
 mod trie;
@@ -27,6 +28,7 @@ pub use self::{
     question::{Asked, Question},
     quota::{PageQuota, Per},
     ruleset::{Manner, RuleSet, Verdict},
+    sheet::Written,
 };
 use super::{facts::Ambiguity, outcome::Access};
 

@@ -101,6 +101,23 @@ fn a_sound_configuration_is_said_to_be_so() {
 }
 
 #[test]
+fn a_candidate_is_checked_and_said_to_be_a_shadow() {
+    let folder = Folder::new("");
+    let with = CONFIG.replace("    upstream:", "    shadow: next.yaml\n    upstream:");
+    folder.put("config.yaml", &with, 0o600);
+    folder.put("next.yaml", &POLICY.replace("access: { root: full }", "anonymous: read"), 0o600);
+    let said = folder.said();
+    let line = "panel, shadow next.yaml, without effect: 2 pages, open to everybody: users\n";
+    assert!(said.contains("panel: 2 pages, open to everybody: none\n") && said.contains(line), "{said}");
+    let json = folder.report(NOW).json();
+    assert_eq!(json["sites"][0]["shadow"]["anonymous"], serde_json::json!(["users"]));
+    folder.put("next.yaml", &POLICY.replace("user: read", "uesr: read"), 0o600);
+    let said = folder.said();
+    assert!(said.contains("next.yaml:6:27: error[P017]: unknown role `uesr`"), "{said}");
+    assert!(said.contains("config.yaml cannot be used"), "{said}");
+}
+
+#[test]
 fn files_and_folders_that_others_may_use_are_named_with_the_command_that_mends_it() {
     let folder = Folder::new("");
     folder.mode("config.yaml", 0o664);

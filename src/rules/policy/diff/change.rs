@@ -50,7 +50,7 @@ pub struct Change {
 }
 
 /// A page and where it stands.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct PageName {
     /// Its name.
     pub name: Arc<str>,
@@ -121,26 +121,56 @@ impl Diff {
 }
 
 impl PageName {
-    pub(super) fn of(page: &Page) -> Self {
+    /// Of a compiled page.
+    pub fn of(page: &Page) -> Self {
         Self { name: Arc::clone(&page.name), place: format!("{}:{}", page.file, page.line) }
     }
 }
 
 impl Shift {
     pub(super) fn effect(&self) -> Effect {
-        let Shift::Answers(before, after) = self else { return Effect::Turns };
-        let rank = |outcome: &Outcome| match outcome {
-            Outcome::Allow(have) => 3 + *have as u8,
-            Outcome::StepUp { readable } => 1 + u8::from(*readable),
+        match self {
+            Self::Answers(before, after) => Effect::of(before.iter().copied().zip(after.iter().copied())),
+            Self::Limits(..) => Effect::Turns,
+        }
+    }
+}
+
+impl Effect {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Opens, Self::Closes, Self::Turns, Self::Reason];
+
+    /// `opens`, `closes`, `turns` or `reason`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Opens => "opens",
+            Self::Closes => "closes",
+            Self::Turns => "turns",
+            Self::Reason => "reason",
+        }
+    }
+
+    /// What it means to who asks when one answer becomes another.
+    pub fn between(before: Outcome, after: Outcome) -> Self {
+        Self::of(std::iter::once((before, after)))
+    }
+
+    fn of(answers: impl Iterator<Item = (Outcome, Outcome)>) -> Self {
+        let rank = |outcome: Outcome| match outcome {
+            Outcome::Allow(have) => 3 + have as u8,
+            Outcome::StepUp { readable } => 1 + u8::from(readable),
             Outcome::SignIn | Outcome::Deny(_) | Outcome::BadRequest => 0,
         };
-        let ranks = || before.iter().zip(after).map(|(one, other)| (rank(one), rank(other)));
-        let (more, less) = (ranks().any(|(one, other)| one < other), ranks().any(|(one, other)| one > other));
+        let (mut more, mut less) = (false, false);
+        for (before, after) in answers {
+            more |= rank(before) < rank(after);
+            less |= rank(before) > rank(after);
+        }
         match (more, less) {
-            (true, false) => Effect::Opens,
-            (false, true) => Effect::Closes,
-            (true, true) => Effect::Turns,
-            (false, false) => Effect::Reason,
+            (true, false) => Self::Opens,
+            (false, true) => Self::Closes,
+            (true, true) => Self::Turns,
+            (false, false) => Self::Reason,
         }
     }
 }

@@ -172,7 +172,7 @@ fn policy(head: &Head, pages: &Pages) -> RuleSet {
 }
 
 /// Two that have much in common, or little.
-fn pair() -> impl Strategy<Value = (RuleSet, RuleSet)> {
+pub(crate) fn pair() -> impl Strategy<Value = (RuleSet, RuleSet)> {
     let pages = || prop::collection::vec(page(), 0..5);
     (head(), head(), pages(), pages(), any::<prop::sample::Index>(), any::<[bool; 2]>()).prop_map(
         |(one, other, before, new, place, [near, same_head])| {
