@@ -3,6 +3,7 @@
 mod explain;
 mod files;
 mod keys;
+mod suites;
 mod surroundings;
 #[cfg(test)]
 mod tests;
@@ -22,10 +23,7 @@ use super::{
 use crate::{
     clock::{Clock, SystemClock, Wall},
     config::{self, Environment, Examined, Problems},
-    rules::{
-        outcome::Access,
-        written::{Findings, Severity},
-    },
+    rules::{outcome::Access, written::Severity},
 };
 
 /// Checks the configuration, the policies and every file they name.
@@ -66,16 +64,20 @@ struct SiteLine {
     name: String,
     pages: usize,
     open: Vec<String>,
+    /// How many tests of the policy hold, and how many do not; `None` without tests.
+    tests: Option<(usize, usize)>,
 }
 
 impl Report {
     fn of(file: &Path, environment: &Environment, now: Wall) -> Self {
-        let Examined { settings, problems, named } = config::examine(file, environment);
-        let mut found = Findings::default();
+        let Examined { settings, problems, in_tests, named } = config::examine(file, environment);
+        let mut found = in_tests;
         files::look(file, &named, &mut found);
         surroundings::look(&named, settings.as_ref(), now, &mut found);
-        let sites = settings.iter().flat_map(|settings| &settings.sites).map(|site| SiteLine::of(&site.site));
-        let sites = sites.collect();
+        let sites = settings.iter().flat_map(|settings| &settings.sites);
+        let tests = suites::run(sites.clone(), &mut found);
+        let sites =
+            sites.map(|site| SiteLine::of(&site.site, tests.get(&site.policy_file).copied())).collect();
         if let Some(settings) = &settings {
             // Last, as it may give up being root.
             keys::look(&named, settings, &mut found);
@@ -95,7 +97,11 @@ impl Report {
         for site in &self.sites {
             let open = if site.open.is_empty() { "none".to_owned() } else { site.open.join(", ") };
             // Writing to a string cannot fail, here and below.
-            let _ = writeln!(text, "{}: {} pages, open to everybody: {open}", site.name, site.pages);
+            let tests = site.tests.map_or_else(
+                || "no tests".to_owned(),
+                |(passed, failed)| format!("{passed} tests passed, {failed} failed"),
+            );
+            let _ = writeln!(text, "{}: {} pages, open to everybody: {open}; {tests}", site.name, site.pages);
         }
         let verdict = if self.usable() { "can be used" } else { "cannot be used" };
         let counts: Vec<String> = [Severity::Error, Severity::Warning]
@@ -129,17 +135,19 @@ impl Report {
 }
 
 impl SiteLine {
-    fn of(site: &crate::rules::site::Site) -> Self {
+    fn of(site: &crate::rules::site::Site, tests: Option<(usize, usize)>) -> Self {
         let pages = site.policy.pages();
         let open = pages.iter().filter(|page| page.anonymous > Access::None);
         Self {
             name: site.id.to_string(),
             pages: pages.len(),
             open: open.map(|page| page.name.to_string()).collect(),
+            tests,
         }
     }
 
     fn json(&self) -> Value {
-        json!({ "name": self.name, "pages": self.pages, "anonymous": self.open })
+        let tests = self.tests.map(|(passed, failed)| json!({ "passed": passed, "failed": failed }));
+        json!({ "name": self.name, "pages": self.pages, "anonymous": self.open, "tests": tests })
     }
 }

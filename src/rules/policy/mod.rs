@@ -13,9 +13,12 @@ mod question;
 mod quota;
 mod reach;
 mod ruleset;
+mod spoken;
+pub mod testing;
 #[cfg(test)]
 mod tests;
 mod trie;
+mod why;
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -27,6 +30,8 @@ pub use self::{
     question::{Asked, Question},
     quota::{PageQuota, Per},
     ruleset::{Manner, RuleSet, Verdict},
+    spoken::Fact,
+    why::Held,
 };
 use super::{facts::Ambiguity, outcome::Access};
 
@@ -96,4 +101,11 @@ pub struct Ruling<'a> {
     pub page: Option<&'a Page>,
     /// The access that this request needs: `Read` or `Full`.
     pub needs: Access,
+}
+
+impl Levels {
+    /// Nothing, whatever is proved.
+    pub(super) const fn nothing() -> Self {
+        Self { unelevated: Access::None, elevated: Access::None }
+    }
 }
