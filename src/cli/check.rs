@@ -3,6 +3,7 @@
 mod explain;
 mod files;
 mod keys;
+mod suites;
 mod surroundings;
 #[cfg(test)]
 mod tests;
@@ -22,11 +23,7 @@ use super::{
 use crate::{
     clock::{Clock, SystemClock, Wall},
     config::{self, Environment, Examined, Problems, SiteSettings},
-    rules::{
-        outcome::Access,
-        policy::RuleSet,
-        written::{Findings, Severity},
-    },
+    rules::{outcome::Access, policy::RuleSet, written::Severity},
 };
 
 /// Checks the configuration, the policies and every file they name.
@@ -66,6 +63,8 @@ struct Report {
 struct SiteLine {
     name: String,
     policy: PolicyLine,
+    /// How many tests of the policy hold, and how many do not; `None` without tests.
+    tests: Option<(usize, usize)>,
     /// With its file.
     shadow: Option<(String, PolicyLine)>,
 }
@@ -77,12 +76,13 @@ struct PolicyLine {
 
 impl Report {
     fn of(file: &Path, environment: &Environment, now: Wall) -> Self {
-        let Examined { settings, problems, named } = config::examine(file, environment);
-        let mut found = Findings::default();
+        let Examined { settings, problems, in_tests, named } = config::examine(file, environment);
+        let mut found = in_tests;
         files::look(file, &named, &mut found);
         surroundings::look(&named, settings.as_ref(), now, &mut found);
-        let sites = settings.iter().flat_map(|settings| &settings.sites).map(SiteLine::of);
-        let sites = sites.collect();
+        let sites = settings.iter().flat_map(|settings| &settings.sites);
+        let tests = suites::run(sites.clone(), &mut found);
+        let sites = sites.map(|site| SiteLine::of(site, tests.get(&site.policy_file).copied())).collect();
         if let Some(settings) = &settings {
             // Last, as it may give up being root.
             keys::look(&named, settings, &mut found);
@@ -101,7 +101,11 @@ impl Report {
         }
         for site in &self.sites {
             // Writing to a string cannot fail, here and below.
-            let _ = writeln!(text, "{}: {}", site.name, site.policy.text());
+            let tests = site.tests.map_or_else(
+                || "no tests".to_owned(),
+                |(passed, failed)| format!("{passed} tests passed, {failed} failed"),
+            );
+            let _ = writeln!(text, "{}: {}; {tests}", site.name, site.policy.text());
             if let Some((file, shadow)) = &site.shadow {
                 let _ = writeln!(text, "{}, shadow {file}, without effect: {}", site.name, shadow.text());
             }
@@ -138,13 +142,14 @@ impl Report {
 }
 
 impl SiteLine {
-    fn of(settings: &SiteSettings) -> Self {
+    fn of(settings: &SiteSettings, tests: Option<(usize, usize)>) -> Self {
         let SiteSettings { site, shadow_file, .. } = settings;
         let shadow = shadow_file.as_ref().zip(site.shadow.as_ref());
         Self {
             name: site.id.to_string(),
             policy: PolicyLine::of(&site.policy),
             shadow: shadow.map(|(file, rules)| (file.display().to_string(), PolicyLine::of(rules))),
+            tests,
         }
     }
 
@@ -153,7 +158,8 @@ impl SiteLine {
             json!({ "file": file, "pages": shadow.pages, "anonymous": shadow.open })
         });
         let PolicyLine { pages, open } = &self.policy;
-        json!({ "name": self.name, "pages": pages, "anonymous": open, "shadow": shadow })
+        let tests = self.tests.map(|(passed, failed)| json!({ "passed": passed, "failed": failed }));
+        json!({ "name": self.name, "pages": pages, "anonymous": open, "tests": tests, "shadow": shadow })
     }
 }
 

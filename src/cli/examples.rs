@@ -10,7 +10,20 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         &["panelgate check", "panelgate check --config new.yaml --json", "panelgate check --explain P017"],
     ),
     ("config schema", &["panelgate config schema > config.schema.json"]),
-    ("policy explain", &["panelgate policy explain --user root --method POST --path /users/7"]),
+    (
+        "policy explain",
+        &[
+            "panelgate policy explain --user root --method POST --path /users/7",
+            "panelgate policy explain --role admin --path /system --from 10.0.0.5 --at \"2026-11-25 08:00 Europe/Berlin\"",
+        ],
+    ),
+    (
+        "policy test",
+        &[
+            "panelgate policy test --coverage",
+            "panelgate policy test policies/panel.test.yaml --min-coverage 90 --junit policy-tests.xml",
+        ],
+    ),
     ("policy schema", &["panelgate policy schema > policy.schema.json", "panelgate policy schema --tests"]),
     ("why", &["panelgate why 7K3F-92QD"]),
     ("demo", &["panelgate demo", "panelgate demo --tour"]),

@@ -19,6 +19,7 @@ mod secrets;
 mod settings;
 mod sites;
 mod sources;
+mod suites;
 #[cfg(test)]
 mod tests;
 mod yaml;
@@ -26,6 +27,7 @@ mod yaml;
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use self::sources::Sources;
+pub use self::suites::{load_tests, policy_beside, tests_beside};
 pub use self::{
     named::{FileKind, NamedFile},
     notices::{NoticeSettings, SmtpSettings, SmtpTls, WebhookSettings},
@@ -38,7 +40,7 @@ pub use self::{
 };
 use crate::rules::{
     policy::{RuleSet, compile},
-    written::At,
+    written::{At, Findings},
 };
 
 /// The environment as a map; read once, in `cli`.
@@ -60,6 +62,8 @@ pub struct Examined {
     pub settings: Option<Settings>,
     /// What was found.
     pub problems: Problems,
+    /// What was found in the tests beside the policies, which keeps nothing from being used.
+    pub in_tests: Findings,
     /// The files that it names.
     pub named: Vec<NamedFile>,
 }
@@ -73,20 +77,21 @@ pub fn examine(path: &Path, environment: &Environment) -> Examined {
         Some(Settings { outline: Outline::of(&root, &sources.texts), ..settings })
     });
     let settings = settings.filter(|_| !sources.found.any_errors());
-    let named = sources.named;
-    Examined { settings, problems: Problems::new(sources.found, sources.texts), named }
+    let (named, in_tests) = (sources.named, sources.found_in_tests);
+    Examined { settings, problems: Problems::new(sources.found, sources.texts), in_tests, named }
 }
 
 /// Reads the configuration and every file it names; policies are compiled in the same pass.
 ///
-/// `PANELGATE_SECTION__KEY` in the environment overrides what the file says.
+/// `PANELGATE_SECTION__KEY` in the environment overrides what the file says. What is wrong with tests beside policies is
+/// a warning here, since it keeps nothing from being used.
 ///
 /// # Errors
 /// With everything that is wrong in any of the files.
 pub fn load(path: &Path, environment: &Environment) -> Result<Loaded, Problems> {
-    let Examined { settings, problems, .. } = examine(path, environment);
+    let Examined { settings, problems, in_tests, .. } = examine(path, environment);
     match settings {
-        Some(settings) => Ok(Loaded { settings, warnings: problems }),
+        Some(settings) => Ok(Loaded { settings, warnings: problems.and(in_tests.softened()) }),
         None => Err(problems),
     }
 }

@@ -43,7 +43,7 @@ fn below(schema: &Value, node: &Value, path: &mut Vec<String>, names: &mut Vec<S
 /// What a `$ref` stands for.
 fn resolved<'s>(schema: &'s Value, node: &'s Value) -> Option<&'s Value> {
     match node.get("$ref").and_then(Value::as_str) {
-        Some(place) => schema.pointer(place.strip_prefix('#')?),
+        Some(place) => resolved(schema, schema.pointer(place.strip_prefix('#')?)?),
         None => Some(node),
     }
 }

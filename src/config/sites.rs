@@ -146,6 +146,7 @@ fn site(node: &Node, shared: &Shared<'_>, sources: &mut Sources<'_>) -> Option<S
         passwords.check_roles(rules, &mut sources.found);
         candidate.check_roles(rules, &mut sources.found);
     }
+    let tests = policy.as_ref().map(|rules| sources.beside(&policy_file, rules)).unwrap_or_default();
     let id = name?.value;
     Some(SiteSettings {
         at: node.at.clone(),
@@ -155,6 +156,7 @@ fn site(node: &Node, shared: &Shared<'_>, sources: &mut Sources<'_>) -> Option<S
             origins,
             portal: portal?,
             policy: policy?,
+            tests,
             shadow: candidate.rules,
             cookies,
             lifetimes,

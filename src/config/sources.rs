@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     rules::{
-        policy::RuleSet,
+        policy::{RuleSet, testing::Beside},
         written::{At, Findings, Node},
     },
     secret::SecretText,
@@ -36,12 +36,17 @@ pub(super) struct Sources<'e> {
     pub(super) named: Vec<NamedFile>,
     /// Policies that were read; `None` where they cannot be used.
     pub(super) policies: BTreeMap<PathBuf, Option<Arc<RuleSet>>>,
+    /// The tests beside them, by the policy.
+    pub(super) tests: BTreeMap<PathBuf, Beside>,
+    /// What was found in those, which keeps nothing from being used.
+    pub(super) found_in_tests: Findings,
 }
 
 impl<'e> Sources<'e> {
     pub(super) fn new(environment: &'e Environment) -> Self {
         let (found, texts, files, named, policies) = Default::default();
-        Self { environment, found, texts, files, named, policies }
+        let (tests, found_in_tests) = Default::default();
+        Self { environment, found, texts, files, named, policies, tests, found_in_tests }
     }
 
     /// Reads a YAML file into a tree. `named` is the place that names it, unless the command line does.

@@ -7,7 +7,7 @@ use super::{
     facts::{BadHost, CredentialNames, Host, split_port},
     identity::Role,
     login::Recipe,
-    policy::RuleSet,
+    policy::{RuleSet, testing::Beside},
     session::SiteId,
 };
 
@@ -24,6 +24,8 @@ pub struct Site {
     pub portal: Origin,
     /// The compiled policy.
     pub policy: Arc<RuleSet>,
+    /// The tests beside the policy; they decide nothing.
+    pub tests: Beside,
     /// A policy that is judged by beside the real one, to see what it would change; it decides nothing.
     pub shadow: Option<Arc<RuleSet>>,
     /// How cookies are named and scoped.
@@ -224,6 +226,7 @@ impl Site {
             portal: origins.first().unwrap().clone(),
             origins,
             policy: Arc::default(),
+            tests: Beside::Nothing,
             shadow: None,
             cookies: Cookies {
                 access: access.clone(),

@@ -9,14 +9,16 @@ use std::{collections::BTreeSet, fs, os::unix::fs::PermissionsExt, path::Path, s
 
 use serde_json::Value as Json;
 
-use super::{CONFIG, POLICY, resolved};
+use super::{CONFIG, POLICY, TESTS, resolved};
 use crate::{
     config::{Environment, read, sources::Sources, yaml},
     rules::{
-        policy::compile,
+        policy::{compile, testing::Suite},
         written::{Findings, Key, Node, Problem, Value},
     },
 };
+
+const KINDS: [&str; 3] = ["config", "policy", "test"];
 
 const STRANGER: &str = "zzzz-zzzz-zzzz";
 
@@ -49,6 +51,12 @@ fn said(kind: &str, root: &Node, folder: &Path) -> Vec<Problem> {
     if kind == "policy" {
         let mut found = Findings::default();
         compile(root, &mut found);
+        return found.sorted();
+    }
+    if kind == "test" {
+        let mut found = Findings::default();
+        let rules = compile(&tree("policy-full.yaml"), &mut Findings::default()).unwrap();
+        Suite::read(root, &rules, &mut found);
         return found.sorted();
     }
     let environment = Environment::new();
@@ -161,6 +169,7 @@ fn in_ticks(help: &str) -> BTreeSet<String> {
 fn documents(kind: &str) -> Vec<(Node, Places)> {
     let (schema, files): (&str, &[&str]) = match kind {
         "policy" => (POLICY, &["policy-full.yaml"]),
+        "test" => (TESTS, &["test-full.yaml", "test-keys.yaml"]),
         _ => (CONFIG, &["config-full.yaml", "config-inline.yaml"]),
     };
     let schema: Json = serde_json::from_str(schema).unwrap();
@@ -181,7 +190,7 @@ fn documents(kind: &str) -> Vec<(Node, Places)> {
 #[test]
 fn the_schemas_know_the_keys_that_the_readers_know() {
     let folder = surroundings();
-    for kind in ["config", "policy"] {
+    for kind in KINDS {
         for (root, places) in documents(kind) {
             let clean = said(kind, &root, folder.path());
             let errors = clean.iter().filter(|problem| problem.what.contains(STRANGER)).count();
@@ -205,7 +214,7 @@ fn the_schemas_know_the_keys_that_the_readers_know() {
 #[test]
 fn the_schemas_know_the_words_that_the_readers_know() {
     let folder = surroundings();
-    for kind in ["config", "policy"] {
+    for kind in KINDS {
         for (root, places) in documents(kind) {
             for (way, name, known) in places.words {
                 let mut root = root.clone();
@@ -225,9 +234,13 @@ fn the_schemas_know_the_words_that_the_readers_know() {
 #[test]
 fn the_sound_documents_are_sound() {
     let folder = surroundings();
-    for (kind, name) in
-        [("policy", "policy-full.yaml"), ("config", "config-full.yaml"), ("config", "config-inline.yaml")]
-    {
+    for (kind, name) in [
+        ("policy", "policy-full.yaml"),
+        ("config", "config-full.yaml"),
+        ("config", "config-inline.yaml"),
+        ("test", "test-full.yaml"),
+        ("test", "test-keys.yaml"),
+    ] {
         // A password and a secret in place are refused in files that everybody can read, as those of a checkout are.
         let found = said(kind, &tree(name), folder.path());
         let errors: Vec<_> = found

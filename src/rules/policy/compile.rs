@@ -171,7 +171,7 @@ impl<'d> Compiler<'d> {
         found: &mut Findings,
     ) -> Vec<RoleAccess> {
         let nothing = RoleAccess {
-            levels: Levels { unelevated: Access::None, elevated: Access::None },
+            levels: Levels::nothing(),
             when: Conditions::default(),
             lasts: lasts.value,
             quotas: Vec::new(),

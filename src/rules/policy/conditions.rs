@@ -11,7 +11,7 @@ use std::{net::IpAddr, sync::Arc};
 use ipnet::IpNet;
 
 pub use self::hours::Hours;
-pub(super) use self::hours::spell_hours;
+pub(super) use self::hours::{Fault, find_zone, spell_hours};
 pub(super) use self::read::read;
 use super::{Manner, amendment::WEBSOCKET};
 use crate::{
@@ -30,6 +30,19 @@ pub struct Conditions {
     pub hours: Option<Vec<Hours>>,
     /// The method is one of these; a GET covers HEAD, and `WEBSOCKET` stands for a handshake.
     pub methods: Option<Vec<Arc<str>>>,
+    /// The line where they are written; 0 when there are none.
+    pub line: u32,
+}
+
+/// One condition before one request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Looked {
+    /// As the policy calls it: `networks`.
+    pub(super) kind: &'static str,
+    /// What is wanted, as the policy writes it.
+    pub(super) wants: String,
+    /// Whether it is met; `None`: it cannot be evaluated, which counts as unmet (R17).
+    pub(super) met: Option<bool>,
 }
 
 /// What conditions are asked about, besides the method.
@@ -58,6 +71,35 @@ impl Conditions {
             (self.has_method(manner), Reason::MethodNotAllowed),
         ];
         checks.into_iter().find_map(|(met, reason)| (!met).then_some(reason))
+    }
+
+    /// Every condition that is written, with its state.
+    pub(super) fn look(&self, circumstances: &Circumstances, manner: Manner<'_>) -> Vec<Looked> {
+        let Circumstances { client, country, at } = *circumstances;
+        let known = |known: bool, met: bool| known.then_some(met);
+        let all = [
+            ("networks", spell(self.networks.as_ref()), known(client.is_some(), self.in_networks(client))),
+            (
+                "countries",
+                spell(self.countries.as_ref()),
+                known(country.is_some(), self.in_countries(country)),
+            ),
+            ("hours", spell(self.hours.as_ref()), Some(self.in_hours(at))),
+            ("methods", spell(self.methods.as_ref()), Some(self.has_method(manner))),
+        ];
+        let looked = |(kind, wants, met): (_, Option<String>, _)| Some(Looked { kind, wants: wants?, met });
+        all.into_iter().filter_map(looked).collect()
+    }
+
+    /// Each condition that is written: `networks`, `countries`, `hours` or `methods`, and what it wants.
+    pub fn written(&self) -> Vec<(&'static str, String)> {
+        let all = [
+            ("networks", spell(self.networks.as_ref())),
+            ("countries", spell(self.countries.as_ref())),
+            ("hours", spell(self.hours.as_ref())),
+            ("methods", spell(self.methods.as_ref())),
+        ];
+        all.into_iter().filter_map(|(kind, wants)| Some((kind, wants?))).collect()
     }
 
     fn in_networks(&self, client: Option<IpAddr>) -> bool {
@@ -89,4 +131,8 @@ impl Conditions {
             Manner { method, .. } => named(method),
         }
     }
+}
+
+fn spell<T: ToString>(all: Option<&Vec<T>>) -> Option<String> {
+    all.map(|all| all.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
 }

@@ -14,9 +14,12 @@ mod quota;
 mod reach;
 mod ruleset;
 mod sheet;
+mod spoken;
+pub mod testing;
 #[cfg(test)]
 mod tests;
 mod trie;
+mod why;
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -29,6 +32,8 @@ pub use self::{
     quota::{PageQuota, Per},
     ruleset::{Manner, RuleSet, Verdict},
     sheet::Written,
+    spoken::Fact,
+    why::Held,
 };
 use super::{facts::Ambiguity, outcome::Access};
 
@@ -98,4 +103,11 @@ pub struct Ruling<'a> {
     pub page: Option<&'a Page>,
     /// The access that this request needs: `Read` or `Full`.
     pub needs: Access,
+}
+
+impl Levels {
+    /// Nothing, whatever is proved.
+    pub(super) const fn nothing() -> Self {
+        Self { unelevated: Access::None, elevated: Access::None }
+    }
 }

@@ -71,8 +71,7 @@ pub enum Asked {
 impl Question {
     /// What a policy answers.
     pub fn put<'r>(&self, rules: &'r RuleSet) -> Decided<'r> {
-        let circumstances = Circumstances { client: self.client, country: self.country, at: self.at };
-        let (target, manner) = (&self.target, self.manner());
+        let (target, manner, circumstances) = (&self.target, self.manner(), self.circumstances());
         let case = |who| rules.decide(&Case { target, manner, circumstances, who });
         match &self.who {
             Asked::Nobody => case(Who::Nobody),
@@ -85,6 +84,11 @@ impl Question {
         }
     }
 
+    /// From where and when.
+    pub fn circumstances(&self) -> Circumstances {
+        Circumstances { client: self.client, country: self.country, at: self.at }
+    }
+
     /// How it is made.
     pub fn manner(&self) -> Manner<'_> {
         let (upgrade, method_override) = (self.upgrade, self.method_override);
@@ -95,9 +99,7 @@ impl Question {
 /// `POST /users/7 as admin, verified 5m ago, from 10.0.0.5 in DE at 2026-11-25T07:00:00Z`.
 impl fmt::Display for Question {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let upgrade = if self.upgrade { " (upgrade)" } else { "" };
-        let changed = if self.method_override { " (method override)" } else { "" };
-        write!(f, "{}{upgrade}{changed} {} as ", self.method, self.target.raw)?;
+        write!(f, "{} {} as ", self.method_text(), self.target.raw)?;
         self.who.spell(self.at, f)?;
         if let Some(client) = self.client {
             write!(f, ", from {client}")?;
@@ -110,13 +112,36 @@ impl fmt::Display for Question {
 }
 
 impl Question {
-    fn at_text(&self) -> String {
+    /// The method, and what makes it more than that.
+    pub(super) fn method_text(&self) -> String {
+        let upgrade = if self.upgrade { " (upgrade)" } else { "" };
+        let changed = if self.method_override { " (method override)" } else { "" };
+        format!("{}{upgrade}{changed}", self.method)
+    }
+
+    pub(super) fn at_text(&self) -> String {
         let at = i64::try_from(self.at.secs()).ok().and_then(|at| jiff::Timestamp::from_second(at).ok());
         at.map_or_else(|| "never".to_owned(), |at| at.to_string())
     }
 }
 
 impl Asked {
+    /// His own role; `None` for nobody.
+    pub fn role(&self) -> Option<&Role> {
+        match self {
+            Self::Nobody => None,
+            Self::Session { role, .. } | Self::Key { role, .. } => Some(role),
+        }
+    }
+
+    /// The role whose access counts on the panel: that of the account he acts for, if he does.
+    pub fn role_on_the_panel(&self) -> Option<&Role> {
+        match self {
+            Self::Session { acting: Some((role, _)), .. } => Some(role),
+            Self::Nobody | Self::Session { .. } | Self::Key { .. } => self.role(),
+        }
+    }
+
     fn spell(&self, at: Wall, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Nobody => f.write_str("nobody"),

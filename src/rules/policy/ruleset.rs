@@ -129,7 +129,7 @@ impl RuleSet {
     /// The levels of a role on a page (`None`: where no page covers the path, the policy's default for everybody), as
     /// long as the conditions are met. A role that the policy does not know gets nothing.
     pub fn levels(&self, page: Option<&Page>, role: &Role) -> Levels {
-        let nothing = Levels { unelevated: Access::None, elevated: Access::None };
+        let nothing = Levels::nothing();
         if !self.roles.contains(role) {
             return nothing;
         }

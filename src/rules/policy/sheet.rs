@@ -1,6 +1,6 @@
 //! What a policy says of its pages, in the words that it is written in: for tables that people read.
 
-use super::{Conditions, RuleSet, amendment::Amendment, pattern::Pattern};
+use super::{RuleSet, amendment::Amendment, pattern::Pattern};
 use crate::rules::outcome::Access;
 
 /// What is written on one page besides who may do what.
@@ -45,22 +45,6 @@ impl RuleSet {
     /// How long a second factor counts where no page says otherwise.
     pub fn standard_lasts(&self) -> std::time::Duration {
         self.lasts
-    }
-}
-
-impl Conditions {
-    /// Each condition that is written: `networks`, `countries`, `hours` or `methods`, and what it wants.
-    pub fn written(&self) -> Vec<(&'static str, String)> {
-        fn spell<T: ToString>(all: Option<&Vec<T>>) -> Option<String> {
-            all.map(|all| all.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
-        }
-        let all = [
-            ("networks", spell(self.networks.as_ref())),
-            ("countries", spell(self.countries.as_ref())),
-            ("hours", spell(self.hours.as_ref())),
-            ("methods", spell(self.methods.as_ref())),
-        ];
-        all.into_iter().filter_map(|(kind, wants)| Some((kind, wants?))).collect()
     }
 }
 

@@ -400,23 +400,26 @@ fn an_explanation_names_page_line_levels_outcome_and_reason() {
         anonymous: false,
         access: vec![(0, Access::Read, Access::Full)],
     };
-    let said = |page: &PlainPage, role: &str, method, path: &str| {
+    let said = |page: &PlainPage, role: &str, method: &str, path: &str| {
         let rules = compiled(std::slice::from_ref(page), Access::None).unwrap();
-        let target = Target::parse(path.as_bytes()).unwrap();
-        explain(&rules, &Role::from(role), &target, manner(method), NOWHERE)
+        let fact = |key, text: &str| Fact { key, called: key.to_owned(), texts: vec![text.to_owned()] };
+        let facts = [fact("role", role), fact("method", method), fact("path", path)];
+        let mut found = Findings::default();
+        let question = Question::of_facts(&facts, Wall::from_secs(0), &mut found);
+        explain(&rules, &question.unwrap_or_else(|| panic!("{:?}", found.sorted())))
     };
     let reasons = |page: &PlainPage, role, method, path: &str| {
         let said = said(page, role, method, path);
-        [said.outcome, said.reason, said.outcome_elevated, said.reason_elevated]
+        [said.outcome, said.reason, said.outcome_elevated.unwrap(), said.reason_elevated.unwrap()]
     };
     assert_eq!(
         said(&page, "root", "POST", "/users/7").to_string(),
-        "request     POST /users/7 as root\n\
+        "request     POST /users/7 as root, at 1970-01-01T00:00:00Z\n\
          page        page-0  (test:0)\n\
          needs       full\n\
-         access      read before the second factor, full after it\n\
+         access      root: read before the second factor, full after it\n\
          counts for  15m\n\
-         outcome     step-up  (needs-elevation)\n\
+         outcome     step-up  (needs-elevation): root has read before the second factor and full after it, and full is needed\n\
          elevated    allow  (elevated-allows)"
     );
     assert_eq!(reasons(&page, "root", "GET", "/users"), ["allow", "role-allows", "allow", "role-allows"]);

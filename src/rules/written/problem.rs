@@ -29,7 +29,7 @@ impl Severity {
 pub struct Problem {
     /// How bad.
     pub severity: Severity,
-    /// Stable: `P…` in a policy, `C…` in the configuration, `Y…` for the YAML itself.
+    /// Stable: `P…` in a policy, `T…` in its tests, `C…` in the configuration, `Y…` for the YAML itself.
     pub code: &'static str,
     /// Where.
     pub at: At,
@@ -64,6 +64,14 @@ impl Findings {
     /// Whether anything makes the file unusable.
     pub fn any_errors(&self) -> bool {
         self.list.iter().any(|problem| problem.severity == Severity::Error)
+    }
+
+    /// The same, with nothing that keeps anything from being used.
+    pub fn softened(mut self) -> Self {
+        for problem in self.list.iter_mut().filter(|problem| problem.severity == Severity::Error) {
+            problem.severity = Severity::Warning;
+        }
+        self
     }
 
     /// Takes over what another look has found.

@@ -192,6 +192,7 @@ pub(super) fn site() -> Site {
         origins: vec![origin(ORIGIN), origin("https://127.0.0.1")],
         portal: origin(ORIGIN),
         policy: Arc::new(policy()),
+        tests: crate::rules::policy::testing::Beside::Nothing,
         shadow: None,
         cookies,
         lifetimes: Lifetimes {

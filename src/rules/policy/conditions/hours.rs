@@ -15,7 +15,7 @@ const DAY_MINUTES: u16 = 24 * 60;
 const FORM: &str = "write days, hours and a time zone: `Mon-Fri 07:00-19:00 Europe/Berlin`";
 
 /// What is wrong, and how to mend it.
-type Fault = (String, String);
+pub(in crate::rules::policy) type Fault = (String, String);
 
 /// Some hours of some days of the week. Hours that end before they begin go on past midnight, into the next day.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -163,7 +163,7 @@ fn minutes(text: &str) -> Option<u16> {
 }
 
 /// From the zones that are compiled in, so that every machine answers alike.
-fn find_zone(name: &str) -> Result<(Arc<str>, TimeZone), Fault> {
+pub(in crate::rules::policy) fn find_zone(name: &str) -> Result<(Arc<str>, TimeZone), Fault> {
     let zones = TimeZoneDatabase::bundled();
     if let Ok(zone) = zones.get(name) {
         let spelled: Arc<str> = zone.iana_name().unwrap_or(name).into();

@@ -33,8 +33,9 @@ pub(in crate::rules::policy) fn read(fields: &mut Fields<'_>, found: &mut Findin
     if when.entries().is_empty() {
         found.error(CODES.missing, &when.at, "`when` is empty", HELP);
     }
+    let line = when.at.line;
     when.finish(found);
-    Conditions { networks, countries, hours, methods }
+    Conditions { networks, countries, hours, methods, line }
 }
 
 /// A list that is there must say something: a condition that nothing can meet closes a page for good, and one that was
