@@ -1,6 +1,6 @@
 //! `/_gate/admin/decisions`: why requests were refused, and what would have allowed them.
 
-mod ways;
+pub(super) mod ways;
 
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;

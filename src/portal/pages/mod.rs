@@ -24,8 +24,8 @@ pub(crate) use self::{
         Choice, Counted, CountryRow, DecisionPage, DecisionRow, Decisions, Overview, ReloadFailed, Tile,
     },
     policy::{
-        AccessWord, DifferenceRow, Example, FlipRow, MatrixCell, MatrixRole, MatrixRow, PolicyFrame, PolicyPage,
-        ShadowPage,
+        AccessWord, Answer, AskedRole, CheckRow, DifferenceRow, Example, ExplainPage, FlipRow, MatrixCell,
+        MatrixRole, MatrixRow, PolicyFrame, PolicyPage, ShadowPage, SuitePage,
     },
     security::{Ask, BackupCodes, CodesLeft, Password, PasswordState, Prove, Scan, Security},
 };

@@ -107,3 +107,80 @@ pub(crate) struct DifferenceRow {
     pub(crate) effect: &'static str,
     pub(crate) code: &'static str,
 }
+
+/// A request that is only spoken of, and what the policy says to it.
+#[derive(Template)]
+#[template(path = "portal/pages/policy_explain.html")]
+pub(crate) struct ExplainPage {
+    pub(crate) frame: Frame,
+    pub(crate) me: AccountFrame,
+    pub(crate) policy: PolicyFrame,
+    pub(crate) user: String,
+    pub(crate) roles: Vec<AskedRole>,
+    pub(crate) method: String,
+    pub(crate) path: String,
+    pub(crate) elevated: String,
+    pub(crate) from: String,
+    pub(crate) country: String,
+    pub(crate) at: String,
+    /// The field that is at fault, and what to write instead.
+    pub(crate) wrong: Option<(&'static str, String)>,
+    pub(crate) answer: Option<Answer>,
+}
+
+impl ExplainPage {
+    fn at_fault(&self, field: &str) -> bool {
+        self.wrong.as_ref().is_some_and(|(name, _)| *name == field)
+    }
+}
+
+/// A role to choose.
+pub(crate) struct AskedRole {
+    pub(crate) value: String,
+    pub(crate) label: String,
+    pub(crate) chosen: bool,
+}
+
+/// What the policy says.
+pub(crate) struct Answer {
+    pub(crate) outcome: &'static str,
+    pub(crate) allowed: bool,
+    pub(crate) reason: &'static str,
+    pub(crate) text: &'static str,
+    pub(crate) facts: Vec<Fact>,
+    pub(crate) conditions: Vec<String>,
+    pub(crate) ways: Vec<String>,
+    /// What is said where nothing helps.
+    pub(crate) no_way: Option<&'static str>,
+}
+
+/// The tests beside the policy.
+#[derive(Template)]
+#[template(path = "portal/pages/policy_tests.html")]
+pub(crate) struct SuitePage {
+    pub(crate) frame: Frame,
+    pub(crate) me: AccountFrame,
+    pub(crate) policy: PolicyFrame,
+    /// There is no file.
+    pub(crate) nothing: bool,
+    /// What is wrong with the file.
+    pub(crate) broken: Option<String>,
+    pub(crate) verdict: String,
+    pub(crate) holds: bool,
+    pub(crate) failures: Vec<CheckRow>,
+    pub(crate) passed: Vec<CheckRow>,
+    pub(crate) coverage: String,
+    pub(crate) uncovered: Vec<String>,
+    pub(crate) more: Option<String>,
+}
+
+/// What came of one request of a test.
+pub(crate) struct CheckRow {
+    pub(crate) case: String,
+    pub(crate) place: String,
+    pub(crate) request: String,
+    pub(crate) expected: String,
+    pub(crate) got: String,
+    pub(crate) decided_at: String,
+    pub(crate) why: String,
+}

@@ -71,17 +71,21 @@ pub enum Asked {
 impl Question {
     /// What a policy answers.
     pub fn put<'r>(&self, rules: &'r RuleSet) -> Decided<'r> {
-        let (target, manner, circumstances) = (&self.target, self.manner(), self.circumstances());
-        let case = |who| rules.decide(&Case { target, manner, circumstances, who });
-        match &self.who {
-            Asked::Nobody => case(Who::Nobody),
-            Asked::Key { role, enrolled, scopes } => case(Who::Key { role, enrolled: *enrolled, scopes }),
+        rules.decide(&self.case())
+    }
+
+    /// As a policy judges it.
+    pub fn case(&self) -> Case<'_> {
+        let who = match &self.who {
+            Asked::Nobody => Who::Nobody,
+            Asked::Key { role, enrolled, scopes } => Who::Key { role, enrolled: *enrolled, scopes },
             Asked::Session { role, enrolled, proof, relaxed, acting } => {
                 let acting = acting.as_ref().map(|(role, write)| ActingAs::Account { role, write: *write });
                 let (enrolled, proof, relaxed) = (*enrolled, *proof, *relaxed);
-                case(Who::Session(Sitting { role, enrolled, proof, relaxed, acting }))
+                Who::Session(Sitting { role, enrolled, proof, relaxed, acting })
             }
-        }
+        };
+        Case { target: &self.target, manner: self.manner(), circumstances: self.circumstances(), who }
     }
 
     /// From where and when.

@@ -19,7 +19,12 @@ pub(super) fn all(words: &Words, report: &Report, record: &Record) -> Vec<String
         let time = wait(words, Duration::from_millis(millis));
         return vec![fill(words.overview.way_wait, &[("time", &time)])];
     }
-    report.ways().iter().map(|way| spell(words, way)).collect()
+    lines(words, report.ways())
+}
+
+/// The same of ways that were found elsewhere.
+pub(in crate::portal::admin) fn lines(words: &Words, ways: &[Way]) -> Vec<String> {
+    ways.iter().map(|way| spell(words, way)).collect()
 }
 
 fn spell(words: &Words, way: &Way) -> String {

@@ -1,8 +1,10 @@
 //! `/_gate/admin/policy`: what the policy says, and what a candidate for it would say.
 
+mod explain;
 mod matrix;
 mod shadow;
 mod state;
+mod suite;
 
 use axum::{
     response::{IntoResponse, Response},
@@ -31,6 +33,8 @@ const AT: &str = "/_gate/admin/policy";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum View {
     Matrix,
+    Explain,
+    Tests,
     Shadow,
 }
 
@@ -39,8 +43,12 @@ pub(super) fn routes() -> Vec<Route> {
     let get_only = &["GET"];
     vec![
         route(AT, get_only, get(show)),
+        route("/_gate/admin/policy/explain", get_only, get(explain::show)),
+        route("/_gate/admin/policy/tests", get_only, get(suite::show)),
         route("/_gate/admin/policy/shadow", get_only, get(shadow::show)),
         route("/_gate/api/v1/admin/policy", get_only, get(call)),
+        route("/_gate/api/v1/admin/policy/explain", get_only, get(explain::call)),
+        route("/_gate/api/v1/admin/policy/tests", get_only, get(suite::call)),
         route("/_gate/api/v1/admin/policy/shadow", get_only, get(shadow::call)),
     ]
 }
@@ -78,6 +86,8 @@ fn frame(cx: &Cx, current: View) -> PolicyFrame {
     PolicyFrame {
         views: vec![
             view(View::Matrix, words.view_matrix, AT),
+            view(View::Explain, words.view_explain, "/_gate/admin/policy/explain"),
+            view(View::Tests, words.view_tests, "/_gate/admin/policy/tests"),
             view(View::Shadow, words.view_shadow, "/_gate/admin/policy/shadow"),
         ],
     }

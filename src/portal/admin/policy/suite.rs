@@ -1,0 +1,116 @@
+//! The tests beside the policy, run against the one in force.
+
+use std::sync::Arc;
+
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use serde_json::json;
+
+use super::{View, frame};
+use crate::{
+    portal::{
+        context::Cx,
+        guard,
+        pages::{self, AccountFrame, CheckRow, SuitePage, Tab},
+        problem,
+        words::fill,
+    },
+    rules::policy::testing::{self, Beside, Check, Report},
+};
+
+/// So many lines of a list are shown.
+const MOST: usize = 50;
+
+/// `GET /_gate/admin/policy/tests`
+pub(super) async fn show(cx: Cx) -> Result<Response, Response> {
+    let member = guard::administrator(&cx).await?;
+    let words = &cx.words.policy;
+    let mut page = SuitePage {
+        frame: cx.frame(),
+        me: AccountFrame::new(&cx, &member, Tab::Policy),
+        policy: frame(&cx, View::Tests),
+        nothing: matches!(cx.site().tests, Beside::Nothing),
+        broken: None,
+        verdict: String::new(),
+        holds: false,
+        failures: Vec::new(),
+        passed: Vec::new(),
+        coverage: String::new(),
+        uncovered: Vec::new(),
+        more: None,
+    };
+    if let Beside::Broken(problems) = &cx.site().tests {
+        page.broken = Some(problems.to_string());
+    }
+    if let Some(report) = run(&cx).await {
+        let (passed, failed) = (report.passed(), report.failed());
+        let counts = [("passed", passed.to_string()), ("failed", failed.to_string())];
+        let counts: Vec<(&str, &str)> = counts.iter().map(|(name, n)| (*name, n.as_str())).collect();
+        page.verdict = fill(if failed == 0 { words.tests_hold } else { words.tests_fail }, &counts);
+        page.holds = failed == 0;
+        page.failures = report.failures().take(MOST).map(row).collect();
+        page.passed = report.checks.iter().filter(|check| check.passed).take(MOST).map(row).collect();
+        let coverage = &report.coverage;
+        let counts = [coverage.percent(), coverage.covered(), coverage.total()].map(|n| n.to_string());
+        let [percent, covered, total] = counts.each_ref().map(String::as_str);
+        page.coverage = fill(words.coverage, &[("percent", percent), ("covered", covered), ("total", total)]);
+        page.uncovered = coverage.uncovered().take(MOST).map(|cell| uncovered(&cx, cell)).collect();
+        let hidden = |shown: usize, all: usize| all.saturating_sub(shown);
+        let more = hidden(page.failures.len(), failed)
+            + hidden(page.passed.len(), passed)
+            + hidden(page.uncovered.len(), coverage.total() - coverage.covered());
+        page.more = (more > 0).then(|| fill(words.tests_more, &[("n", &more.to_string())]));
+    }
+    Ok(pages::html(StatusCode::OK, &page))
+}
+
+/// `GET /_gate/api/v1/admin/policy/tests`
+pub(super) async fn call(cx: Cx) -> Result<Response, Response> {
+    guard::administrator(&cx).await?;
+    let (tests, problem) = match &cx.site().tests {
+        Beside::Nothing => ("none", None),
+        Beside::Broken(problems) => ("broken", Some(&**problems)),
+        Beside::Tests(_) => ("run", None),
+    };
+    let mut document = json!({ "policy": &**cx.site().policy.version(), "tests": tests, "problem": problem });
+    if let Some(report) = run(&cx).await {
+        let coverage = &report.coverage;
+        document["passed"] = report.passed().into();
+        document["failed"] = report.failed().into();
+        document["checks"] = json!(report.checks);
+        document["coverage"] = json!({
+            "covered": coverage.covered(),
+            "total": coverage.total(),
+            "percent": coverage.percent(),
+            "uncovered": coverage.uncovered().collect::<Vec<_>>(),
+        });
+    }
+    Ok(problem::answer(&document).into_response())
+}
+
+/// What comes of the tests now; not on a thread that serves others.
+async fn run(cx: &Cx) -> Option<Report> {
+    let (policy, suite) = (Arc::clone(&cx.site().policy), Arc::clone(cx.site().tests.suite()?));
+    tokio::task::spawn_blocking(move || testing::run(&policy, &suite)).await.ok()
+}
+
+fn row(check: &Check) -> CheckRow {
+    CheckRow {
+        case: check.case.to_string(),
+        place: format!("{}:{}", check.file, check.line),
+        request: check.request.clone(),
+        expected: check.expected.to_string(),
+        got: check.got.to_string(),
+        decided_at: check.decided_at.clone().unwrap_or_default(),
+        why: check.why.clone(),
+    }
+}
+
+/// `user-management: admin, change, after the second factor`.
+fn uncovered(cx: &Cx, cell: &testing::Cell) -> String {
+    let words = &cx.words.policy;
+    let page = cell.page.as_deref().unwrap_or(words.outside);
+    let deed = if cell.write { words.changes_something } else { words.looks };
+    let when = if cell.elevated { format!(", {}", words.after_factor) } else { String::new() };
+    format!("{page}: {}, {deed}{when}", cell.who)
+}
