@@ -97,11 +97,10 @@ impl Report {
         for site in &self.sites {
             let open = if site.open.is_empty() { "none".to_owned() } else { site.open.join(", ") };
             // Writing to a string cannot fail, here and below.
-            let tests = site.tests.map_or_else(
-                || "no tests".to_owned(),
-                |(passed, failed)| format!("{passed} tests passed, {failed} failed"),
-            );
-            let _ = writeln!(text, "{}: {} pages, open to everybody: {open}; {tests}", site.name, site.pages);
+            let tests = site.tests.map_or_else(String::new, |(passed, failed)| {
+                format!("; tests: {passed} passed, {failed} failed")
+            });
+            let _ = writeln!(text, "{}: {} pages, open to everybody: {open}{tests}", site.name, site.pages);
         }
         let verdict = if self.usable() { "can be used" } else { "cannot be used" };
         let counts: Vec<String> = [Severity::Error, Severity::Warning]
