@@ -101,11 +101,10 @@ impl Report {
         }
         for site in &self.sites {
             // Writing to a string cannot fail, here and below.
-            let tests = site.tests.map_or_else(
-                || "no tests".to_owned(),
-                |(passed, failed)| format!("{passed} tests passed, {failed} failed"),
-            );
-            let _ = writeln!(text, "{}: {}; {tests}", site.name, site.policy.text());
+            let tests = site.tests.map_or_else(String::new, |(passed, failed)| {
+                format!("; tests: {passed} passed, {failed} failed")
+            });
+            let _ = writeln!(text, "{}: {}{tests}", site.name, site.policy.text());
             if let Some((file, shadow)) = &site.shadow {
                 let _ = writeln!(text, "{}, shadow {file}, without effect: {}", site.name, shadow.text());
             }

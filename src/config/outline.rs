@@ -15,7 +15,7 @@ const DIGITS: usize = 12;
 /// What a configuration says, without what it says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Outline {
-    /// The first 12 hex digits of the SHA-256 over the configuration and every policy.
+    /// The first 12 hex digits of the SHA-256 over the configuration and every policy, with the tests beside them.
     pub digest: Arc<str>,
     keys: BTreeMap<String, Vec<u8>>,
 }

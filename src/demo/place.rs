@@ -15,6 +15,8 @@ use crate::config::schema;
 
 /// The policy of the sample panel, as shipped.
 const POLICY: &str = include_str!("../../policies/demo.yaml");
+/// Its tests.
+const TESTS: &str = include_str!("../../policies/demo.test.yaml");
 
 /// The edge's port unless `--port-base` says otherwise, and those of the others.
 const USUAL: Ports = Ports { edge: 8443, sidecar: 9091, panel: 8080, metrics: 9959 };
@@ -64,7 +66,7 @@ impl Place {
         self.path("config.yaml")
     }
 
-    /// Writes the configuration anew, and the policy unless there is one, so that it can be played with.
+    /// Writes the configuration anew, and the policy with its tests unless there is one, so that it can be played with.
     pub(super) fn write_configuration(&self, ports: Ports, panel_login: bool) -> Result<(), DemoError> {
         let mut text = configuration(ports);
         if panel_login {
@@ -80,7 +82,9 @@ impl Place {
         if self.path("policies/demo.yaml").exists() {
             Ok(())
         } else {
-            self.write("policies/demo.yaml", &POLICY.replace("../deploy/schemas/", "../schemas/"))
+            let here = |text: &str| text.replace("../deploy/schemas/", "../schemas/");
+            self.write("policies/demo.test.yaml", &here(TESTS))?;
+            self.write("policies/demo.yaml", &here(POLICY))
         }
     }
 

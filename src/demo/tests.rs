@@ -13,7 +13,7 @@ use crate::{
     clock::Wall,
     config::{self, Environment},
     entropy::SeededEntropy,
-    rules::factor::totp,
+    rules::{factor::totp, policy::testing},
 };
 
 const NOW: Wall = Wall::from_secs(1_795_554_306);
@@ -34,6 +34,9 @@ fn the_configuration_that_the_demo_writes_passes_every_check() {
         config::load(&place.config(), &Environment::new()).unwrap_or_else(|problems| panic!("{problems}"));
     assert_eq!(loaded.settings.sites.len(), 1);
     assert!(loaded.settings.edge.is_some() && loaded.settings.sidecar.is_some());
+    let site = &loaded.settings.sites[0].site;
+    let report = testing::run(&site.policy, site.tests.suite().unwrap());
+    assert_eq!((report.failed(), report.coverage.percent()), (0, 100), "{report:?}");
 }
 
 #[test]
@@ -42,6 +45,7 @@ fn a_policy_that_somebody_has_changed_stays() {
     place.write("policies/demo.yaml", "changed").unwrap();
     place.write_configuration(Ports::from_base(18_443), false).unwrap();
     assert_eq!(place.read("policies/demo.yaml").unwrap().as_deref(), Some("changed"));
+    assert_eq!(place.read("policies/demo.test.yaml").unwrap(), None, "they would be about another policy");
 }
 
 /// The running one would read the other's ports from its configuration, and find no site any more.

@@ -7,6 +7,8 @@ mod notices;
 #[cfg(test)]
 mod panel_login;
 #[cfg(test)]
+mod policy_test;
+#[cfg(test)]
 mod proxies;
 #[cfg(test)]
 mod qr;

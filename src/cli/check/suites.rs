@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, path::PathBuf};
 use crate::{
     config::SiteSettings,
     rules::{
-        policy::testing::{self, Check},
+        policy::{
+            RuleSet,
+            testing::{self, Check, Suite},
+        },
         written::{At, Findings},
     },
 };
@@ -21,13 +24,17 @@ pub(super) fn run<'s>(
         let Some(suite) = site.site.tests.suite().filter(|_| !counts.contains_key(&site.policy_file)) else {
             continue;
         };
-        let report = testing::run(&site.site.policy, suite);
-        for check in report.failures() {
-            fails(check, found);
-        }
-        counts.insert(site.policy_file.clone(), (report.passed(), report.failed()));
+        counts.insert(site.policy_file.clone(), one(&site.site.policy, suite, found));
     }
     counts
+}
+
+pub(super) fn one(rules: &RuleSet, suite: &Suite, found: &mut Findings) -> (usize, usize) {
+    let report = testing::run(rules, suite);
+    for check in report.failures() {
+        fails(check, found);
+    }
+    (report.passed(), report.failed())
 }
 
 fn fails(check: &Check, found: &mut Findings) {

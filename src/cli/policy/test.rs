@@ -1,8 +1,5 @@
 //! `policy test`: the tests beside policies.
 
-#[cfg(test)]
-mod tests;
-
 use std::{
     collections::BTreeMap,
     fmt::Write as _,

@@ -9,7 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::config::{Environment, Loaded, Problems, load, load_policy};
+use crate::config::{Environment, Loaded, Problems, load, load_policy, load_tests};
 
 /// Files that are broken in ways of their own.
 const LEAST: usize = 120;
@@ -22,6 +22,11 @@ fn every_mistake_in_a_policy_is_answered_with_place_and_mend() {
 #[test]
 fn every_mistake_in_a_configuration_is_answered_with_place_and_mend() {
     compare("configs");
+}
+
+#[test]
+fn every_mistake_in_tests_is_answered_with_place_and_mend() {
+    compare("tests");
 }
 
 #[test]
@@ -40,7 +45,7 @@ fn write_the_corpus() {
     }
 }
 
-const KINDS: [&str; 2] = ["policies", "configs"];
+const KINDS: [&str; 3] = ["policies", "configs", "tests"];
 
 fn compare(kind: &str) {
     let mut wrong = Vec::new();
@@ -85,6 +90,10 @@ fn look(kind: &str, path: &Path, here: &str) -> String {
             Ok((_, warnings)) => warnings.to_string(),
             Err(problems) => problems.to_string(),
         },
+        "tests" => {
+            let (rules, _) = load_policy(&Path::new(here).join("tested.yaml"), &environment).unwrap();
+            load_tests(path, &rules, &environment).map_or_else(|found| found.to_string(), |_| String::new())
+        }
         _ => said(load(path, &environment)),
     }
 }

@@ -102,6 +102,12 @@ impl Conditions {
         all.into_iter().filter_map(|(kind, wants)| Some((kind, wants?))).collect()
     }
 
+    /// Whether they allow the place and the time, whatever the method.
+    pub(super) fn allow_place_and_time(&self, circumstances: &Circumstances) -> bool {
+        let Circumstances { client, country, at } = *circumstances;
+        self.in_networks(client) && self.in_countries(country) && self.in_hours(at)
+    }
+
     fn in_networks(&self, client: Option<IpAddr>) -> bool {
         self.networks.as_ref().is_none_or(|networks| {
             client.is_some_and(|ip| networks.iter().any(|network| network.contains(&ip.to_canonical())))

@@ -341,7 +341,11 @@ fn method(text: &Written<&str>, found: &mut Findings) -> Option<Arc<str>> {
         return Some(name.into());
     }
     let what = format!("`{name}` is not a method");
-    found.error(CODES.value, &text.at, what, hint(&name.to_ascii_uppercase(), &METHODS));
+    let help = match name.split_once(',') {
+        Some(_) => format!("write several as a list: `[{name}]`"),
+        None => hint(&name.to_ascii_uppercase(), &METHODS),
+    };
+    found.error(CODES.value, &text.at, what, help);
     None
 }
 

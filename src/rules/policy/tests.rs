@@ -15,9 +15,6 @@ use crate::{
     },
 };
 
-/// Nothing in these policies asks for it.
-const NOWHERE: Circumstances = Circumstances { client: None, country: None, at: Wall::from_secs(0) };
-
 const ROLES: [&str; 3] = ["root", "admin", "user"];
 
 // === What a policy is made of in these tests ===

@@ -3,9 +3,12 @@
 use super::{Key, Node, Value, parse_duration};
 
 /// How a mapping looks, by what messages call it.
-const EXAMPLES: [(&str, &str); 24] = [
+const EXAMPLES: [(&str, &str); 27] = [
     ("the configuration", "start with `version: 1` and `sites:`; config.yaml of the sources shows every key"),
     ("the policy", "start with `version: 1`, `roles:` and `pages:`; docs/policy.md shows every key"),
+    ("the test file", "start with `cases:`; docs/policy.md shows every key"),
+    ("a case", "write `- name: …`, and `role:`, `path:` and `expect:` below it"),
+    ("defaults", "write `defaults: { role: root }`"),
     ("a site", "write `- name: panel`, and `origins:` and `policy:` below it"),
     ("a page", "write `- name: users`, and `paths:` and `access:` below it"),
     ("a login", "write `- name: panel-login`, and `url:`, `form:` and `success:` below it"),
@@ -62,7 +65,10 @@ pub(super) fn synonym(word: &str, known: &[&str]) -> Option<&'static str> {
         "no" | "off" | "0" | "false" => &["false", "none", "off"],
         "write" | "rw" | "readwrite" | "read-write" | "all" | "everything" | "2" => &["full"],
         "ro" | "readonly" | "read-only" | "view" | "look" => &["read"],
-        "deny" | "denied" | "nothing" | "never" | "block" => &["none"],
+        "deny" | "denied" | "nothing" | "never" | "block" => &["none", "deny"],
+        "forbidden" | "blocked" | "refused" | "403" => &["deny"],
+        "allowed" | "permit" | "ok" | "pass" | "200" => &["allow"],
+        "login" | "unauthorized" | "401" => &["sign-in"],
         "warning" => &["warn"],
         "verbose" => &["debug"],
         "ssl" | "tls" => &["implicit"],

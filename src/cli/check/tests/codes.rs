@@ -7,8 +7,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::super::explain::{Section, sections, text};
-use crate::config::{Environment, examine, load_policy};
+use super::super::{
+    explain::{Section, sections, text},
+    suites,
+};
+use crate::{
+    config::{Environment, Problems, examine, load_policy, load_tests},
+    rules::written::Findings,
+};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -109,6 +115,19 @@ sites:
 sidecar: { socket: sidecar.sock }
 ";
 
+const TESTS: &str = "cases:
+  - { name: root may change everything, role: root, method: POST, path: /users, expect: allow }
+";
+
+/// What sort of file a code speaks of, and one of it.
+fn kind(code: &str) -> (&'static str, &'static str) {
+    match code.as_bytes()[0] {
+        b'C' => ("config", CONFIG),
+        b'T' => ("test", TESTS),
+        _ => ("policy", POLICY),
+    }
+}
+
 fn findings(code: &str, example: &str) -> String {
     let folder = tempfile::tempdir().unwrap();
     for entry in fs::read_dir(root().join("tests/corpus/beside")).unwrap() {
@@ -118,15 +137,28 @@ fn findings(code: &str, example: &str) -> String {
         fs::set_permissions(&copy, fs::Permissions::from_mode(0o600)).unwrap();
     }
     let path = folder.path().join("example.yaml");
-    let policy = !code.starts_with('C');
-    fs::write(&path, whole(if policy { POLICY } else { CONFIG }, example)).unwrap();
-    if policy {
-        match load_policy(&path, &Environment::new()) {
+    let (kind, base) = kind(code);
+    fs::write(&path, whole(base, example)).unwrap();
+    match kind {
+        "config" => examine(&path, &Environment::new()).problems.to_string(),
+        "test" => of_tests(&path, &folder.path().join("tested.yaml")),
+        _ => match load_policy(&path, &Environment::new()) {
             Ok((_, warnings)) => warnings.to_string(),
             Err(problems) => problems.to_string(),
+        },
+    }
+}
+
+/// What is wrong with tests, or what they find.
+fn of_tests(path: &Path, policy: &Path) -> String {
+    let (rules, _) = load_policy(policy, &Environment::new()).unwrap();
+    match load_tests(path, &rules, &Environment::new()) {
+        Err(problems) => problems.to_string(),
+        Ok(suite) => {
+            let mut found = Findings::default();
+            suites::one(&rules, &suite, &mut found);
+            Problems::default().and(found).to_string()
         }
-    } else {
-        examine(&path, &Environment::new()).problems.to_string()
     }
 }
 
@@ -155,9 +187,8 @@ pub(super) fn whole(base: &str, example: &str) -> String {
 /// Every mended example as a whole file: all of them are valid.
 pub(crate) fn mended() -> Vec<(PathBuf, String)> {
     let one = |section: Section| {
-        let policy = !section.code.starts_with('C');
-        let text = whole(if policy { POLICY } else { CONFIG }, &example(section.body, "yaml mended")?);
-        let kind = if policy { "policy" } else { "config" };
+        let (kind, base) = kind(section.code);
+        let text = whole(base, &example(section.body, "yaml mended")?);
         Some((PathBuf::from(format!("{kind}/{}.yaml", section.code)), text))
     };
     sections().filter_map(one).collect()

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use serde::Serialize;
 
-use super::super::{Answer, Asked, Decided, Page, Question, RuleSet};
+use super::super::{Asked, Decided, Page, Question, RuleSet};
 use crate::rules::{api_key::Scope, identity::Role, outcome::Access, reason::Reason};
 
 /// What one line of a policy says to one kind of asker about one kind of request.
@@ -117,14 +117,13 @@ fn cells_of(rules: &RuleSet, page: Option<&Page>) -> Vec<Cell> {
 /// The cell that gave the answer; `None` when something else did: the path, the role itself, where or when it came from.
 fn cell_of(rules: &RuleSet, question: &Question, decided: &Decided<'_>) -> Option<Cell> {
     let (page, needs) = (decided.ruling.page, decided.ruling.needs);
-    if !speaks_of_the_cell(page, needs, decided.answer) {
+    let reason = decided.answer.reason();
+    if !SPEAKING.contains(&reason) || !in_place(rules, question, page, reason) {
         return None;
     }
     let (who, elevated) = match &question.who {
         Asked::Nobody => (Holder::Nobody, false),
-        Asked::Key { scopes, .. } => {
-            (Holder::Key(deciding_scope(page?, needs, scopes, decided.answer)?), false)
-        }
+        Asked::Key { scopes, .. } => (Holder::Key(deciding_scope(page?, needs, scopes, reason)?), false),
         Asked::Session { proof, relaxed, .. } => {
             let role = question.who.role_on_the_panel()?;
             let until = rules.elevated_until(page, role, *proof);
@@ -135,28 +134,34 @@ fn cell_of(rules: &RuleSet, question: &Question, decided: &Decided<'_>) -> Optio
     Some(Cell { page, who, elevated, write: needs == Access::Full })
 }
 
-fn speaks_of_the_cell(page: Option<&Page>, needs: Access, answer: Answer) -> bool {
-    // Which methods there are is a matter of the page; a cell may have no other answer.
-    const SPEAKING: [Reason; 10] = [
-        Reason::RoleAllows,
-        Reason::ElevatedAllows,
-        Reason::RelaxedAllows,
-        Reason::KeyAllows,
-        Reason::Anonymous,
-        Reason::NeedsElevation,
-        Reason::RoleLacksAccess,
-        Reason::NoPage,
-        Reason::KeyLacksScope,
-        Reason::MethodNotAllowed,
-    ];
-    // An open page asks for a credential only where a condition is not met.
-    let closed = page.is_none_or(|page| page.anonymous < needs);
-    SPEAKING.contains(&answer.reason()) || answer.reason() == Reason::NoCredential && closed
+/// The reasons that what a cell says can have. Which methods there are is a matter of the page, and a cell may have no
+/// other answer.
+const SPEAKING: [Reason; 11] = [
+    Reason::RoleAllows,
+    Reason::ElevatedAllows,
+    Reason::RelaxedAllows,
+    Reason::KeyAllows,
+    Reason::Anonymous,
+    Reason::NoCredential,
+    Reason::NeedsElevation,
+    Reason::RoleLacksAccess,
+    Reason::NoPage,
+    Reason::KeyLacksScope,
+    Reason::MethodNotAllowed,
+];
+
+/// Whether another access would have been another answer: not from the wrong place, or at the wrong time.
+fn in_place(rules: &RuleSet, question: &Question, page: Option<&Page>, reason: Reason) -> bool {
+    let Some(page) = page else { return true };
+    let own = question.who.role_on_the_panel().filter(|_| reason != Reason::Anonymous);
+    let own = own.and_then(|role| rules.role_access(page, role)).map(|access| &access.when);
+    let here = question.circumstances();
+    std::iter::once(&page.when).chain(own).all(|when| when.allow_place_and_time(&here))
 }
 
 /// The scope of the page that a key was judged by: with both, the one that the request needs. Not the owner's role.
-fn deciding_scope(page: &Page, needs: Access, scopes: &[Scope], answer: Answer) -> Option<Scope> {
-    if answer.reason() == Reason::RoleLacksAccess {
+fn deciding_scope(page: &Page, needs: Access, scopes: &[Scope], reason: Reason) -> Option<Scope> {
+    if reason == Reason::RoleLacksAccess {
         return None;
     }
     let (wanted, other) = match needs {

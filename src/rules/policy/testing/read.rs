@@ -71,7 +71,7 @@ struct Reader<'r> {
 
 impl Reader<'_> {
     fn suite(mut self, root: &Node, found: &mut Findings) -> Option<Suite> {
-        let mut fields = Fields::of(root, "the tests", CODES, found)?;
+        let mut fields = Fields::of(root, "the test file", CODES, found)?;
         let mut defaults = Spoken::default();
         if let Some(mut section) = fields.sub("defaults", found) {
             defaults = Spoken::read(&mut section, found);
@@ -134,7 +134,7 @@ impl Reader<'_> {
             if !known.contains(&&*role.value) {
                 let what = format!("the policy has no role `{}`", role.value);
                 let help = format!(
-                    "{}; a case about such a role says `reason: unknown-role`",
+                    "{} (a case about a role that is not there says `reason: unknown-role`)",
                     hint(&role.value, &known)
                 );
                 found.error("T006", &role.at, what, help);
