@@ -7,7 +7,7 @@ use super::{
 };
 
 /// A window of somebody who has just given a code.
-async fn verified(world: &World, person: &mut Person) -> Tab {
+pub(crate) async fn verified(world: &World, person: &mut Person) -> Tab {
     let tab = signed_in(&world.device().await, person).await;
     tab.goes_to("/_gate/step-up?rd=/").await;
     gives_the_code(&tab, person).await;

@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod acting;
+mod administration;
 mod cdp;
 mod chromium;
 mod device;

@@ -91,12 +91,17 @@ impl Tab {
         self.types(text).await;
     }
 
-    /// A field to type into; one that suggests something is a combobox to assistive technology.
+    /// A field to type into; assistive technology tells one that suggests something, and one to search with, from others.
     async fn field(&self, label: &str) -> Node {
-        let suggests = async || self.has("combobox", label).await;
-        let known =
-            self.until(async || (suggests().await || self.has("textbox", label).await).then_some(())).await;
-        let role = if known.is_some() && suggests().await { "combobox" } else { "textbox" };
+        let known = self.until(async || {
+            for role in ["combobox", "searchbox", "textbox"] {
+                if self.has(role, label).await {
+                    return Some(role);
+                }
+            }
+            None
+        });
+        let role = known.await.unwrap_or("textbox");
         self.find(role, label).await
     }
 

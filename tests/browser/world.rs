@@ -73,6 +73,13 @@ impl World {
         Self::in_directory(directory, &[]).await
     }
 
+    /// A demo that tries a candidate beside its policy.
+    pub(crate) async fn with_candidate(policy: &str) -> Self {
+        let directory = directory();
+        fs::write(directory.path().join("next.yaml"), policy).unwrap();
+        Self::in_directory(directory, &[("SITES__0__SHADOW", "next.yaml")]).await
+    }
+
     async fn in_directory(directory: TempDir, settings: &[(&str, &str)]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_panelgate"));
         command.args(["demo", "--json", "--port-base", "0", "--dir"]).arg(directory.path());
