@@ -153,9 +153,10 @@ impl SiteLine {
     }
 
     fn json(&self) -> Value {
-        let shadow = self.shadow.as_ref().map(|(file, shadow)| {
-            json!({ "file": file, "pages": shadow.pages, "anonymous": shadow.open })
-        });
+        let shadow = self
+            .shadow
+            .as_ref()
+            .map(|(file, shadow)| json!({ "file": file, "pages": shadow.pages, "anonymous": shadow.open }));
         let PolicyLine { pages, open } = &self.policy;
         let tests = self.tests.map(|(passed, failed)| json!({ "passed": passed, "failed": failed }));
         json!({ "name": self.name, "pages": pages, "anonymous": open, "tests": tests, "shadow": shadow })

@@ -191,8 +191,7 @@ impl Candidate {
     fn check_roles(&self, policy: &RuleSet, found: &mut Findings) {
         let (Some((file, at)), Some(rules)) = (&self.file, &self.rules) else { return };
         for role in policy.roles().iter().filter(|role| !rules.roles().contains(role)) {
-            let what =
-                format!("the candidate {} has no role `{role}`, which the policy has", file.display());
+            let what = format!("the candidate {} has no role `{role}`, which the policy has", file.display());
             let help = "whoever has it would reach nothing: add it to `roles`, or give those accounts another one first";
             found.warning("C056", at, what, help);
         }

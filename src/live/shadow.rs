@@ -137,10 +137,8 @@ impl Shadows {
 
     /// What came of a site's candidate so far.
     pub fn trial(&self, site: &str, policies: (&Arc<str>, &Arc<str>)) -> Trial {
-        let none = || Trial {
-            policies: (Arc::clone(policies.0), Arc::clone(policies.1)),
-            ..Trial::default()
-        };
+        let none =
+            || Trial { policies: (Arc::clone(policies.0), Arc::clone(policies.1)), ..Trial::default() };
         let sites = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(site) = sites.get(site) else { return none() };
         if (&site.trial.policies.0, &site.trial.policies.1) != policies {
@@ -149,7 +147,9 @@ impl Shadows {
         let mut flips: Vec<Flip> = site.kinds.values().cloned().collect();
         let trial = site.trial.clone();
         drop(sites);
-        flips.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| b.last.cmp(&a.last)).then_with(|| a.request.cmp(&b.request)));
+        flips.sort_by(|a, b| {
+            b.count.cmp(&a.count).then_with(|| b.last.cmp(&a.last)).then_with(|| a.request.cmp(&b.request))
+        });
         Trial { flips, ..trial }
     }
 
@@ -171,7 +171,17 @@ impl Site {
             self.trial.beyond += 1;
             return;
         }
-        let fresh = || Flip { pages, role, outcomes, effect, count: 0, first: at, last: at, decision, request: String::new() };
+        let fresh = || Flip {
+            pages,
+            role,
+            outcomes,
+            effect,
+            count: 0,
+            first: at,
+            last: at,
+            decision,
+            request: String::new(),
+        };
         let flip = self.kinds.entry(kind).or_insert_with(fresh);
         flip.count += 1;
         flip.first = flip.first.min(at);

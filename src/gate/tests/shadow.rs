@@ -230,5 +230,8 @@ fn a_candidate_changes_nothing_and_is_foretold_exactly() {
         })
         .unwrap();
     let (same, opened, closed) = *seen.borrow();
-    assert!(same > 100 && opened > 100 && closed > 100, "{same} {opened} {closed}: the policies are too alike");
+    assert!(
+        same > 100 && opened > 100 && closed > 100,
+        "{same} {opened} {closed}: the policies are too alike"
+    );
 }

@@ -37,7 +37,10 @@ fn a_kind_has_its_count_its_times_and_its_last_request() {
     assert_eq!((trial.decisions, trial.agreed, trial.flips.len()), (5, 1, 1));
     let flip = trial.flips.first().unwrap();
     assert_eq!((flip.count, flip.effect, flip.request.as_str()), (4, Effect::Closes, "GET /9"));
-    assert_eq!((flip.first, flip.last), (NOON.plus(Duration::from_secs(3)), NOON.plus(Duration::from_secs(9))));
+    assert_eq!(
+        (flip.first, flip.last),
+        (NOON.plus(Duration::from_secs(3)), NOON.plus(Duration::from_secs(9)))
+    );
     assert_eq!(trial.since, Some(NOON.plus(Duration::from_secs(5))));
     let odd = (Outcome::SignIn, DENIED);
     shadows.count(tried(1, 1, 30, odd));

@@ -148,10 +148,21 @@ async fn what_the_candidate_would_change_stands_beside_what_it_would_have_change
     world.decide(root.request("GET", "/users/9").body("".into()).unwrap()).await;
     let mut admin = signed_in(&world, "admin").await;
     let call = admin.call("GET", &format!("{CALL}/shadow"), "").await.json();
-    assert_eq!((&call["decisions"], &call["agreed"], &call["beyond"]), (&json!(4), &json!(1), &json!(0)), "{call}");
+    assert_eq!(
+        (&call["decisions"], &call["agreed"], &call["beyond"]),
+        (&json!(4), &json!(1), &json!(0)),
+        "{call}"
+    );
     let brief = |flip: &Value| {
         let text = |key: &str| flip[key].as_str().unwrap_or("-").to_owned();
-        (text("role"), text("answer"), text("answer_of_candidate"), text("effect"), flip["count"].clone(), text("request"))
+        (
+            text("role"),
+            text("answer"),
+            text("answer_of_candidate"),
+            text("effect"),
+            flip["count"].clone(),
+            text("request"),
+        )
     };
     let flips: Vec<_> = call["disagreements"].as_array().unwrap().iter().map(brief).collect();
     let flip = |role: &str, now: &str, then: &str, effect: &str, count: u64, request: &str| {
@@ -315,7 +326,8 @@ async fn tests_that_are_missing_or_broken_are_said_to_be_so() {
     let world = World::new().await;
     let mut admin = signed_in(&world, "admin").await;
     assert!(admin.open(TESTS).await.text.contains("There are no tests beside this policy."));
-    let broken = World::with(|site| site.tests = Beside::Broken("p.test.yaml:3:1: error[T002]".into()), 9).await;
+    let broken =
+        World::with(|site| site.tests = Beside::Broken("p.test.yaml:3:1: error[T002]".into()), 9).await;
     let mut admin = signed_in(&broken, "admin").await;
     let page = admin.open(TESTS).await;
     assert!(page.text.contains("error[T002]") && page.text.contains("role=\"alert\""), "{}", page.text);

@@ -152,7 +152,8 @@ fn first(found: Findings) -> Wrong {
         return Wrong { field: "path", text: String::new() };
     };
     let field = FIELDS.into_iter().find(|field| *field == &*problem.at.source).unwrap_or("path");
-    let text = if problem.help.is_empty() { problem.what } else { format!("{}; {}", problem.what, problem.help) };
+    let text =
+        if problem.help.is_empty() { problem.what } else { format!("{}; {}", problem.what, problem.help) };
     Wrong { field, text }
 }
 
@@ -179,7 +180,8 @@ fn answer(cx: &Cx, question: &Question) -> Answer {
 fn facts(cx: &Cx, told: &Explanation) -> Vec<Fact> {
     let (words, own) = (cx.words, &cx.words.policy);
     let level = |word: &str| {
-        let known = [Access::None, Access::Read, Access::Full].into_iter().find(|known| known.as_str() == word);
+        let known =
+            [Access::None, Access::Read, Access::Full].into_iter().find(|known| known.as_str() == word);
         known.map_or("", |known| access(cx, known))
     };
     let place = match (&told.page, &told.place) {

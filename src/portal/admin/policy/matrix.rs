@@ -87,7 +87,9 @@ fn of_page(cx: &Cx, page: &Page, written: &Written) -> Vec<String> {
     let list = list.into_iter().filter(|(_, lines)| !lines.is_empty());
     notes.extend(list.map(|(pattern, lines)| said(pattern, "items", &lines.join(", "))));
     let scopes = [(words.scope_read, &page.scope_read), (words.scope_write, &page.scope_write)];
-    notes.extend(scopes.into_iter().filter_map(|(pattern, scope)| Some(said(pattern, "scope", scope.as_deref()?))));
+    notes.extend(
+        scopes.into_iter().filter_map(|(pattern, scope)| Some(said(pattern, "scope", scope.as_deref()?))),
+    );
     if !page.allow_in_path.is_empty() {
         let classes: Vec<&str> = page.allow_in_path.iter().map(|class| class.as_str()).collect();
         notes.push(said(words.opens_path, "items", &classes.join(" ")));
@@ -100,13 +102,7 @@ fn of_role(cx: &Cx, page: &Page, own: &RoleAccess) -> Vec<String> {
 }
 
 /// Conditions, the time that a second factor counts where it is not the usual one, and quotas.
-fn terms(
-    cx: &Cx,
-    when: &Conditions,
-    lasts: Duration,
-    usual: Duration,
-    quotas: &[PageQuota],
-) -> Vec<String> {
+fn terms(cx: &Cx, when: &Conditions, lasts: Duration, usual: Duration, quotas: &[PageQuota]) -> Vec<String> {
     let words = &cx.words.policy;
     let condition = |(kind, wants): (&str, String)| {
         let pattern = match kind {

@@ -148,7 +148,8 @@ fn difference(cx: &Cx, change: &Change) -> DifferenceRow {
 }
 
 fn page_names(pages: &(Option<PageName>, Option<PageName>)) -> String {
-    let name = |page: &Option<PageName>| page.as_ref().map_or_else(|| "–".to_owned(), |page| page.name.to_string());
+    let name =
+        |page: &Option<PageName>| page.as_ref().map_or_else(|| "–".to_owned(), |page| page.name.to_string());
     let (now, then) = (name(&pages.0), name(&pages.1));
     if now == then { now } else { format!("{now} → {then}") }
 }
