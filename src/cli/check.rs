@@ -70,7 +70,7 @@ struct SiteLine {
 
 impl Report {
     fn of(file: &Path, environment: &Environment, now: Wall) -> Self {
-        let Examined { settings, problems, named } = config::examine(file, environment);
+        let Examined { settings, problems, named, .. } = config::examine(file, environment);
         let mut found = Findings::default();
         files::look(file, &named, &mut found);
         surroundings::look(&named, settings.as_ref(), now, &mut found);

@@ -11,6 +11,14 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ),
     ("config schema", &["panelgate config schema > config.schema.json"]),
     ("policy explain", &["panelgate policy explain --user root --method POST --path /users/7"]),
+    (
+        "policy diff",
+        &["panelgate policy diff old.yaml new.yaml", "panelgate policy diff --running new.yaml --json"],
+    ),
+    (
+        "policy replay",
+        &["panelgate policy replay new.yaml --since 24h", "panelgate policy replay new.yaml --user carol --json"],
+    ),
     ("policy schema", &["panelgate policy schema > policy.schema.json", "panelgate policy schema --tests"]),
     ("why", &["panelgate why 7K3F-92QD"]),
     ("demo", &["panelgate demo", "panelgate demo --tour"]),

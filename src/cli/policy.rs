@@ -1,5 +1,9 @@
 //! `panelgate policy`: asking the policy.
 
+mod diff;
+mod new;
+mod replay;
+
 use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
 use clap::{Args, Subcommand};
@@ -26,6 +30,10 @@ use crate::{
 pub enum PolicyVerb {
     /// What would happen to a request, and why.
     Explain(ExplainArgs),
+    /// What two policies answer differently: all of it, computed and not sampled.
+    Diff(diff::DiffArgs),
+    /// What a policy would have answered to the requests that there were.
+    Replay(replay::ReplayArgs),
     /// Print the JSON Schema of a policy, for editors.
     Schema {
         /// That of the tests beside it, NAME.test.yaml.
@@ -70,6 +78,8 @@ pub struct ExplainArgs {
 pub fn run(verb: &PolicyVerb) -> ExitCode {
     let args = match verb {
         PolicyVerb::Explain(args) => args,
+        PolicyVerb::Diff(args) => return diff::run(args),
+        PolicyVerb::Replay(args) => return replay::run(args),
         PolicyVerb::Schema { tests } => return finish(Ok(schema::policy(*tests))),
     };
     let explanation = match explained(args) {

@@ -23,9 +23,13 @@ mod sources;
 mod tests;
 mod yaml;
 
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
-use self::sources::Sources;
+use self::{outline::Contents, sources::Sources};
 pub use self::{
     named::{FileKind, NamedFile},
     notices::{NoticeSettings, SmtpSettings, SmtpTls, WebhookSettings},
@@ -38,7 +42,7 @@ pub use self::{
 };
 use crate::rules::{
     policy::{RuleSet, compile},
-    written::At,
+    written::{At, Node},
 };
 
 /// The environment as a map; read once, in `cli`.
@@ -56,6 +60,8 @@ pub struct Loaded {
 /// Everything that can be said about a configuration, whether or not it can be used.
 #[derive(Clone, Debug)]
 pub struct Examined {
+    /// Every file that was looked at.
+    pub files: Vec<PathBuf>,
     /// What it says, if it can be used.
     pub settings: Option<Settings>,
     /// What was found.
@@ -70,11 +76,12 @@ pub fn examine(path: &Path, environment: &Environment) -> Examined {
     let settings = sources.open(path, None).and_then(|mut root| {
         environment::over_config(&mut root, environment, &mut sources.found);
         let settings = read::settings(&root, path, &mut sources)?;
-        Some(Settings { outline: Outline::of(&root, &sources.texts), ..settings })
+        let outline = Outline::of(&root, &sources.texts, &sources.contents(path));
+        Some(Settings { outline, ..settings })
     });
     let settings = settings.filter(|_| !sources.found.any_errors());
-    let named = sources.named;
-    Examined { settings, problems: Problems::new(sources.found, sources.texts), named }
+    let (named, files) = (sources.named, sources.files);
+    Examined { files, settings, problems: Problems::new(sources.found, sources.texts), named }
 }
 
 /// Reads the configuration and every file it names; policies are compiled in the same pass.
@@ -102,6 +109,17 @@ pub fn load_policy(path: &Path, environment: &Environment) -> Result<(Arc<RuleSe
     rules.map(|rules| (rules, problems.clone())).ok_or(problems)
 }
 
+/// Compiles a policy from its text, which stands in the file `name`.
+///
+/// # Errors
+/// With everything that is wrong with it.
+pub fn policy_from(name: &str, text: &str, environment: &Environment) -> Result<Arc<RuleSet>, Problems> {
+    let mut sources = Sources::new(environment);
+    let rules = sources.take(name.into(), text.into()).and_then(|root| sources.compile(root));
+    let rules = rules.filter(|_| !sources.found.any_errors());
+    rules.ok_or_else(|| Problems::new(sources.found, sources.texts))
+}
+
 impl Sources<'_> {
     /// Reads and compiles a policy; one that several sites name is read once.
     fn policy(&mut self, path: &Path, named: Option<&At>) -> Option<Arc<RuleSet>> {
@@ -111,13 +129,23 @@ impl Sources<'_> {
         if let Some(at) = named {
             self.name(FileKind::Policy, path, at);
         }
-        let rules = self.open(path, named).and_then(|mut root| {
-            environment::over_policy(&mut root, self.environment, &mut self.found);
-            let rules = compile(&root, &mut self.found)?;
-            let text = self.texts.get(&root.at.source).map_or(&[][..], |text| text.as_bytes());
-            Some(Arc::new(rules.compiled_from(text)))
-        });
+        let rules = self.open(path, named).and_then(|root| self.compile(root));
         self.policies.insert(path.to_owned(), rules.clone());
         rules
+    }
+
+    /// What the files hold that are no YAML.
+    fn contents(&self, config: &Path) -> Contents {
+        let folder = std::path::absolute(config).ok().and_then(|file| file.parent().map(Path::to_owned));
+        let credentials = self.environment.get("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+        let yaml = |path: &&PathBuf| self.texts.contains_key(&*path.display().to_string());
+        Contents::read(credentials.into_iter().chain(folder).collect(), self.files.iter().filter(|path| !yaml(path)))
+    }
+
+    fn compile(&mut self, mut root: Node) -> Option<Arc<RuleSet>> {
+        environment::over_policy(&mut root, self.environment, &mut self.found);
+        let rules = compile(&root, &mut self.found)?;
+        let text = self.texts.get(&root.at.source).map_or(&[][..], |text| text.as_bytes());
+        Some(Arc::new(rules.compiled_from(text)))
     }
 }

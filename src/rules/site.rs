@@ -44,6 +44,25 @@ pub struct Site {
     pub login: Option<Arc<Recipe>>,
 }
 
+impl Site {
+    /// The site of this name; without one, the only one there is, or one of several that have the same policy.
+    ///
+    /// # Errors
+    /// With what to write instead.
+    pub fn choose<'s>(sites: &[&'s Self], name: Option<&str>) -> Result<&'s Self, String> {
+        let names = || sites.iter().map(|site| &*site.id).collect::<Vec<_>>().join(", ");
+        let Some(name) = name else {
+            let first = sites.first().ok_or_else(|| "there is no site".to_owned())?;
+            if sites.iter().all(|site| site.policy.version() == first.policy.version()) {
+                return Ok(first);
+            }
+            return Err(format!("the sites have policies of their own: name one of {} with --site", names()));
+        };
+        let found = sites.iter().find(|site| &*site.id == name);
+        found.copied().ok_or_else(|| format!("there is no site `{name}`; there is {}", names()))
+    }
+}
+
 /// A public origin: scheme, host and port, serialised as browsers do (default ports left out).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Origin {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Addresses, Asker, Countries, Times};
 use crate::rules::{
@@ -50,7 +50,7 @@ pub struct Change {
 }
 
 /// A page and where it stands.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PageName {
     /// Its name.
     pub name: Arc<str>,
@@ -88,7 +88,7 @@ pub enum Outcome {
 }
 
 /// What a change means to who asks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Effect {
     /// More is allowed.
@@ -129,6 +129,13 @@ impl PageName {
 impl Shift {
     pub(super) fn effect(&self) -> Effect {
         let Shift::Answers(before, after) = self else { return Effect::Turns };
+        Effect::between(before, after)
+    }
+}
+
+impl Effect {
+    /// What it means that the first answers became the second ones.
+    pub fn between(before: &[Outcome], after: &[Outcome]) -> Self {
         let rank = |outcome: &Outcome| match outcome {
             Outcome::Allow(have) => 3 + *have as u8,
             Outcome::StepUp { readable } => 1 + u8::from(*readable),
@@ -137,10 +144,20 @@ impl Shift {
         let ranks = || before.iter().zip(after).map(|(one, other)| (rank(one), rank(other)));
         let (more, less) = (ranks().any(|(one, other)| one < other), ranks().any(|(one, other)| one > other));
         match (more, less) {
-            (true, false) => Effect::Opens,
-            (false, true) => Effect::Closes,
-            (true, true) => Effect::Turns,
-            (false, false) => Effect::Reason,
+            (true, false) => Self::Opens,
+            (false, true) => Self::Closes,
+            (true, true) => Self::Turns,
+            (false, false) => Self::Reason,
+        }
+    }
+
+    /// `+`, `-`, `~`, or `=` where only the reason of a refusal is another.
+    pub const fn sign(self) -> char {
+        match self {
+            Self::Opens => '+',
+            Self::Closes => '-',
+            Self::Turns => '~',
+            Self::Reason => '=',
         }
     }
 }

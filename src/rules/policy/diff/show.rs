@@ -95,6 +95,13 @@ impl fmt::Display for Diff {
     }
 }
 
+/// `allowed`, `must verify`, `refused (role-lacks-access)`.
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&word(*self, true))
+    }
+}
+
 fn limits(quotas: &[String]) -> String {
     if quotas.is_empty() { "none".to_owned() } else { quotas.join(", ") }
 }

@@ -172,7 +172,7 @@ fn policy(head: &Head, pages: &Pages) -> RuleSet {
 }
 
 /// Two that have much in common, or little.
-fn pair() -> impl Strategy<Value = (RuleSet, RuleSet)> {
+pub(in crate::rules) fn pair() -> impl Strategy<Value = (RuleSet, RuleSet)> {
     let pages = || prop::collection::vec(page(), 0..5);
     (head(), head(), pages(), pages(), any::<prop::sample::Index>(), any::<[bool; 2]>()).prop_map(
         |(one, other, before, new, place, [near, same_head])| {
@@ -193,7 +193,7 @@ fn pair() -> impl Strategy<Value = (RuleSet, RuleSet)> {
 
 // === Requests ===
 
-fn question() -> impl Strategy<Value = Question> {
+pub(in crate::rules) fn question() -> impl Strategy<Value = Question> {
     let part = prop::sample::select(vec!["a", "b", "z", "x%2Fy", "q%2Fq", ""]);
     let path = prop::collection::vec(part, 0..4).prop_map(|parts| format!("/{}", parts.join("/")));
     let method =
