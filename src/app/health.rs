@@ -98,7 +98,8 @@ fn tell_reload(text: &mut String, state: &ReloadState) {
         let _ = writeln!(text, "waits for a restart: {key}");
     }
     for (what, problem) in &state.stale {
-        let _ = writeln!(text, "the last good one stays since {}: {what}:\n{}", moment(problem.at), problem.what);
+        let _ =
+            writeln!(text, "the last good one stays since {}: {what}:\n{}", moment(problem.at), problem.what);
     }
 }
 
@@ -149,17 +150,34 @@ async fn metrics(State(health): State<Health>) -> ([(&'static str, &'static str)
 /// What became of the last reload.
 fn reload(text: &mut String, state: &ReloadState) {
     let gauges = [
-        ("panelgate_reload_successful", "Whether the newest configuration is in force.", u64::from(state.problem.is_none())),
-        ("panelgate_reload_timestamp_seconds", "When the configuration in force was loaded.", state.at.secs()),
+        (
+            "panelgate_reload_successful",
+            "Whether the newest configuration is in force.",
+            u64::from(state.problem.is_none()),
+        ),
+        (
+            "panelgate_reload_timestamp_seconds",
+            "When the configuration in force was loaded.",
+            state.at.secs(),
+        ),
         ("panelgate_reloads", "Reloads that succeeded since the start.", state.done),
-        ("panelgate_reload_changed_keys", "Keys of the configuration that the last reload changed.", state.keys as u64),
-        ("panelgate_reload_waiting_keys", "Changed keys that count only after a restart.", state.waiting.len() as u64),
+        (
+            "panelgate_reload_changed_keys",
+            "Keys of the configuration that the last reload changed.",
+            state.keys as u64,
+        ),
+        (
+            "panelgate_reload_waiting_keys",
+            "Changed keys that count only after a restart.",
+            state.waiting.len() as u64,
+        ),
     ];
     for (name, help, value) in gauges {
         let _ = write!(text, "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}\n");
     }
     let name = "panelgate_reload_changed_cells";
-    let _ = write!(text, "# HELP {name} Cells of policies that the last reload changed.\n# TYPE {name} gauge\n");
+    let _ =
+        write!(text, "# HELP {name} Cells of policies that the last reload changed.\n# TYPE {name} gauge\n");
     let cells = state.cells;
     for (effect, count) in [("opens", cells.opens), ("closes", cells.closes), ("turns", cells.turns)] {
         let _ = writeln!(text, "{name}{{effect=\"{effect}\"}} {count}");
@@ -168,7 +186,8 @@ fn reload(text: &mut String, state: &ReloadState) {
     let _ = write!(text, "# HELP {name} The configuration in force.\n# TYPE {name} gauge\n");
     let _ = writeln!(text, "{name}{{digest=\"{}\"}} 1", state.digest);
     let name = "panelgate_stale";
-    let _ = write!(text, "# HELP {name} What is not as its file or address has it; the last good one stays.\n");
+    let _ =
+        write!(text, "# HELP {name} What is not as its file or address has it; the last good one stays.\n");
     let _ = writeln!(text, "# TYPE {name} gauge");
     for what in state.stale.keys() {
         let what = what.replace(['\\', '"', '\n'], "?");

@@ -14,11 +14,11 @@ use std::{
 use arc_swap::ArcSwap;
 use tokio::sync::{Mutex, MutexGuard, watch};
 
+pub(super) use self::issuers::IssuerFeeds;
 use self::{
     changes::{Changes, waiting},
     fresh::{Fresh, Refused},
 };
-pub(super) use self::issuers::IssuerFeeds;
 use super::{notice, translate};
 use crate::{
     config::{self, Environment, Settings},
@@ -258,7 +258,8 @@ impl Reloader {
         let watched = settings.watched.clone();
         self.current.store(Arc::new(settings));
         self.watch(&watched);
-        let before = self.gate.live().reload.rcu(|state| ReloadState { problem: None, ..ReloadState::clone(state) });
+        let before =
+            self.gate.live().reload.rcu(|state| ReloadState { problem: None, ..ReloadState::clone(state) });
         if before.problem.is_some() {
             tracing::info!("the files say again what is in force");
         }

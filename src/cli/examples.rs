@@ -17,7 +17,10 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ),
     (
         "policy replay",
-        &["panelgate policy replay new.yaml --since 24h", "panelgate policy replay new.yaml --user carol --json"],
+        &[
+            "panelgate policy replay new.yaml --since 24h",
+            "panelgate policy replay new.yaml --user carol --json",
+        ],
     ),
     ("policy schema", &["panelgate policy schema > policy.schema.json", "panelgate policy schema --tests"]),
     ("why", &["panelgate why 7K3F-92QD"]),

@@ -29,7 +29,6 @@ use std::{
     sync::Arc,
 };
 
-use self::{outline::Contents, sources::Sources};
 pub use self::{
     named::{FileKind, NamedFile},
     notices::{NoticeSettings, SmtpSettings, SmtpTls, WebhookSettings},
@@ -40,6 +39,7 @@ pub use self::{
         Settings, SidecarSettings, SidecarTls, SiteSettings, Upstream,
     },
 };
+use self::{outline::Contents, sources::Sources};
 use crate::rules::{
     policy::{RuleSet, compile},
     written::{At, Node},
@@ -139,7 +139,10 @@ impl Sources<'_> {
         let folder = std::path::absolute(config).ok().and_then(|file| file.parent().map(Path::to_owned));
         let credentials = self.environment.get("CREDENTIALS_DIRECTORY").map(PathBuf::from);
         let yaml = |path: &&PathBuf| self.texts.contains_key(&*path.display().to_string());
-        Contents::read(credentials.into_iter().chain(folder).collect(), self.files.iter().filter(|path| !yaml(path)))
+        Contents::read(
+            credentials.into_iter().chain(folder).collect(),
+            self.files.iter().filter(|path| !yaml(path)),
+        )
     }
 
     fn compile(&mut self, mut root: Node) -> Option<Arc<RuleSet>> {

@@ -189,7 +189,11 @@ impl Set {
             errors.push(CertError::Empty { path: folder.to_owned() });
         }
         let digest = digest.finish().as_ref().to_vec();
-        if errors.is_empty() { Ok(Self { folder: folder.to_owned(), digest, pairs }) } else { Err(CertErrors(errors)) }
+        if errors.is_empty() {
+            Ok(Self { folder: folder.to_owned(), digest, pairs })
+        } else {
+            Err(CertErrors(errors))
+        }
     }
 }
 

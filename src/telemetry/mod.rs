@@ -7,9 +7,7 @@ pub mod trail;
 pub use self::audit::{Attached, attach};
 use std::sync::OnceLock;
 
-use tracing_subscriber::{
-    EnvFilter, Layer, layer::SubscriberExt, registry, reload, util::SubscriberInitExt,
-};
+use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt, registry, reload, util::SubscriberInitExt};
 
 /// How a log line looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

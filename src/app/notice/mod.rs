@@ -66,12 +66,15 @@ impl Ways {
         }
         Ok(Self(ways))
     }
-
 }
 
 /// Sends what comes through the queue until `stop`, in the ways that there are at the time; what is under way then is
 /// given up.
-pub(super) async fn deliver(ways: Arc<ArcSwap<Ways>>, mut queue: mpsc::Receiver<NewSignIn>, stop: CancellationToken) {
+pub(super) async fn deliver(
+    ways: Arc<ArcSwap<Ways>>,
+    mut queue: mpsc::Receiver<NewSignIn>,
+    stop: CancellationToken,
+) {
     let mut under_way = JoinSet::new();
     loop {
         let news = tokio::select! {

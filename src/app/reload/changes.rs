@@ -56,7 +56,11 @@ pub(super) struct Changes {
 
 impl Changes {
     /// Compares on a thread that may take a while.
-    pub(super) async fn between(before: &Arc<Settings>, after: &Arc<Settings>, clock: &Arc<dyn Clock>) -> Self {
+    pub(super) async fn between(
+        before: &Arc<Settings>,
+        after: &Arc<Settings>,
+        clock: &Arc<dyn Clock>,
+    ) -> Self {
         let (before, after, clock) = (Arc::clone(before), Arc::clone(after), Arc::clone(clock));
         let comparing = tokio::task::spawn_blocking(move || {
             let end = clock.moment().mono.saturating_add(LONGEST);
@@ -68,7 +72,8 @@ impl Changes {
     /// What is logged.
     pub(super) fn told(&self) -> impl Iterator<Item = String> {
         let more = self.all.saturating_sub(LOGGED);
-        let more = (more > 0).then(|| format!("and {more} more; `panelgate policy diff` shows all of a policy's"));
+        let more =
+            (more > 0).then(|| format!("and {more} more; `panelgate policy diff` shows all of a policy's"));
         self.lines.iter().take(LOGGED).cloned().chain(more)
     }
 

@@ -1,5 +1,8 @@
 //! `panelgate policy diff`: what two policies answer differently.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     path::{Path, PathBuf},
     process::ExitCode,

@@ -21,8 +21,9 @@ pub(super) fn text(file: &Path) -> Result<String, Trouble> {
 
 /// The configuration, and where its daemon is.
 pub(super) fn configuration(args: &ConfigArgs) -> Result<(Settings, Place), Trouble> {
-    let Loaded { settings, .. } = config::load(&args.config, &environment())
-        .map_err(|problems| Trouble::Failed(format!("{problems}\nthe configuration says where panelgate is")))?;
+    let Loaded { settings, .. } = config::load(&args.config, &environment()).map_err(|problems| {
+        Trouble::Failed(format!("{problems}\nthe configuration says where panelgate is"))
+    })?;
     let place = Place::of(&settings);
     Ok((settings, place))
 }

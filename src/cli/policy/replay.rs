@@ -1,5 +1,8 @@
 //! `panelgate policy replay`: decisions of the journal judged again under another policy.
 
+#[cfg(test)]
+mod tests;
+
 use std::{io, path::PathBuf, process::ExitCode};
 
 use clap::Args;
@@ -148,7 +151,8 @@ fn text(told: &Told, args: &ReplayArgs) -> String {
     let Told { replayed, .. } = told;
     let mut text = String::new();
     if !replayed.flips.is_empty() {
-        let headings = ["", "COUNT", "PAGE", "ROLE", "USER", "NEEDS", "WAS", "WOULD BE", "EXAMPLE", "REQUEST"];
+        let headings =
+            ["", "COUNT", "PAGE", "ROLE", "USER", "NEEDS", "WAS", "WOULD BE", "EXAMPLE", "REQUEST"];
         text += &table(headings, replayed.flips.iter().take(args.limit).map(row).collect());
         match unlisted(replayed, args.limit) {
             0 => {}
@@ -195,7 +199,8 @@ fn totals(told: &Told) -> String {
             own.judged, own.flipped
         ));
     }
-    let not_judged = replayed.not_judged.iter().map(|(why, count)| format!("not judged: {count} {}", why.sentence()));
+    let not_judged =
+        replayed.not_judged.iter().map(|(why, count)| format!("not judged: {count} {}", why.sentence()));
     lines.extend(not_judged);
     for gap in &span.gaps {
         let (since, until) = (moment(gap.since.secs()), moment(gap.until.secs()));
@@ -203,7 +208,9 @@ fn totals(told: &Told) -> String {
     }
     match kept {
         Allowed::All => {}
-        Allowed::Writes => lines.push("of what was allowed, the journal only keeps what changes something".to_owned()),
+        Allowed::Writes => {
+            lines.push("of what was allowed, the journal only keeps what changes something".to_owned())
+        }
         Allowed::None => lines.push("the journal keeps nothing of what was allowed".to_owned()),
     }
     let kinds = [
@@ -212,10 +219,13 @@ fn totals(told: &Told) -> String {
         ("refusals of strangers", span.strangers),
     ];
     for (what, since) in kinds {
-        let since = since.map_or_else(|| "nothing".to_owned(), |since| format!("since {}", moment(since.secs())));
+        let since =
+            since.map_or_else(|| "nothing".to_owned(), |since| format!("since {}", moment(since.secs())));
         lines.push(format!("the journal has {what}: {since}"));
     }
-    for (count, what) in [(*foreign, "records were written by another version"), (*gone, "files made room meanwhile")] {
+    for (count, what) in
+        [(*foreign, "records were written by another version"), (*gone, "files made room meanwhile")]
+    {
         if count > 0 {
             lines.push(format!("not read: {count} {what}"));
         }

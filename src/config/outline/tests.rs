@@ -9,7 +9,8 @@ fn outline(text: &str) -> Outline {
 #[test]
 fn a_file_that_a_key_names_counts_with_what_it_holds_and_is_not_shown() {
     let folder = tempfile::tempdir().unwrap();
-    let (secret, text) = (folder.path().join("secret"), "sidecar:\n  secrets: [{ name: nginx, secret_file: secret }]\n");
+    let (secret, text) =
+        (folder.path().join("secret"), "sidecar:\n  secrets: [{ name: nginx, secret_file: secret }]\n");
     let look = |held: &str| {
         fs::write(&secret, held).unwrap();
         let root = yaml::parse(&"config.yaml".into(), text, &mut Findings::default()).unwrap();

@@ -231,7 +231,10 @@ impl Switch {
     ///
     /// # Errors
     /// When the name of a panel that is new cannot be resolved. One that was there before keeps the address that it had.
-    pub async fn prepare(&self, settings: HashMap<SiteId, UpstreamSettings>) -> Result<Switchable, StartError> {
+    pub async fn prepare(
+        &self,
+        settings: HashMap<SiteId, UpstreamSettings>,
+    ) -> Result<Switchable, StartError> {
         let now = self.upstreams.current.load_full();
         Table::prepare(settings, Some(&now), &self.limits).await.map(Switchable)
     }

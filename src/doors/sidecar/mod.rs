@@ -62,8 +62,7 @@ impl Sidecar {
                 let listener = settings.sockets.tcp(listen)?;
                 let bound = listener.local_addr()?;
                 let (service, places) = (service.clone(), places());
-                let run =
-                    listen::serve_tcp(listener, service, places, stop.clone(), tasks.clone());
+                let run = listen::serve_tcp(listener, service, places, stop.clone(), tasks.clone());
                 tasks.spawn(run);
                 Some(bound)
             }

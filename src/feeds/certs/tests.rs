@@ -113,12 +113,8 @@ async fn the_folder_is_followed() {
     let certificates = Arc::new(Certificates::load(folder.path()).unwrap());
     let stop = CancellationToken::new();
     let (live, clock) = (memory(), Arc::new(SystemClock::new()));
-    let follow = Arc::clone(&certificates).follow(
-        Duration::from_millis(10),
-        Arc::clone(&live),
-        clock,
-        stop.clone(),
-    );
+    let follow =
+        Arc::clone(&certificates).follow(Duration::from_millis(10), Arc::clone(&live), clock, stop.clone());
     let following = tokio::spawn(follow);
     put(folder.path(), "b", &["b.test"]);
     let found = async {

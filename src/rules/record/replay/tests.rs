@@ -22,7 +22,8 @@ use crate::{
 
 fn office(networks: &[&str], admin: &str) -> RuleSet {
     let page = |name: &str, paths: &str, more: serde_json::Value| {
-        let mut page = json!({ "name": name, "paths": [paths], "access": { "root": "full", "admin": admin } });
+        let mut page =
+            json!({ "name": name, "paths": [paths], "access": { "root": "full", "admin": admin } });
         page.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         page
     };
@@ -207,7 +208,9 @@ fn a_shortened_address_is_judged_only_where_every_address_it_may_have_been_is_ju
     record.who = Some(person("root", None));
     record.reply.reason = Reason::OutsideNetworks;
     record.shorten(record.at.plus(WHOLE_ADDRESSES));
-    let unsure = |networks: &[&str]| all([&record], &office(networks, "none")).not_judged.contains_key(&Unjudged::Shortened);
+    let unsure = |networks: &[&str]| {
+        all([&record], &office(networks, "none")).not_judged.contains_key(&Unjudged::Shortened)
+    };
     assert!(unsure(&["203.0.113.64/26"]), "part of what is left");
     assert!(unsure(&["203.0.113.7"]));
     for exact in [&["203.0.113.0/24"][..], &["203.0.0.0/8"], &["10.0.0.1"], &["203.0.113.7", "203.0.0.0/8"]] {
