@@ -1,5 +1,8 @@
 //! Sites: what one running gate stands in front of, and the host map that finds the right one (R6).
 
+#[cfg(test)]
+mod tests;
+
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use super::{

@@ -36,6 +36,9 @@ pub use self::{
 use super::{RuleSet, case::is_ambiguous};
 use crate::rules::{facts::Target, identity::Role, outcome::Access};
 
+/// More changes than this are nobody's to read, and are not looked for.
+const MOST: usize = 100_000;
+
 /// Everything that two policies answer differently.
 pub fn diff(a: &RuleSet, b: &RuleSet) -> Diff {
     diff_while(a, b, &|| true)
@@ -49,11 +52,15 @@ pub fn diff_while(a: &RuleSet, b: &RuleSet, go_on: &dyn Fn() -> bool) -> Diff {
     let roles: Vec<Option<Role>> = std::iter::once(None).chain(roles(a, b).into_iter().map(Some)).collect();
     let grounds = grounds(a, b, &targets, &ways, go_on);
     let mut scenes = BTreeMap::new();
-    for (ground, requests) in &grounds {
+    'all: for (ground, requests) in &grounds {
         let pair = ground.pair(a, b);
         for role in &roles {
             let scene = scenes.entry((ground.pages, role)).or_insert_with(|| Scene::of(&pair, role.as_ref()));
             for (asker, models) in pair.askers(role.as_ref()) {
+                if changes.len() >= MOST || !go_on() {
+                    complete = false;
+                    break 'all;
+                }
                 let looked = Look { pair, ground, requests, ways: &ways, scene, models: &models, go_on };
                 changes.extend(looked.changes(&asker));
             }

@@ -32,7 +32,7 @@ fn records() -> Vec<Record> {
     records
 }
 
-fn told(folder: &std::path::Path, chosen: Chosen) -> Told {
+fn judged(folder: &std::path::Path, chosen: Chosen) -> Told {
     let policy = folder.join("policy.yaml");
     fs::write(&policy, POLICY).unwrap();
     let rules = config::load_policy(&policy, &config::Environment::new()).unwrap().0;
@@ -62,7 +62,7 @@ fn a_journal_is_judged_file_by_file_and_everything_that_is_not_judged_is_said() 
             journal.admit(gap).unwrap();
         }
     }
-    let told = self::told(folder.path(), Chosen::default());
+    let told = judged(folder.path(), Chosen::default());
     assert_eq!((told.replayed.judged, told.replayed.totals.opens, told.foreign, told.gone), (4, 4, 0, 0));
     let shown = text(&told, &args());
     for part in [
@@ -85,6 +85,6 @@ fn a_journal_is_judged_file_by_file_and_everything_that_is_not_judged_is_said() 
 #[test]
 fn an_empty_journal_is_no_answer_of_yes() {
     let folder = tempfile::tempdir().unwrap();
-    let told = self::told(folder.path(), Chosen::default());
+    let told = judged(folder.path(), Chosen::default());
     assert!(text(&told, &args()).starts_with("no decision was judged again\n"));
 }
