@@ -31,6 +31,7 @@ use crate::{
         ban::Spared,
         identity::{Role, UserName},
         outcome::DecisionId,
+        policy::diff::Listing,
         record::Report,
         session::{PublicId, SiteId},
     },
@@ -161,6 +162,10 @@ pub enum AdminRequest {
     },
     /// Reads configuration, policies and keys again.
     Reload,
+    /// What a policy would change.
+    DiffPolicy(NewPolicy),
+    /// Writes down every decision that was taken before.
+    SettleJournal,
 }
 
 /// An account to import; what is absent stays as it is, or empty.
@@ -207,6 +212,18 @@ pub struct WantedBan {
     pub reason: String,
     /// For how many seconds; `None`: until it is lifted.
     pub seconds: Option<u64>,
+}
+
+/// A policy that is not in force.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewPolicy {
+    /// For which site; may be left out where all have one policy.
+    pub site: Option<String>,
+    /// Its file, for places.
+    pub file: String,
+    /// What it says.
+    pub text: String,
 }
 
 /// What the policies of all sites name, for a handler without a gate.
@@ -289,6 +306,13 @@ pub enum AdminAnswer {
         installation: bool,
         /// Whether it is on for the account, if one was named. It counts while it is on for the installation.
         account: Option<bool>,
+    },
+    /// What a policy would change.
+    Difference {
+        /// The version of the one in force.
+        running: String,
+        /// In words.
+        listing: Box<Listing>,
     },
     /// So many sessions were ended.
     Ended {

@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use arc_swap::ArcSwap;
 use axum::body::Body;
 use http::Request;
 use tokio::sync::{mpsc, watch};
@@ -19,7 +20,9 @@ use super::{
     handover::{self, Outgoing},
     health, impersonations, journal,
     logins::Logins,
-    notice, tasks, translate,
+    notice,
+    reload::{IssuerFeeds, Parts},
+    tasks, translate,
 };
 use crate::{
     clock::{Clock, SystemClock},
@@ -112,13 +115,19 @@ pub(super) async fn compose(
     }
     let trail = Mutex::new(Some(open_trail(&settings.data_dir)?));
     let folder = TrailFolder(trail::folder(&settings.data_dir));
-    let portal = portal_service(&gate, start_notices(ways, &stop, &tasks), folder);
+    let ways = Arc::new(ArcSwap::from_pointee(ways));
+    let portal = portal_service(&gate, start_notices(&ways, &stop, &tasks), folder);
     let accepting = stop.child_token();
     let ground = Ground { gate, portal, sockets, accepting, stop, tasks };
     let readiness = watch::Sender::new(Readiness::default());
-    let reloader = Arc::new(Reloader::new(&settings, environment, &ground.gate));
+    let issuers = IssuerFeeds::start(keys, ground.gate.live(), &ground.stop, &ground.tasks);
+    let shown = certificates.clone();
+    let parts = Parts { switch: None, certificates: shown, vouchers: None, ways, issuers };
+    let reloader = Arc::new(Reloader::new(&settings, environment, &ground.gate, parts));
+    // Whatever changes meanwhile is taken once every part is there.
+    let mut parts = reloader.parts().await;
     let metrics = start_health(&settings, &ground, &readiness)?;
-    start_feeds(&ground, &reloader, keys, watched_places);
+    start_feeds(&ground, &reloader, watched_places);
     start_admin(&settings, &ground, &reloader)?;
     ground.tasks.spawn(impersonations::follow(Arc::clone(&ground.gate), ground.stop.clone()));
     let sidecar = sidecar.map(|settings| start_sidecar(settings, &ground)).transpose()?;
@@ -126,6 +135,9 @@ pub(super) async fn compose(
         Some(settings) => Some(start_edge(settings, certificates, &ground).await?),
         None => None,
     };
+    parts.vouchers = sidecar.as_ref().map(|sidecar| Arc::clone(sidecar.vouchers()));
+    parts.switch = edge.as_ref().map(EdgeHandle::switch);
+    drop(parts);
     for place in ground.sockets.take_unused() {
         tracing::warn!(%place, "a listening socket was passed in, and nothing in the configuration listens there; it is closed");
     }
@@ -135,7 +147,6 @@ pub(super) async fn compose(
         ground.tasks.spawn(follow_up.map_err(not_taken_over)?);
     }
     let Ground { gate, sockets, accepting, stop, tasks, .. } = ground;
-    let drain = settings.drain;
     Ok(Running {
         gate,
         sidecar,
@@ -146,7 +157,6 @@ pub(super) async fn compose(
         store,
         data_dir: settings.data_dir,
         sockets,
-        drain,
         readiness,
         accepting,
         stop,
@@ -278,16 +288,14 @@ async fn compose_gate(
     Ok(Arc::new(gate.journaling(queue, archive)))
 }
 
-/// The queue of news of sign-ins; without a way of telling anybody, nobody reads it.
+/// The queue of news of sign-ins.
 fn start_notices(
-    ways: notice::Ways,
+    ways: &Arc<ArcSwap<notice::Ways>>,
     stop: &CancellationToken,
     tasks: &TaskTracker,
 ) -> mpsc::Sender<portal::NewSignIn> {
     let (notices, queue) = mpsc::channel(notice::QUEUE);
-    if !ways.are_none() {
-        tasks.spawn(notice::deliver(ways, queue, stop.clone()));
-    }
+    tasks.spawn(notice::deliver(Arc::clone(ways), queue, stop.clone()));
     notices
 }
 
@@ -340,7 +348,8 @@ async fn start_edge(
     ground: &Ground,
 ) -> Result<EdgeHandle, StartError> {
     if let Some(certificates) = certificates {
-        ground.tasks.spawn(certificates.follow(CERTIFICATES, ground.stop.clone()));
+        let (live, clock) = (Arc::clone(ground.gate.live()), Arc::clone(ground.gate.clock()));
+        ground.tasks.spawn(certificates.follow(CERTIFICATES, live, clock, ground.stop.clone()));
     }
     let started = Edge::start(settings, Arc::clone(&ground.gate), ground.portal.clone()).await;
     started.map_err(|error| match error {
@@ -351,18 +360,12 @@ async fn start_edge(
     })
 }
 
-/// Follows what changes from outside: issuers' keys, the database of places, and the files of the configuration.
-fn start_feeds(
-    ground: &Ground,
-    reloader: &Arc<Reloader>,
-    keys: feeds::jwks::Feed,
-    places: feeds::places::Watched,
-) {
-    let live = ground.gate.live();
-    ground.tasks.spawn(keys.run(Arc::clone(live), ground.stop.clone()));
+/// Follows what changes from outside: the database of places, and the files of the configuration.
+fn start_feeds(ground: &Ground, reloader: &Arc<Reloader>, places: feeds::places::Watched) {
+    let (live, clock) = (Arc::clone(ground.gate.live()), Arc::clone(ground.gate.clock()));
     let named = Arc::clone(reloader);
-    let follow = feeds::places::follow(move || named.places(), places, Arc::clone(live), ground.stop.clone());
-    ground.tasks.spawn(follow);
+    let file = move || named.places();
+    ground.tasks.spawn(feeds::places::follow(file, places, live, clock, ground.stop.clone()));
     let (changed, changes) = mpsc::channel(1);
     let watched = Arc::clone(reloader);
     ground.tasks.spawn(feeds::files::follow(move || watched.watched(), changed, ground.stop.clone()));

@@ -8,8 +8,8 @@ use tokio::{net::TcpListener, sync::watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    clock::{Clock, SystemClock},
-    live::Live,
+    clock::{Clock, SystemClock, Wall},
+    live::{Live, ReloadState},
     rules::policy::diff::Effect,
 };
 
@@ -74,13 +74,40 @@ async fn ready(State(health): State<Health>) -> (StatusCode, String) {
     let generation = health.live.snapshot().generation;
     let mut text =
         format!("{}\ngeneration {generation}\n", if readiness.ready { "ready" } else { "not ready" });
-    if let Some(problem) = &health.live.reload.load().problem {
-        let _ = write!(text, "the newest configuration is not in force:\n{}\n", problem.what);
-    }
+    tell_reload(&mut text, &health.live.reload.load());
     if let Some(problem) = &readiness.not_replaced {
         let _ = write!(text, "the new process has not taken over:\n{problem}\n");
     }
     (status, text)
+}
+
+/// What is in force since when, and what is not.
+fn tell_reload(text: &mut String, state: &ReloadState) {
+    let since = moment(state.at);
+    let _ = writeln!(text, "configuration {} in force since {since}", state.digest);
+    match &state.problem {
+        None => text.push_str("reload ok\n"),
+        Some(problem) => {
+            let _ = writeln!(text, "reload failed at {}", moment(problem.at));
+            let _ = writeln!(text, "the newest configuration is not in force:\n{}", problem.what);
+        }
+    }
+    if state.keys + state.cells.all() > 0 {
+        let _ = writeln!(text, "the last reload changed {} keys; {}", state.keys, state.cells);
+    }
+    for key in &state.waiting {
+        let _ = writeln!(text, "waits for a restart: {key}");
+    }
+    for (what, problem) in &state.stale {
+        let _ =
+            writeln!(text, "the last good one stays since {}: {what}:\n{}", moment(problem.at), problem.what);
+    }
+}
+
+/// RFC 3339 in UTC.
+fn moment(at: Wall) -> String {
+    let at = i64::try_from(at.secs()).ok().and_then(|at| jiff::Timestamp::from_second(at).ok());
+    at.map_or_else(|| "?".to_owned(), |at| at.to_string())
 }
 
 async fn metrics(State(health): State<Health>) -> ([(&'static str, &'static str); 1], String) {
@@ -116,9 +143,58 @@ async fn metrics(State(health): State<Health>) -> ([(&'static str, &'static str)
     for (name, help, value) in gauges {
         let _ = write!(text, "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}\n");
     }
+    reload(&mut text, &health.live.reload.load());
     journal(&mut text, &health.live);
     shadows(&mut text, &health.live);
     ([("content-type", "text/plain; version=0.0.4")], text)
+}
+
+/// What became of the last reload.
+fn reload(text: &mut String, state: &ReloadState) {
+    let gauges = [
+        (
+            "panelgate_reload_successful",
+            "Whether the newest configuration is in force.",
+            u64::from(state.problem.is_none()),
+        ),
+        (
+            "panelgate_reload_timestamp_seconds",
+            "When the configuration in force was loaded.",
+            state.at.secs(),
+        ),
+        ("panelgate_reloads", "Reloads that succeeded since the start.", state.done),
+        (
+            "panelgate_reload_changed_keys",
+            "Keys of the configuration that the last reload changed.",
+            state.keys as u64,
+        ),
+        (
+            "panelgate_reload_waiting_keys",
+            "Changed keys that count only after a restart.",
+            state.waiting.len() as u64,
+        ),
+    ];
+    for (name, help, value) in gauges {
+        let _ = write!(text, "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}\n");
+    }
+    let name = "panelgate_reload_changed_cells";
+    let _ =
+        write!(text, "# HELP {name} Cells of policies that the last reload changed.\n# TYPE {name} gauge\n");
+    let cells = state.cells;
+    for (effect, count) in [("opens", cells.opens), ("closes", cells.closes), ("turns", cells.turns)] {
+        let _ = writeln!(text, "{name}{{effect=\"{effect}\"}} {count}");
+    }
+    let name = "panelgate_config_info";
+    let _ = write!(text, "# HELP {name} The configuration in force.\n# TYPE {name} gauge\n");
+    let _ = writeln!(text, "{name}{{digest=\"{}\"}} 1", state.digest);
+    let name = "panelgate_stale";
+    let _ =
+        write!(text, "# HELP {name} What is not as its file or address has it; the last good one stays.\n");
+    let _ = writeln!(text, "# TYPE {name} gauge");
+    for what in state.stale.keys() {
+        let what = what.replace(['\\', '"', '\n'], "?");
+        let _ = writeln!(text, "{name}{{what=\"{what}\"}} 1");
+    }
 }
 
 /// What became of decisions on their way to the journal.

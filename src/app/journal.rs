@@ -174,14 +174,7 @@ impl Files {
         &self,
         question: impl FnOnce(&Reader, Wall) -> T + Send + 'static,
     ) -> T {
-        let (told, settled) = oneshot::channel();
-        let settling = async {
-            if self.queue.send(Item::Settle(told)).await.is_ok() {
-                let _ = settled.await;
-            }
-        };
-        // A disk that does not answer must not keep what is written from being read.
-        let _ = tokio::time::timeout(SETTLE, settling).await;
+        self.settle().await;
         let (reader, now) = (self.reader.clone(), self.clock.wall());
         tokio::task::spawn_blocking(move || question(&reader, now)).await.unwrap_or_default()
     }
@@ -218,5 +211,16 @@ impl Archive for Files {
 
     async fn span(&self) -> Span {
         self.read(|reader, _| reader.span()).await
+    }
+
+    async fn settle(&self) {
+        let (told, settled) = oneshot::channel();
+        let settling = async {
+            if self.queue.send(Item::Settle(told)).await.is_ok() {
+                let _ = settled.await;
+            }
+        };
+        // A disk that does not answer must not keep what is written from being read.
+        let _ = tokio::time::timeout(SETTLE, settling).await;
     }
 }

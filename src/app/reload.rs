@@ -1,53 +1,95 @@
 //! Bringing a changed configuration into force: whole or not at all, sessions untouched.
 
+mod changes;
+mod fresh;
+mod issuers;
+#[cfg(test)]
+mod tests;
+
 use std::{
     path::PathBuf,
     sync::{Arc, PoisonError, RwLock},
 };
 
-use tokio::sync::{Mutex, watch};
+use arc_swap::ArcSwap;
+use tokio::sync::{Mutex, MutexGuard, watch};
 
-use super::{compose, translate};
+pub(super) use self::issuers::IssuerFeeds;
+use self::{
+    changes::{Changes, waiting},
+    fresh::{Fresh, Refused},
+};
+use super::{notice, translate};
 use crate::{
     config::{self, Environment, Settings},
-    feeds,
+    doors::{edge::Switch, sidecar::Vouchers},
+    feeds::certs::Certificates,
     gate::Gate,
     live::{ReloadProblem, ReloadState},
-    rules::{site::Sites, token::KeySet},
+    rules::policy::RuleSet,
+    telemetry,
 };
 
 /// Brings a changed configuration into force.
 pub struct Reloader {
-    file: PathBuf,
-    keys: PathBuf,
     environment: Environment,
     gate: Arc<Gate>,
+    /// What the process started with: some of it counts for its whole life.
+    started: Settings,
+    current: ArcSwap<Settings>,
     watched: RwLock<Vec<PathBuf>>,
-    places: RwLock<Option<PathBuf>>,
     in_force: watch::Sender<Arc<str>>,
     /// One reload at a time.
-    turn: Mutex<()>,
+    parts: Mutex<Parts>,
 }
 
-/// What a reload brings.
-struct Fresh {
-    settings: Settings,
-    sites: Sites,
-    keys: KeySet,
+/// What has to be told about a changed configuration, besides the memory that the request path reads.
+pub(super) struct Parts {
+    /// The edge's way to the panels, if the edge is on.
+    pub(super) switch: Option<Switch>,
+    /// What the edge shows.
+    pub(super) certificates: Option<Arc<Certificates>>,
+    /// What the sidecar believes, if it is on.
+    pub(super) vouchers: Option<Arc<Vouchers>>,
+    /// How people are told about sign-ins.
+    pub(super) ways: Arc<ArcSwap<notice::Ways>>,
+    /// The key sets of issuers.
+    pub(super) issuers: IssuerFeeds,
+}
+
+/// What a reload was asked for by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// Somebody said so: everything is read and taken anew.
+    Told(&'static str),
+    /// The files are not as they were, or were refused before.
+    Files,
 }
 
 impl Reloader {
-    pub(super) fn new(settings: &Settings, environment: Environment, gate: &Arc<Gate>) -> Self {
-        let (file, keys) = (settings.file.clone(), compose::keys_dir(&settings.data_dir));
-        let (watched, places) = (settings.watched.clone(), settings.places.clone());
-        let (watched, places) = (RwLock::new(watched), RwLock::new(places));
-        let (gate, turn) = (Arc::clone(gate), Mutex::new(()));
+    pub(super) fn new(settings: &Settings, environment: Environment, gate: &Arc<Gate>, parts: Parts) -> Self {
         let digest = Arc::clone(&settings.outline.digest);
-        let state =
-            ReloadState { at: gate.moment().wall, digest: Arc::clone(&digest), ..ReloadState::default() };
+        let state = ReloadState {
+            at: gate.moment().wall,
+            digest: Arc::clone(&digest),
+            compared: true,
+            ..ReloadState::default()
+        };
         gate.live().reload.store(Arc::new(state));
-        let in_force = watch::Sender::new(digest);
-        Self { file, keys, environment, gate, watched, places, in_force, turn }
+        Self {
+            environment,
+            gate: Arc::clone(gate),
+            started: settings.clone(),
+            current: ArcSwap::from_pointee(settings.clone()),
+            watched: RwLock::new(settings.watched.clone()),
+            in_force: watch::Sender::new(digest),
+            parts: Mutex::new(parts),
+        }
+    }
+
+    /// Keeps reloads waiting; what is started meanwhile can be added.
+    pub(super) async fn parts(&self) -> MutexGuard<'_, Parts> {
+        self.parts.lock().await
     }
 
     /// The digest of what is in force; see [`config::Outline`].
@@ -60,25 +102,47 @@ impl Reloader {
         self.in_force.subscribe()
     }
 
-    /// Loads configuration, policies and keys again. A mistake anywhere keeps everything as it was and shows in the
-    /// log, in the metrics and at `/readyz`. Listeners, upstreams, issuers and the store stay as they were at the start.
+    /// What is in force.
+    pub fn settings(&self) -> Arc<Settings> {
+        self.current.load_full()
+    }
+
+    /// Loads configuration, policies, keys and everything that they name again. A mistake anywhere keeps everything as
+    /// it was and shows in the log, in the metrics, at `/readyz` and on the overview page. Listeners and places of data
+    /// stay as they were at the start, and are named where they were changed.
     ///
     /// # Errors
     /// With everything that is wrong.
-    pub async fn reload(&self, why: &str) -> Result<(), String> {
-        let _turn = self.turn.lock().await;
-        match self.read().await {
+    pub async fn reload(&self, why: &'static str) -> Result<(), String> {
+        self.load(Cause::Told(why)).await
+    }
+
+    /// The same, where files have changed or a refused configuration is tried again: what is as it was is left alone.
+    pub(super) async fn look_again(&self) -> Result<(), String> {
+        self.load(Cause::Files).await
+    }
+
+    async fn load(&self, cause: Cause) -> Result<(), String> {
+        let mut parts = self.parts.lock().await;
+        let current = self.settings();
+        let examined = fresh::examine(&current.file, &self.environment).await;
+        self.watch(examined.as_ref().map(|examined| &*examined.files).unwrap_or_default());
+        let fresh = match examined.and_then(fresh::Examined::settings) {
+            Ok(settings) if cause == Cause::Files && settings.outline == current.outline => {
+                self.note_unchanged(settings);
+                return Ok(());
+            }
+            Ok(settings) => Fresh::prepare(settings, self, &parts).await,
+            Err(refused) => Err(refused),
+        };
+        match fresh {
             Ok(fresh) => {
-                self.swap(&fresh, why);
+                self.take(fresh, &mut parts, cause).await;
                 Ok(())
             }
-            Err(problem) => {
-                tracing::error!(
-                    why,
-                    "the changed configuration is not in force, the old one stays:\n{problem}"
-                );
-                self.note_failure(&problem);
-                Err(problem)
+            Err(refused) => {
+                self.note_failure(&refused, cause);
+                Err(refused.all)
             }
         }
     }
@@ -90,59 +154,142 @@ impl Reloader {
 
     /// The database of places that is to be in force.
     pub fn places(&self) -> Option<PathBuf> {
-        self.places.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.current.load().places.clone()
     }
 
-    async fn read(&self) -> Result<Fresh, String> {
-        let (file, environment) = (self.file.clone(), self.environment.clone());
-        let loading = tokio::task::spawn_blocking(move || config::load(&file, &environment));
-        let loaded = loading.await.map_err(|fault| fault.to_string())?;
-        let settings = loaded.map_err(|problems| problems.to_string())?.settings;
-        let sites = translate::sites(&settings)?;
-        let now = self.gate.moment().wall;
-        let keys = feeds::keys::load_or_create_under(
-            &self.keys,
-            settings.master_key.as_ref(),
-            self.gate.entropy(),
-            now,
-        );
-        Ok(Fresh { settings, sites, keys: keys.map_err(|error| error.to_string())? })
+    /// Compiles a policy as it would be if it were in force here.
+    ///
+    /// # Errors
+    /// With everything that is wrong with it.
+    pub(super) fn compile(&self, file: &str, text: &str) -> Result<Arc<RuleSet>, config::Problems> {
+        config::policy_from(file, text, &self.environment)
     }
 
-    fn swap(&self, fresh: &Fresh, why: &str) {
-        let trusted = translate::trusted(&fresh.settings);
-        let spared = translate::spared(&fresh.settings);
+    /// Besides the files of what is in force, those that a refused configuration names: it may be one of them that
+    /// makes it good.
+    fn watch(&self, looked_at: &[PathBuf]) {
+        let mut files = self.current.load().watched.clone();
+        files.extend(looked_at.iter().filter(|file| !files.contains(file)).cloned().collect::<Vec<_>>());
+        *self.watched.write().unwrap_or_else(PoisonError::into_inner) = files;
+    }
+
+    async fn take(&self, fresh: Fresh, parts: &mut Parts, cause: Cause) {
+        let before = self.settings();
+        let Fresh { settings, sites, keys, switchable, certificates, vouchers, ways, issuers } = fresh;
+        let settings = Arc::new(settings);
+        let (trusted, spared) = (translate::trusted(&settings), translate::spared(&settings));
+        if issuers.is_some() {
+            parts.issuers.end().await;
+        }
         let live = self.gate.live();
         live.swap(|snapshot| {
-            snapshot.sites = fresh.sites.clone();
-            snapshot.keys = fresh.keys.clone();
+            snapshot.sites = sites.clone();
+            snapshot.keys = keys.clone();
             snapshot.trusted = trusted.clone();
-            snapshot.journal = fresh.settings.journal;
+            snapshot.journal = settings.journal;
             snapshot.spared = spared.clone();
+            if let Some(issuers) = &issuers {
+                snapshot.issuers = issuers.trusted().clone();
+            }
         });
         live.assertions.clear();
-        live.counters.set_quotas(fresh.settings.quotas);
-        self.watched.write().unwrap_or_else(PoisonError::into_inner).clone_from(&fresh.settings.watched);
-        self.places.write().unwrap_or_else(PoisonError::into_inner).clone_from(&fresh.settings.places);
+        live.counters.set_quotas(settings.quotas);
+        if let (Some(switch), Some(to)) = (&parts.switch, switchable) {
+            switch.turn(to);
+        }
+        if let (Some(shown), Some(set)) = (&parts.certificates, certificates) {
+            shown.take(set);
+        }
+        if let (Some(current), Some((secrets, tls))) = (&parts.vouchers, vouchers) {
+            current.replace(secrets, tls);
+        }
+        if let Some(ways) = ways {
+            parts.ways.store(Arc::new(ways));
+        }
+        if let Some(issuers) = issuers {
+            parts.issuers.begin(issuers);
+        }
+        telemetry::set_level(&settings.log.level);
+        self.current.store(Arc::clone(&settings));
+        self.watch(&[]);
+        let waiting = waiting(&self.started, &settings);
         let at = self.gate.moment().wall;
         live.reload.rcu(|state| ReloadState {
             at,
-            digest: Arc::clone(&fresh.settings.outline.digest),
+            digest: Arc::clone(&settings.outline.digest),
+            waiting: waiting.clone(),
             problem: None,
             done: state.done + 1,
             ..ReloadState::clone(state)
         });
-        self.in_force.send_replace(Arc::clone(&fresh.settings.outline.digest));
-        let generation = live.snapshot().generation;
-        tracing::info!(target: "panelgate::audit", event = "reloaded", why, generation, "the configuration is in force");
+        self.in_force.send_replace(Arc::clone(&settings.outline.digest));
+        // It is in force already: nobody waits for what is said about it.
+        let changes = Changes::between(&before, &settings, self.gate.clock()).await;
+        self.note_success(&changes, &before, cause);
     }
 
-    fn note_failure(&self, problem: &str) {
-        let problem = ReloadProblem { at: self.gate.moment().wall, what: problem.to_owned() };
+    fn note_success(&self, changes: &Changes, before: &Settings, cause: Cause) {
+        let live = self.gate.live();
+        live.reload.rcu(|state| ReloadState {
+            changes: changes.lines.clone(),
+            keys: changes.keys,
+            cells: changes.cells,
+            compared: changes.complete,
+            ..ReloadState::clone(state)
+        });
+        let state = live.reload.load();
+        let (generation, why, waiting) = (live.snapshot().generation, cause.as_str(), state.waiting.len());
+        let (before, after, cells) = (&before.outline.digest, &state.digest, changes.cells);
+        tracing::info!(
+            target: "panelgate::audit", event = "reloaded", why, generation, %before, %after, keys = changes.keys,
+            opens = cells.opens, closes = cells.closes, turns = cells.turns, waiting,
+            "the configuration is in force"
+        );
+        for line in changes.told() {
+            tracing::info!("changed: {line}");
+        }
+        if waiting > 0 {
+            tracing::warn!(keys = state.waiting.join(", "), "these keys count only after a restart");
+        }
+    }
+
+    /// Nothing is to be taken; a configuration that was refused in between is no problem any more.
+    fn note_unchanged(&self, settings: Settings) {
+        let watched = settings.watched.clone();
+        self.current.store(Arc::new(settings));
+        self.watch(&watched);
+        let before =
+            self.gate.live().reload.rcu(|state| ReloadState { problem: None, ..ReloadState::clone(state) });
+        if before.problem.is_some() {
+            tracing::info!("the files say again what is in force");
+        }
+    }
+
+    fn note_failure(&self, refused: &Refused, cause: Cause) {
+        let problem = ReloadProblem { at: self.gate.moment().wall, what: refused.all.clone() };
+        let known = self.gate.live().reload.load().problem.as_ref().map(|problem| problem.what.clone());
+        // A configuration that is tried again and again is said to be wrong once.
+        if cause == Cause::Files && known.as_ref() == Some(&problem.what) {
+            return;
+        }
+        let (why, first) = (cause.as_str(), &refused.first);
+        tracing::error!(
+            target: "panelgate::audit", event = "reload-failed", why, first,
+            "the changed configuration is not in force, the old one stays:\n{}", refused.all
+        );
         self.gate.live().reload.rcu(|state| ReloadState {
             problem: Some(problem.clone()),
             failed: state.failed + 1,
             ..ReloadState::clone(state)
         });
+    }
+}
+
+impl Cause {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Told(why) => why,
+            Self::Files => "a file has changed",
+        }
     }
 }

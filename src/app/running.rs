@@ -53,7 +53,6 @@ pub struct Running {
     pub(super) store: RedbStore,
     pub(super) data_dir: PathBuf,
     pub(super) sockets: Arc<Sockets>,
-    pub(super) drain: Duration,
     pub(super) readiness: watch::Sender<Readiness>,
     pub(super) accepting: CancellationToken,
     pub(super) stop: CancellationToken,
@@ -227,7 +226,7 @@ impl Running {
         self.sidecar.as_ref().inspect(|sidecar| sidecar.drain());
         self.edge.as_ref().inspect(|edge| edge.drain());
         self.sockets.forget();
-        let drain = self.drain;
+        let drain = self.reloader.settings().drain;
         tracing::info!(target: "panelgate::audit", event = "handed-over", pid, ?drain, "another process serves now; live connections may stay here for a while");
         let told = successor.follow(Arc::clone(&self.gate), Arc::clone(&self.reloader));
         let ended = self.connections_end(drain);

@@ -19,6 +19,8 @@ const TOUCHES: Duration = Duration::from_secs(5);
 /// Sessions that nothing can name any more are removed this often, so many at a time.
 const PURGE: Duration = Duration::from_secs(60);
 const PURGE_BATCH: usize = 1_000;
+/// A refused configuration is tried again after this.
+const TRY_AGAIN: Duration = Duration::from_secs(30);
 /// A failed change stream is opened again after this.
 const RETRY: Duration = Duration::from_millis(500);
 
@@ -136,22 +138,24 @@ pub(super) async fn purge(store: Arc<dyn Store>, clock: Arc<dyn Clock>, stop: Ca
     }
 }
 
-/// Reloads whenever a watched file has changed.
+/// Reloads whenever a watched file has changed. A configuration that was refused is tried again now and then: what is
+/// wrong may have been outside of every file, such as a name that could not be resolved.
 pub(super) async fn reload_on_change(
     reloader: Arc<Reloader>,
     mut changes: mpsc::Receiver<()>,
     stop: CancellationToken,
 ) {
+    let mut refused = false;
     loop {
-        let changed = tokio::select! {
+        tokio::select! {
             () = stop.cancelled() => return,
-            changed = changes.recv() => changed,
-        };
-        if changed.is_none() {
-            return;
+            changed = changes.recv() => if changed.is_none() {
+                return;
+            },
+            () = tokio::time::sleep(TRY_AGAIN), if refused => {}
         }
-        // The result is in the log, in the metrics and at `/readyz`.
-        let _ = reloader.reload("a file has changed").await;
+        // What came of it is in the log, in the metrics and at `/readyz`.
+        refused = reloader.look_again().await.is_err();
     }
 }
 

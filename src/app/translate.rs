@@ -52,18 +52,27 @@ pub(super) fn sidecar(
     written: &config::SidecarSettings,
     sockets: &Arc<Sockets>,
 ) -> Result<sidecar::SidecarSettings, String> {
-    let secret = |secret: &config::ProxySecret| sidecar::ProxySecret {
-        name: secret.name.clone(),
-        secret: SecretBytes::new(secret.secret.expose().as_bytes()),
-    };
+    let (secrets, tls) = vouched(written)?;
     Ok(sidecar::SidecarSettings {
         listen: written.listen,
         socket: written.socket.clone(),
         socket_peers: written.socket_peers.clone(),
-        secrets: written.secrets.iter().map(secret).collect(),
-        tls: written.tls.as_ref().map(client_certificates).transpose()?,
+        secrets,
+        tls,
         sockets: Arc::clone(sockets),
     })
+}
+
+/// What proxies prove themselves with; certificates are read here.
+pub(super) fn vouched(
+    written: &config::SidecarSettings,
+) -> Result<(Vec<sidecar::ProxySecret>, Option<Arc<ServerConfig>>), String> {
+    let secret = |secret: &config::ProxySecret| sidecar::ProxySecret {
+        name: secret.name.clone(),
+        secret: SecretBytes::new(secret.secret.expose().as_bytes()),
+    };
+    let tls = written.tls.as_ref().map(client_certificates).transpose()?;
+    Ok((written.secrets.iter().map(secret).collect(), tls))
 }
 
 /// The edge's settings.

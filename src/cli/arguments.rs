@@ -1,8 +1,11 @@
 //! Arguments that several verbs share, so that they read alike everywhere.
 
-use crate::rules::{
-    identity::{BadUserName, UserName},
-    written::parse_duration,
+use crate::{
+    clock::{Clock, SystemClock, Wall},
+    rules::{
+        identity::{BadUserName, UserName},
+        written::parse_duration,
+    },
 };
 
 /// How the answer is written.
@@ -62,4 +65,18 @@ impl Lasts {
 /// If it is no account name.
 pub fn user_name(text: &str) -> Result<UserName, BadUserName> {
     UserName::parse(text)
+}
+
+/// Reads a point of time off the command line: so long ago, or at this time.
+///
+/// # Errors
+/// With what to write instead.
+pub fn when(text: &str) -> Result<Wall, String> {
+    if let Some(ago) = parse_duration(text).and_then(|ago| u64::try_from(ago.as_millis()).ok()) {
+        return Ok(Wall::from_millis(SystemClock::new().wall().millis().saturating_sub(ago)));
+    }
+    let at: Option<jiff::Timestamp> = text.parse().ok();
+    at.and_then(|at| u64::try_from(at.as_millisecond()).ok())
+        .map(Wall::from_millis)
+        .ok_or_else(|| "write a duration such as 24h, or a time such as 2026-11-25T08:00:00Z".to_owned())
 }

@@ -17,18 +17,15 @@ use ipnet::IpNet;
 
 use super::{
     ConfigArgs,
-    arguments::Output,
+    arguments::{Output, when},
     connect::Place,
     progress::{Progress, QuietArgs},
     style::{self, Stream},
     verdict::{Trouble, finish, json, visible},
 };
 use crate::{
-    clock::{Clock, SystemClock, Wall},
-    rules::{
-        trail::{Query, Record, read},
-        written::parse_duration,
-    },
+    clock::Wall,
+    rules::trail::{Query, Record, read},
     telemetry::trail::{self, Verdict},
 };
 
@@ -319,16 +316,6 @@ fn network(text: &str) -> Result<IpNet, String> {
     text.parse::<IpNet>()
         .or_else(|_| address())
         .map_err(|_| "write an address or a network: 203.0.113.0/24".to_owned())
-}
-
-fn when(text: &str) -> Result<Wall, String> {
-    if let Some(ago) = parse_duration(text).and_then(|ago| u64::try_from(ago.as_millis()).ok()) {
-        return Ok(Wall::from_millis(SystemClock::new().wall().millis().saturating_sub(ago)));
-    }
-    let at: Option<jiff::Timestamp> = text.parse().ok();
-    at.and_then(|at| u64::try_from(at.as_millisecond()).ok())
-        .map(Wall::from_millis)
-        .ok_or_else(|| "write a duration such as 24h, or a time such as 2026-11-25T08:00:00Z".to_owned())
 }
 
 fn failed(folder: &Path, error: &io::Error) -> Trouble {

@@ -76,7 +76,7 @@ struct PolicyLine {
 
 impl Report {
     fn of(file: &Path, environment: &Environment, now: Wall) -> Self {
-        let Examined { settings, problems, in_tests, named } = config::examine(file, environment);
+        let Examined { settings, problems, in_tests, named, .. } = config::examine(file, environment);
         let mut found = in_tests;
         files::look(file, &named, &mut found);
         surroundings::look(&named, settings.as_ref(), now, &mut found);

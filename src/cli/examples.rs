@@ -24,6 +24,17 @@ const EXAMPLES: &[(&str, &[&str])] = &[
             "panelgate policy test policies/panel.test.yaml --min-coverage 90 --junit policy-tests.xml",
         ],
     ),
+    (
+        "policy diff",
+        &["panelgate policy diff old.yaml new.yaml", "panelgate policy diff --running new.yaml --json"],
+    ),
+    (
+        "policy replay",
+        &[
+            "panelgate policy replay new.yaml --since 24h",
+            "panelgate policy replay new.yaml --user carol --json",
+        ],
+    ),
     ("policy schema", &["panelgate policy schema > policy.schema.json", "panelgate policy schema --tests"]),
     ("why", &["panelgate why 7K3F-92QD"]),
     ("demo", &["panelgate demo", "panelgate demo --tour"]),

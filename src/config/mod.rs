@@ -24,9 +24,12 @@ mod suites;
 mod tests;
 mod yaml;
 
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
-use self::sources::Sources;
 pub use self::suites::{load_tests, policy_beside, tests_beside};
 pub use self::{
     named::{FileKind, NamedFile},
@@ -38,9 +41,10 @@ pub use self::{
         Settings, SidecarSettings, SidecarTls, SiteSettings, Upstream,
     },
 };
+use self::{outline::Contents, sources::Sources};
 use crate::rules::{
     policy::{RuleSet, compile},
-    written::{At, Findings},
+    written::{At, Findings, Node},
 };
 
 /// The environment as a map; read once, in `cli`.
@@ -58,6 +62,8 @@ pub struct Loaded {
 /// Everything that can be said about a configuration, whether or not it can be used.
 #[derive(Clone, Debug)]
 pub struct Examined {
+    /// Every file that was looked at.
+    pub files: Vec<PathBuf>,
     /// What it says, if it can be used.
     pub settings: Option<Settings>,
     /// What was found.
@@ -74,11 +80,12 @@ pub fn examine(path: &Path, environment: &Environment) -> Examined {
     let settings = sources.open(path, None).and_then(|mut root| {
         environment::over_config(&mut root, environment, &mut sources.found);
         let settings = read::settings(&root, path, &mut sources)?;
-        Some(Settings { outline: Outline::of(&root, &sources.texts), ..settings })
+        let outline = Outline::of(&root, &sources.texts, &sources.contents(path));
+        Some(Settings { outline, ..settings })
     });
     let settings = settings.filter(|_| !sources.found.any_errors());
-    let (named, in_tests) = (sources.named, sources.found_in_tests);
-    Examined { settings, problems: Problems::new(sources.found, sources.texts), in_tests, named }
+    let (named, files, in_tests) = (sources.named, sources.files, sources.found_in_tests);
+    Examined { files, settings, problems: Problems::new(sources.found, sources.texts), in_tests, named }
 }
 
 /// Reads the configuration and every file it names; policies are compiled in the same pass.
@@ -107,6 +114,17 @@ pub fn load_policy(path: &Path, environment: &Environment) -> Result<(Arc<RuleSe
     rules.map(|rules| (rules, problems.clone())).ok_or(problems)
 }
 
+/// Compiles a policy from its text, which stands in the file `name`.
+///
+/// # Errors
+/// With everything that is wrong with it.
+pub fn policy_from(name: &str, text: &str, environment: &Environment) -> Result<Arc<RuleSet>, Problems> {
+    let mut sources = Sources::new(environment);
+    let rules = sources.take(name.into(), text.into()).and_then(|root| sources.compile(root));
+    let rules = rules.filter(|_| !sources.found.any_errors());
+    rules.ok_or_else(|| Problems::new(sources.found, sources.texts))
+}
+
 impl Sources<'_> {
     /// Reads and compiles a policy; one that several sites name is read once.
     fn policy(&mut self, path: &Path, named: Option<&At>) -> Option<Arc<RuleSet>> {
@@ -116,13 +134,26 @@ impl Sources<'_> {
         if let Some(at) = named {
             self.name(FileKind::Policy, path, at);
         }
-        let rules = self.open(path, named).and_then(|mut root| {
-            environment::over_policy(&mut root, self.environment, &mut self.found);
-            let rules = compile(&root, &mut self.found)?;
-            let text = self.texts.get(&root.at.source).map_or(&[][..], |text| text.as_bytes());
-            Some(Arc::new(rules.compiled_from(text)))
-        });
+        let rules = self.open(path, named).and_then(|root| self.compile(root));
         self.policies.insert(path.to_owned(), rules.clone());
         rules
+    }
+
+    /// What the files hold that are no YAML.
+    fn contents(&self, config: &Path) -> Contents {
+        let folder = std::path::absolute(config).ok().and_then(|file| file.parent().map(Path::to_owned));
+        let credentials = self.environment.get("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+        let yaml = |path: &&PathBuf| self.texts.contains_key(&*path.display().to_string());
+        Contents::read(
+            credentials.into_iter().chain(folder).collect(),
+            self.files.iter().filter(|path| !yaml(path)),
+        )
+    }
+
+    fn compile(&mut self, mut root: Node) -> Option<Arc<RuleSet>> {
+        environment::over_policy(&mut root, self.environment, &mut self.found);
+        let rules = compile(&root, &mut self.found)?;
+        let text = self.texts.get(&root.at.source).map_or(&[][..], |text| text.as_bytes());
+        Some(Arc::new(rules.compiled_from(text)))
     }
 }

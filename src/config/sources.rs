@@ -71,6 +71,11 @@ impl<'e> Sources<'e> {
                 return None;
             }
         };
+        self.take(source, text)
+    }
+
+    /// Takes the text of a YAML file.
+    pub(super) fn take(&mut self, source: Arc<str>, text: Arc<str>) -> Option<Node> {
         self.texts.insert(Arc::clone(&source), Arc::clone(&text));
         yaml::parse(&source, &text, &mut self.found)
     }

@@ -23,6 +23,14 @@ use rustls::{
 };
 use tokio_util::sync::CancellationToken;
 
+use crate::{
+    clock::Clock,
+    live::{Live, ReloadProblem},
+};
+
+/// What is stale where the folder cannot be used.
+const WHAT: &str = "certificates";
+
 /// One thing that is wrong with the folder.
 #[derive(Debug, thiserror::Error)]
 pub enum CertError {
@@ -75,11 +83,12 @@ impl std::error::Error for CertErrors {}
 
 /// The certificates, replaced as a whole when the folder changes.
 pub struct Certificates {
-    folder: PathBuf,
     current: ArcSwap<Set>,
 }
 
-struct Set {
+/// The certificates of a folder.
+pub struct Set {
+    folder: PathBuf,
     digest: Vec<u8>,
     pairs: Vec<Arc<CertifiedKey>>,
 }
@@ -90,8 +99,12 @@ impl Certificates {
     /// # Errors
     /// With every problem there is.
     pub fn load(folder: &Path) -> Result<Self, CertErrors> {
-        let set = Set::read(folder)?;
-        Ok(Self { folder: folder.to_owned(), current: ArcSwap::from_pointee(set) })
+        Ok(Self { current: ArcSwap::from_pointee(Set::read(folder)?) })
+    }
+
+    /// Shows those of another folder from now on, and follows that one.
+    pub fn take(&self, set: Set) {
+        self.current.store(Arc::new(set));
     }
 
     /// The certificate that is good for a name, or, for a client that names none, for the address it connected to.
@@ -110,17 +123,24 @@ impl Certificates {
     /// # Errors
     /// With every problem there is; the old certificates stay, all of them.
     pub fn reload(&self) -> Result<bool, CertErrors> {
-        let set = Set::read(&self.folder)?;
-        if set.digest == self.current.load().digest {
+        let current = self.current.load_full();
+        let set = Set::read(&current.folder)?;
+        if set.digest == current.digest {
             return Ok(false);
         }
-        self.current.store(Arc::new(set));
-        Ok(true)
+        // Unless those of another folder have come meanwhile.
+        let before = self.current.compare_and_swap(&current, Arc::new(set));
+        Ok(Arc::ptr_eq(&before, &current))
     }
 
     /// Looks at the folder again and again until `stop` is cancelled.
-    pub async fn follow(self: Arc<Self>, every: Duration, stop: CancellationToken) {
-        let mut complaint = String::new();
+    pub async fn follow(
+        self: Arc<Self>,
+        every: Duration,
+        live: Arc<Live>,
+        clock: Arc<dyn Clock>,
+        stop: CancellationToken,
+    ) {
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
@@ -128,15 +148,19 @@ impl Certificates {
             }
             let this = Arc::clone(&self);
             let Ok(reloaded) = tokio::task::spawn_blocking(move || this.reload()).await else { continue };
-            // The same problem is said once, not at every look.
-            let said = std::mem::take(&mut complaint);
             match reloaded {
-                Ok(true) => tracing::info!(folder = %self.folder.display(), "certificates reloaded"),
-                Ok(false) => {}
+                Ok(changed) => {
+                    let mended = live.note_stale(WHAT, None);
+                    if changed || mended {
+                        let folder = &self.current.load().folder;
+                        tracing::info!(folder = %folder.display(), changed, "certificates read again");
+                    }
+                }
                 Err(errors) => {
-                    complaint = errors.to_string();
-                    if complaint != said {
-                        tracing::error!(problems = %complaint, "certificates not reloaded, the old ones stay");
+                    let problem = ReloadProblem { at: clock.moment().wall, what: errors.to_string() };
+                    // The same problem is said once, not at every look.
+                    if live.note_stale(WHAT, Some(problem)) {
+                        tracing::error!(problems = %errors, "certificates not reloaded, the old ones stay");
                     }
                 }
             }
@@ -145,7 +169,11 @@ impl Certificates {
 }
 
 impl Set {
-    fn read(folder: &Path) -> Result<Self, CertErrors> {
+    /// Reads a folder.
+    ///
+    /// # Errors
+    /// With every problem there is.
+    pub fn read(folder: &Path) -> Result<Self, CertErrors> {
         let provider = rustls::crypto::aws_lc_rs::default_provider();
         let mut files = certificate_files(folder).map_err(|error| CertErrors(vec![error]))?;
         files.sort();
@@ -161,7 +189,11 @@ impl Set {
             errors.push(CertError::Empty { path: folder.to_owned() });
         }
         let digest = digest.finish().as_ref().to_vec();
-        if errors.is_empty() { Ok(Self { digest, pairs }) } else { Err(CertErrors(errors)) }
+        if errors.is_empty() {
+            Ok(Self { folder: folder.to_owned(), digest, pairs })
+        } else {
+            Err(CertErrors(errors))
+        }
     }
 }
 

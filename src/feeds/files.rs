@@ -14,8 +14,9 @@ use tokio_util::sync::CancellationToken;
 /// Looks at the files this often.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// Sends a note whenever what the files hold has changed. `files` is asked each time, since a new configuration may
-/// name other files. A half-written file is a change like any other, and so is its completion.
+/// Sends a note at the start, for what may have changed since the files were read, and whenever what they hold has
+/// changed. `files` is asked each time, since a new configuration may name other files. A half-written file is a change
+/// like any other, and so is its completion.
 pub async fn follow(
     files: impl Fn() -> Vec<PathBuf> + Send,
     changed: mpsc::Sender<()>,
@@ -23,7 +24,7 @@ pub async fn follow(
 ) {
     let mut ticks = tokio::time::interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut last = fingerprint(files()).await;
+    let mut last = Vec::new();
     loop {
         tokio::select! {
             () = stop.cancelled() => return,

@@ -17,7 +17,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-pub use self::reader::Reader;
+pub use self::reader::{Part, Reader};
 use self::ring::Ring;
 use crate::{
     clock::Wall,

@@ -21,7 +21,7 @@ use self::fetch::{Client, FetchError};
 use super::files::{Stamp, stamp};
 use crate::{
     clock::{Clock, Moment},
-    live::Live,
+    live::{Live, ReloadProblem},
     rules::token::{Issuers, PublicKeys},
 };
 
@@ -144,19 +144,27 @@ struct Watcher {
     unknown: u64,
     /// What a file looked like when it was last read.
     stamp: Option<Stamp>,
+    /// Why there is no newer set.
+    problem: Option<String>,
 }
 
 impl Watcher {
     fn new(issuer: String, source: Source, client: Client) -> Self {
         let health = Health { issuer, failures: AtomicU64::new(0), good_at: AtomicU64::new(0) };
-        Self { source, client, health: Arc::new(health), asked: None, unknown: 0, stamp: None }
+        Self { source, client, health: Arc::new(health), asked: None, unknown: 0, stamp: None, problem: None }
     }
 
     async fn watch(mut self, live: &Live, clock: &dyn Clock) {
+        self.note(live, clock.moment());
         loop {
             self.tick(live, clock.moment()).await;
             tokio::time::sleep(TICK).await;
         }
+    }
+
+    fn note(&self, live: &Live, at: Moment) {
+        let problem = self.problem.clone().map(|what| ReloadProblem { at: at.wall, what });
+        live.note_stale(&format!("issuers[{}]", self.health.issuer), problem);
     }
 
     /// Asks if it is time to, and publishes what came.
@@ -173,7 +181,9 @@ impl Watcher {
             return;
         }
         self.unknown = unknown;
-        if let Some(set) = self.ask(at).await {
+        let set = self.ask(at).await;
+        self.note(live, at);
+        if let Some(set) = set {
             live.swap(|snapshot| {
                 snapshot.issuers = snapshot.issuers.with_keys(&self.health.issuer, set.clone());
             });
@@ -187,11 +197,13 @@ impl Watcher {
         match set {
             Ok(set) => {
                 self.health.good_at.store(at.wall.secs(), Ordering::Relaxed);
+                self.problem = None;
                 tracing::debug!(issuer = %self.health.issuer, keys = ?set, "read the issuer's key set");
                 Some(set)
             }
             Err(error) => {
                 self.health.failures.fetch_add(1, Ordering::Relaxed);
+                self.problem = Some(format!("{}: {error}", self.source));
                 tracing::warn!(
                     issuer = %self.health.issuer, source = %self.source, %error,
                     "no usable key set; the last good one stays"

@@ -16,10 +16,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::files::{Stamp, stamp};
 use crate::{
-    live::Live,
+    clock::Clock,
+    live::{Live, ReloadProblem},
     rules::place::{BadDatabase, Places},
 };
 
+/// What is stale where the database cannot be used.
+const WHAT: &str = "geoip";
 /// Looks at the file this often.
 const EVERY: Duration = Duration::from_secs(1);
 /// The largest database, in bytes: several times the size of the paid ones.
@@ -71,6 +74,7 @@ pub async fn follow(
     file: impl Fn() -> Option<PathBuf> + Send,
     first: Watched,
     live: Arc<Live>,
+    clock: Arc<dyn Clock>,
     stop: CancellationToken,
 ) {
     let mut ticks = tokio::time::interval(EVERY);
@@ -84,7 +88,7 @@ pub async fn follow(
         let now = Watched::of(file()).await;
         // A file that is being written changes between two looks; it is read once it stays.
         if now != known && now == last {
-            take(&now, &live).await;
+            take(&now, &live, &*clock).await;
             known = now.clone();
         }
         last = now;
@@ -104,8 +108,9 @@ impl Watched {
     }
 }
 
-async fn take(now: &Watched, live: &Live) {
+async fn take(now: &Watched, live: &Live, clock: &dyn Clock) {
     let Some((path, _)) = now.0.clone() else {
+        live.note_stale(WHAT, None);
         live.swap(|snapshot| snapshot.places = Places::default());
         tracing::info!("no database of places is configured any more");
         return;
@@ -113,10 +118,13 @@ async fn take(now: &Watched, live: &Live) {
     let shown = path.display().to_string();
     match tokio::task::spawn_blocking(move || load(&path)).await {
         Ok(Ok(places)) => {
+            live.note_stale(WHAT, None);
             live.swap(|snapshot| snapshot.places = places.clone());
             tracing::info!(file = shown, ?places, "the database of places is in force");
         }
         Ok(Err(error)) => {
+            let problem = ReloadProblem { at: clock.moment().wall, what: error.to_string() };
+            live.note_stale(WHAT, Some(problem));
             tracing::error!(%error, "the changed database of places cannot be used; the old one stays");
         }
         Err(error) => tracing::error!(%error, file = shown, "the database of places could not be read"),

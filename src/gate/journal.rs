@@ -50,6 +50,8 @@ pub trait Archive: Send + Sync + 'static {
     async fn since(&self, site: SiteId, since: Wall, most: usize) -> Vec<Record>;
     /// What can be read.
     async fn span(&self) -> Span;
+    /// Returns when what was decided before can be read, or cannot be waited for.
+    async fn settle(&self);
 }
 
 /// Which refusals are wanted.
@@ -128,4 +130,6 @@ impl Archive for Nothing {
     async fn span(&self) -> Span {
         Span::default()
     }
+
+    async fn settle(&self) {}
 }

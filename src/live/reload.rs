@@ -1,9 +1,10 @@
 //! How the configuration in force came to be, and why a newer one may not be: for `/readyz`, metrics, pages and the
 //! command line.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
-use crate::clock::Wall;
+use super::Live;
+use crate::{clock::Wall, rules::policy::diff::Totals};
 
 /// What became of the last reloads. Nothing in it is secret.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -12,23 +13,48 @@ pub struct ReloadState {
     pub at: Wall,
     /// The first 12 hex digits of the SHA-256 over all files that what is in force was read from.
     pub digest: Arc<str>,
-    /// What the last reload changed, a line each: keys of the configuration, and cells of policies.
+    /// What the last reload changed, a line each, the first of them: keys of the configuration, and cells of policies.
     pub changes: Vec<String>,
-    /// Keys whose change counts only after a restart, a line each.
+    /// How many keys of the configuration it changed.
+    pub keys: usize,
+    /// How many cells of policies it changed.
+    pub cells: Totals,
+    /// Whether all of what it changed is known; comparing large policies is given up after a while.
+    pub compared: bool,
+    /// Keys whose change counts only after a restart, by name.
     pub waiting: Vec<String>,
     /// Why the newest configuration is not in force, if it is not.
     pub problem: Option<ReloadProblem>,
+    /// What is not as its file or address has it now: the last good one stays. By what it is.
+    pub stale: BTreeMap<String, ReloadProblem>,
     /// Reloads that succeeded since the start.
     pub done: u64,
     /// Reloads that failed since the start.
     pub failed: u64,
 }
 
-/// A configuration that is not in force.
+/// Something that is not in force.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReloadProblem {
     /// When it was refused.
     pub at: Wall,
     /// Everything that is wrong, as `panelgate check` shows it.
     pub what: String,
+}
+
+impl Live {
+    /// Notes that something cannot be taken as its file or address has it now, or, without a problem, that it could.
+    /// Whether that is news.
+    pub fn note_stale(&self, what: &str, problem: Option<ReloadProblem>) -> bool {
+        let before = self.reload.rcu(|state| {
+            let mut state = ReloadState::clone(state);
+            match &problem {
+                Some(problem) => state.stale.insert(what.to_owned(), problem.clone()),
+                None => state.stale.remove(what),
+            };
+            state
+        });
+        let known = before.stale.get(what).map(|known| known.what.as_str());
+        known != problem.as_ref().map(|problem| problem.what.as_str())
+    }
 }

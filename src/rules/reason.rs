@@ -169,4 +169,30 @@ impl Reason {
             Self::PageUnmarkable => "page-unmarkable",
         }
     }
+
+    /// Whether a policy can say so. Everything else was found before it was asked, or after.
+    pub const fn is_of_policy(self) -> bool {
+        matches!(
+            self,
+            Self::RoleAllows
+                | Self::ElevatedAllows
+                | Self::RelaxedAllows
+                | Self::KeyAllows
+                | Self::Anonymous
+                | Self::NoCredential
+                | Self::NeedsElevation
+                | Self::NeedsEnrolment
+                | Self::RoleLacksAccess
+                | Self::NoPage
+                | Self::UnknownRole
+                | Self::KeyLacksScope
+                | Self::ImpersonationReadOnly
+                | Self::ImpersonationOver
+                | Self::OutsideNetworks
+                | Self::OutsideCountries
+                | Self::OutsideHours
+                | Self::MethodNotAllowed
+                | Self::AmbiguousTarget
+        )
+    }
 }

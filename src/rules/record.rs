@@ -5,6 +5,7 @@
 mod covers;
 mod document;
 mod keep;
+mod replay;
 mod report;
 mod route;
 mod sentence;
@@ -21,6 +22,7 @@ pub use self::{
     covers::{Allowed, Gap, Limits, Missing, Span},
     document::{end, found},
     keep::{Kept, shorten},
+    replay::{Chosen, Control, Flip, Replay, Replayed, Unjudged},
     report::{Now, Report},
     route::{Step, Taken},
     ways::{Change, Way, ways},
@@ -282,6 +284,13 @@ impl Record {
         }
         self.answered()?;
         let who = self.who.as_ref().filter(|person| person.accepted).map_or(Who::Nobody, Person::as_who);
+        let who = match who {
+            // It can be over for more reasons than its time: the record has only what the session said.
+            Who::Session(sitting) if self.reply.reason == Reason::ImpersonationOver => {
+                Who::Session(Sitting { acting: Some(ActingAs::Over), ..sitting })
+            }
+            who => who,
+        };
         let client = self.client.certain();
         let circumstances = Circumstances { client, country: self.client.country, at: self.at };
         Some(Case { target, manner: self.asked.manner(), circumstances, who })

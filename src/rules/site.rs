@@ -1,5 +1,8 @@
 //! Sites: what one running gate stands in front of, and the host map that finds the right one (R6).
 
+#[cfg(test)]
+mod tests;
+
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use super::{
@@ -44,6 +47,25 @@ pub struct Site {
     pub accent: String,
     /// The panel's own login that is asked who somebody is; `None`: the accounts of the gate itself.
     pub login: Option<Arc<Recipe>>,
+}
+
+impl Site {
+    /// The site of this name; without one, the only one there is, or one of several that have the same policy.
+    ///
+    /// # Errors
+    /// With what to write instead.
+    pub fn choose<'s>(sites: &[&'s Self], name: Option<&str>) -> Result<&'s Self, String> {
+        let names = || sites.iter().map(|site| &*site.id).collect::<Vec<_>>().join(", ");
+        let Some(name) = name else {
+            let first = sites.first().ok_or_else(|| "there is no site".to_owned())?;
+            if sites.iter().all(|site| site.policy.version() == first.policy.version()) {
+                return Ok(first);
+            }
+            return Err(format!("the sites have policies of their own: name one of {} with --site", names()));
+        };
+        let found = sites.iter().find(|site| &*site.id == name);
+        found.copied().ok_or_else(|| format!("there is no site `{name}`; there is {}", names()))
+    }
 }
 
 /// A public origin: scheme, host and port, serialised as browsers do (default ports left out).

@@ -5,7 +5,9 @@ mod audit;
 pub mod trail;
 
 pub use self::audit::{Attached, attach};
-use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt, registry, util::SubscriberInitExt};
+use std::sync::OnceLock;
+
+use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt, registry, reload, util::SubscriberInitExt};
 
 /// How a log line looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,14 +22,36 @@ pub enum Format {
 ///
 /// A second call changes nothing: the first one in a process counts.
 pub fn start(format: Format, level: &str) {
-    let filter = EnvFilter::try_new(format!("warn,panelgate={level},pingora_core=error,pingora_proxy=error"))
-        .unwrap_or_else(|_| EnvFilter::new("warn,panelgate=info"));
+    let (filter, handle) = reload::Layer::new(filter(level));
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let lines = match format {
         Format::Text => lines.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).boxed(),
         Format::Json => lines.json().flatten_event(true).boxed(),
     };
-    let _ = registry().with(audit::AuditLayer).with(lines.with_filter(filter)).try_init();
+    if registry().with(audit::AuditLayer).with(lines.with_filter(filter)).try_init().is_ok() {
+        let turn = move |filter| {
+            // It is as old as the process.
+            let _ = handle.reload(filter);
+        };
+        let _ = TURN.set(Box::new(turn));
+    }
+}
+
+/// Another level, from the next line on. Without a log nothing happens.
+pub fn set_level(level: &str) {
+    if let Some(turn) = TURN.get() {
+        turn(filter(level));
+    }
+}
+
+/// How what is logged is chosen anew.
+type Turn = Box<dyn Fn(EnvFilter) + Send + Sync>;
+
+static TURN: OnceLock<Turn> = OnceLock::new();
+
+fn filter(level: &str) -> EnvFilter {
+    EnvFilter::try_new(format!("warn,panelgate={level},pingora_core=error,pingora_proxy=error"))
+        .unwrap_or_else(|_| EnvFilter::new("warn,panelgate=info"))
 }
 
 /// Starts without a log, for a command that does what has to be accounted for.

@@ -3,6 +3,7 @@
 mod api_keys;
 mod bans;
 mod modes;
+mod policies;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -156,6 +157,8 @@ impl Handler {
             AdminRequest::LiftBan { network } => self.lift_ban(&network, by).await,
             AdminRequest::HighSecurity { name, on } => self.high_security(name.as_ref(), on, by).await,
             AdminRequest::Reload => self.reload().await,
+            AdminRequest::DiffPolicy(new) => self.diff_policy(new).await,
+            AdminRequest::SettleJournal => self.settle_journal().await,
         }
     }
 

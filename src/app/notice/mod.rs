@@ -8,6 +8,7 @@ mod webhook;
 
 use std::{sync::Arc, time::Duration};
 
+use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use tokio::{sync::mpsc, task::JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -65,15 +66,15 @@ impl Ways {
         }
         Ok(Self(ways))
     }
-
-    /// Whether nobody can be told.
-    pub(super) fn are_none(&self) -> bool {
-        self.0.is_empty()
-    }
 }
 
-/// Sends what comes through the queue until `stop`; what is under way then is given up.
-pub(super) async fn deliver(ways: Ways, mut queue: mpsc::Receiver<NewSignIn>, stop: CancellationToken) {
+/// Sends what comes through the queue until `stop`, in the ways that there are at the time; what is under way then is
+/// given up.
+pub(super) async fn deliver(
+    ways: Arc<ArcSwap<Ways>>,
+    mut queue: mpsc::Receiver<NewSignIn>,
+    stop: CancellationToken,
+) {
     let mut under_way = JoinSet::new();
     loop {
         let news = tokio::select! {
@@ -82,7 +83,7 @@ pub(super) async fn deliver(ways: Ways, mut queue: mpsc::Receiver<NewSignIn>, st
             news = queue.recv(), if under_way.len() < AT_ONCE => news,
         };
         let Some(news) = news.map(Arc::new) else { break };
-        for way in &ways.0 {
+        for way in &ways.load().0 {
             under_way.spawn(tell(Arc::clone(way), Arc::clone(&news), WAITS));
         }
     }

@@ -133,9 +133,10 @@ async fn three_tries_and_none_where_another_would_not_help() {
 #[tokio::test(start_paused = true)]
 async fn what_fails_holds_nothing_else_up_and_everything_stops_when_told() {
     let way = Arc::new(Flaky { failures: 5, again: true, tries: AtomicUsize::new(0) });
+    let ways = Arc::new(ArcSwap::from_pointee(Ways(vec![Arc::<Flaky>::clone(&way)])));
     let (queue, waiting) = mpsc::channel(QUEUE);
     let stop = CancellationToken::new();
-    let delivering = tokio::spawn(deliver(Ways(vec![Arc::<Flaky>::clone(&way)]), waiting, stop.clone()));
+    let delivering = tokio::spawn(deliver(ways, waiting, stop.clone()));
     for _ in 0..6 {
         queue.send(news()).await.unwrap();
     }

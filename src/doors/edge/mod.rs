@@ -131,7 +131,7 @@ impl Edge {
         let EdgeSettings { listen, redirect_from, certificates, upstreams, trusted_proxies, .. } = settings;
         let limits = settings.limits;
         make_default(&Arc::new(rustls::crypto::aws_lc_rs::default_provider()));
-        let upstreams = Arc::new(Upstreams::prepare(upstreams, 0, &limits).await?);
+        let upstreams = Arc::new(Upstreams::prepare(upstreams, &limits).await?);
         let listeners = bind(&settings.sockets, &listen)?;
         let redirectors = bind(&settings.sockets, &redirect_from)?;
         let watch = Arc::new(Watch::new(Arc::clone(&gate), limits.body_idle));
@@ -182,12 +182,9 @@ impl EdgeHandle {
         &self.redirect_addresses
     }
 
-    /// Sends requests to other panels from now on; all or nothing.
-    ///
-    /// # Errors
-    /// When a name cannot be resolved; the old upstreams stay.
-    pub async fn set_upstreams(&self, settings: HashMap<SiteId, UpstreamSettings>) -> Result<(), StartError> {
-        self.upstreams.replace(settings, &self.limits).await
+    /// The way to send requests to other panels.
+    pub fn switch(&self) -> Switch {
+        Switch { upstreams: Arc::clone(&self.upstreams), limits: self.limits }
     }
 
     /// Takes no more connections. Those that are open end with their next answer (HTTP/2 is told by GOAWAY), or when
@@ -219,6 +216,35 @@ impl EdgeHandle {
     }
 }
 
+/// Sends requests to other panels, in two steps, so that nothing is sent anywhere else before all is known to be good.
+#[derive(Clone)]
+pub struct Switch {
+    upstreams: Arc<Upstreams>,
+    limits: Limits,
+}
+
+/// Panels that can be switched to.
+pub struct Switchable(Table);
+
+impl Switch {
+    /// Looks everything up.
+    ///
+    /// # Errors
+    /// When the name of a panel that is new cannot be resolved. One that was there before keeps the address that it had.
+    pub async fn prepare(
+        &self,
+        settings: HashMap<SiteId, UpstreamSettings>,
+    ) -> Result<Switchable, StartError> {
+        let now = self.upstreams.current.load_full();
+        Table::prepare(settings, Some(&now), &self.limits).await.map(Switchable)
+    }
+
+    /// Sends requests there from now on.
+    pub fn turn(&self, to: Switchable) {
+        self.upstreams.current.store(Arc::new(to.0));
+    }
+}
+
 /// The panels of all sites.
 pub(super) struct Upstreams {
     current: ArcSwap<Table>,
@@ -232,20 +258,9 @@ struct Table {
 impl Upstreams {
     async fn prepare(
         settings: HashMap<SiteId, UpstreamSettings>,
-        generation: u64,
         limits: &Limits,
     ) -> Result<Self, StartError> {
-        Ok(Self { current: ArcSwap::from_pointee(Table::prepare(settings, generation, limits).await?) })
-    }
-
-    async fn replace(
-        &self,
-        settings: HashMap<SiteId, UpstreamSettings>,
-        limits: &Limits,
-    ) -> Result<(), StartError> {
-        let generation = self.current.load().generation + 1;
-        self.current.store(Arc::new(Table::prepare(settings, generation, limits).await?));
-        Ok(())
+        Ok(Self { current: ArcSwap::from_pointee(Table::prepare(settings, None, limits).await?) })
     }
 
     fn of(&self, site: &SiteId) -> Option<Arc<Upstream>> {
@@ -256,14 +271,26 @@ impl Upstreams {
 impl Table {
     async fn prepare(
         settings: HashMap<SiteId, UpstreamSettings>,
-        generation: u64,
+        before: Option<&Self>,
         limits: &Limits,
     ) -> Result<Self, StartError> {
+        let generation = before.map_or(0, |before| before.generation + 1);
         let mut by_site = HashMap::new();
-        for (index, (site, upstream)) in (0_u64..).zip(settings) {
-            // Unlike keys: no pooled connection is shared between sites or survives a reload.
+        for (index, (site, settings)) in (0_u64..).zip(settings) {
+            let known = before.and_then(|before| before.by_site.get(&site));
+            let known = known.filter(|known| known.settings == settings);
+            // Unlike keys: no pooled connection is shared between sites, or leads to where a panel was before.
             let key = (generation << 16) | index;
-            by_site.insert(site, Arc::new(Upstream::prepare(upstream, key, limits).await?));
+            let upstream = match (Upstream::prepare(settings, key, limits).await, known) {
+                (Ok(fresh), Some(known)) if fresh.address() == known.address() => Arc::clone(known),
+                (Ok(fresh), _) => Arc::new(fresh),
+                (Err(error), Some(known)) => {
+                    tracing::warn!(%site, %error, "the panel stays where it was");
+                    Arc::clone(known)
+                }
+                (Err(error), None) => return Err(error),
+            };
+            by_site.insert(site, upstream);
         }
         Ok(Self { generation, by_site })
     }

@@ -21,7 +21,7 @@ use super::StartError;
 use crate::doors::accept::Limits;
 
 /// Where a site's panel is.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UpstreamSettings {
     /// Its address.
     pub address: UpstreamAddress,
@@ -48,6 +48,8 @@ pub enum UpstreamAddress {
 /// An upstream with its name resolved. Names are looked up when the edge starts and when it reloads, never on the way
 /// of a request.
 pub(super) struct Upstream {
+    /// What it was made from.
+    pub(super) settings: UpstreamSettings,
     peer: HttpPeer,
     dial: Dial,
     connect: Duration,
@@ -72,7 +74,7 @@ impl Upstream {
         key: u64,
         limits: &Limits,
     ) -> Result<Self, StartError> {
-        let (mut peer, dial) = match settings.address {
+        let (mut peer, dial) = match settings.address.clone() {
             UpstreamAddress::Unix(path) => {
                 let text = path
                     .to_str()
@@ -104,7 +106,15 @@ impl Upstream {
             let wrap = |der: &CertificateDer<'_>| WrappedX509::new(der.to_vec(), parse_x509);
             options.ca = Some(settings.authorities.iter().map(wrap).collect::<Vec<_>>().into());
         }
-        Ok(Self { peer, dial, connect: limits.upstream_connect })
+        Ok(Self { settings, peer, dial, connect: limits.upstream_connect })
+    }
+
+    /// The address that its name had; `None` for a socket.
+    pub(super) fn address(&self) -> Option<SocketAddr> {
+        match &self.dial {
+            Dial::Tcp(address) | Dial::Tls(address, ..) => Some(*address),
+            Dial::Unix(_) => None,
+        }
     }
 
     /// For the engine.

@@ -30,13 +30,11 @@ const EXHAUSTED: Duration = Duration::from_millis(200);
 
 pub(super) async fn serve_tcp(
     listener: TcpListener,
-    tls: Option<Arc<rustls::ServerConfig>>,
     service: Service,
     places: Arc<Semaphore>,
     stop: Stop,
     tasks: TaskTracker,
 ) {
-    let tls = tls.map(TlsAcceptor::from);
     loop {
         let accepted = tokio::select! {
             () = stop.accepting.cancelled() => return,
@@ -51,8 +49,8 @@ pub(super) async fn serve_tcp(
             continue;
         };
         let _ = stream.set_nodelay(true);
-        let (service, stop, tls, peer) =
-            (service.clone(), stop.clone(), tls.clone(), peer.ip().to_canonical());
+        let (service, stop, peer) = (service.clone(), stop.clone(), peer.ip().to_canonical());
+        let tls = service.vouchers.tls().map(TlsAcceptor::from);
         tasks.spawn(async move {
             let _place = place;
             match tls {

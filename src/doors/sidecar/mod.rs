@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
 use self::service::Service;
-pub use self::trust::ProxySecret;
+pub use self::trust::{ProxySecret, Vouchers};
 use super::{PortalService, Sockets};
 use crate::gate::Gate;
 
@@ -42,6 +42,7 @@ pub struct Sidecar {
     pub address: Option<SocketAddr>,
     /// The socket's path.
     pub socket: Option<PathBuf>,
+    vouchers: Arc<Vouchers>,
     stop: listen::Stop,
     tasks: TaskTracker,
 }
@@ -54,14 +55,14 @@ impl Sidecar {
     pub fn start(settings: SidecarSettings, gate: Arc<Gate>, portal: PortalService) -> io::Result<Self> {
         let stop = listen::Stop::default();
         let tasks = TaskTracker::new();
-        let service = Service::new(gate, portal, settings.secrets);
+        let vouchers = Arc::new(Vouchers::new(settings.secrets, settings.tls));
+        let service = Service::new(gate, portal, Arc::clone(&vouchers));
         let address = match settings.listen {
             Some(listen) => {
                 let listener = settings.sockets.tcp(listen)?;
                 let bound = listener.local_addr()?;
                 let (service, places) = (service.clone(), places());
-                let run =
-                    listen::serve_tcp(listener, settings.tls, service, places, stop.clone(), tasks.clone());
+                let run = listen::serve_tcp(listener, service, places, stop.clone(), tasks.clone());
                 tasks.spawn(run);
                 Some(bound)
             }
@@ -72,7 +73,12 @@ impl Sidecar {
             let peers = settings.socket_peers;
             tasks.spawn(listen::serve_unix(listener, peers, service, places(), stop.clone(), tasks.clone()));
         }
-        Ok(Self { address, socket: settings.socket, stop, tasks })
+        Ok(Self { address, socket: settings.socket, vouchers, stop, tasks })
+    }
+
+    /// What proxies prove themselves with, to be replaced.
+    pub fn vouchers(&self) -> &Arc<Vouchers> {
+        &self.vouchers
     }
 
     /// Takes no more connections. Those that are open end with their next answer, or when they have been idle.

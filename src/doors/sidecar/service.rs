@@ -12,7 +12,7 @@ use tower::ServiceExt;
 
 use super::{
     PortalService,
-    trust::{Channel, ProxySecret, SECRET, Standing},
+    trust::{Channel, SECRET, Standing, Vouchers},
 };
 use crate::{
     doors::{
@@ -39,12 +39,12 @@ const RENDERED_BYTES: usize = 64 << 10;
 pub(super) struct Service {
     gate: Arc<Gate>,
     portal: PortalService,
-    secrets: Arc<[ProxySecret]>,
+    pub(super) vouchers: Arc<Vouchers>,
 }
 
 impl Service {
-    pub(super) fn new(gate: Arc<Gate>, portal: PortalService, secrets: Vec<ProxySecret>) -> Self {
-        Self { gate, portal, secrets: secrets.into() }
+    pub(super) fn new(gate: Arc<Gate>, portal: PortalService, vouchers: Arc<Vouchers>) -> Self {
+        Self { gate, portal, vouchers }
     }
 
     /// Answers; there is no error that is not an answer.
@@ -54,7 +54,7 @@ impl Service {
         request: Request<Incoming>,
     ) -> Result<Response<Body>, Infallible> {
         let (mut parts, body) = request.into_parts();
-        let standing = channel.standing(&parts.headers, &self.secrets);
+        let standing = channel.standing(&parts.headers, &self.vouchers.secrets());
         parts.headers.remove(SECRET);
         Ok(match Dialect::of(parts.uri.path()) {
             Some(Dialect::Portal) => self.portal(channel, standing, parts, body).await,

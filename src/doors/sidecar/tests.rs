@@ -13,7 +13,7 @@ use tokio::{
 use tokio_util::task::TaskTracker;
 use tower::util::BoxCloneSyncService;
 
-use super::{ProxySecret, listen, service::Service};
+use super::{ProxySecret, Vouchers, listen, service::Service};
 use crate::{
     clock::SystemClock,
     doors::Sockets,
@@ -44,11 +44,11 @@ fn start(places: usize) -> (SocketAddr, listen::Stop) {
         Ok(answer)
     }));
     let secret = ProxySecret { name: "nginx".into(), secret: SecretBytes::new(*b"the right one") };
-    let service = Service::new(gate, portal, vec![secret]);
+    let service = Service::new(gate, portal, Arc::new(Vouchers::new(vec![secret], None)));
     let listener = Sockets::default().tcp(([127, 0, 0, 1], 0).into()).unwrap();
     let (address, stop) = (listener.local_addr().unwrap(), listen::Stop::default());
     let places = Arc::new(Semaphore::new(places));
-    tokio::spawn(listen::serve_tcp(listener, None, service, places, stop.clone(), TaskTracker::new()));
+    tokio::spawn(listen::serve_tcp(listener, service, places, stop.clone(), TaskTracker::new()));
     (address, stop)
 }
 

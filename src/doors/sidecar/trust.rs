@@ -1,8 +1,10 @@
 //! Who may ask (R1). On a hosting machine the other local users are strangers: a loopback port proves nothing.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, sync::Arc};
 
+use arc_swap::ArcSwap;
 use http::{HeaderMap, HeaderValue};
+use rustls::ServerConfig;
 
 use crate::secret::{SecretBytes, same};
 
@@ -13,6 +15,35 @@ pub struct ProxySecret {
     pub name: String,
     /// What the proxy must present.
     pub secret: SecretBytes,
+}
+
+/// What proxies prove themselves with; it can be replaced while the sidecar runs.
+pub struct Vouchers {
+    secrets: ArcSwap<Vec<ProxySecret>>,
+    tls: Option<ArcSwap<ServerConfig>>,
+}
+
+impl Vouchers {
+    /// The secrets, and TLS for a listener that demands client certificates.
+    pub fn new(secrets: Vec<ProxySecret>, tls: Option<Arc<ServerConfig>>) -> Self {
+        Self { secrets: ArcSwap::from_pointee(secrets), tls: tls.map(ArcSwap::new) }
+    }
+
+    /// Other ones, from the next request or connection on. A listener without TLS stays one.
+    pub fn replace(&self, secrets: Vec<ProxySecret>, tls: Option<Arc<ServerConfig>>) {
+        self.secrets.store(Arc::new(secrets));
+        if let (Some(current), Some(tls)) = (&self.tls, tls) {
+            current.store(tls);
+        }
+    }
+
+    pub(super) fn secrets(&self) -> Arc<Vec<ProxySecret>> {
+        self.secrets.load_full()
+    }
+
+    pub(super) fn tls(&self) -> Option<Arc<ServerConfig>> {
+        self.tls.as_ref().map(ArcSwap::load_full)
+    }
 }
 
 /// How a connection reached us.

@@ -1,8 +1,19 @@
-use std::{fs, net::IpAddr, path::Path};
+use std::{fs, net::IpAddr, os::unix::fs::symlink, path::Path};
 
 use rcgen::{CertificateParams, KeyPair};
 
 use super::*;
+
+use crate::{
+    clock::SystemClock,
+    live::{Quotas, Snapshot},
+};
+
+fn memory() -> Arc<Live> {
+    let quota = crate::rules::limit::Quota { count: std::num::NonZeroU32::MIN, per: Duration::from_secs(1) };
+    let quotas = Quotas { request: quota, sign_in: quota, second_factor: quota, refresh: quota };
+    Arc::new(Live::new(Snapshot::default(), quotas))
+}
 
 const LOOPBACK: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
@@ -101,7 +112,10 @@ async fn the_folder_is_followed() {
     put(folder.path(), "a", &["a.test"]);
     let certificates = Arc::new(Certificates::load(folder.path()).unwrap());
     let stop = CancellationToken::new();
-    let following = tokio::spawn(Arc::clone(&certificates).follow(Duration::from_millis(10), stop.clone()));
+    let (live, clock) = (memory(), Arc::new(SystemClock::new()));
+    let follow =
+        Arc::clone(&certificates).follow(Duration::from_millis(10), Arc::clone(&live), clock, stop.clone());
+    let following = tokio::spawn(follow);
     put(folder.path(), "b", &["b.test"]);
     let found = async {
         while certificates.find(Some("b.test"), LOOPBACK).is_none() {
@@ -109,6 +123,45 @@ async fn the_folder_is_followed() {
         }
     };
     tokio::time::timeout(Duration::from_secs(10), found).await.unwrap();
+    let is_stale = |wanted: bool| {
+        let live = &live;
+        let waited = async move {
+            while live.reload.load().stale.contains_key("certificates") != wanted {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), waited)
+    };
+    let whole = fs::read(folder.path().join("b.crt")).unwrap();
+    fs::write(folder.path().join("b.crt"), &whole[..whole.len() / 2]).unwrap();
+    is_stale(true).await.expect("half a certificate shows");
+    assert!(certificates.find(Some("b.test"), LOOPBACK).is_some(), "the old one stays");
+    fs::write(folder.path().join("b.crt"), &whole).unwrap();
+    is_stale(false).await.expect("once it is whole nothing is said of it any more");
+    // As an orchestrator does: the folder's files are links into one that is swapped.
+    let data = folder.path().join("..data");
+    for name in ["one", "two"] {
+        fs::create_dir(folder.path().join(name)).unwrap();
+        put(&folder.path().join(name), "c", &[&format!("{name}.test")]);
+    }
+    symlink("one", &data).unwrap();
+    for name in ["c.crt", "c.key"] {
+        symlink(format!("..data/{name}"), folder.path().join(name)).unwrap();
+    }
+    symlink("two", folder.path().join("next")).unwrap();
+    fs::rename(folder.path().join("next"), &data).unwrap();
+    let swapped = async {
+        while certificates.find(Some("two.test"), LOOPBACK).is_none() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), swapped).await.expect("the other folder counts");
+    // Another folder is taken as a whole, and followed from then on.
+    let other = tempfile::tempdir().unwrap();
+    put(other.path(), "d", &["d.test"]);
+    certificates.take(Set::read(other.path()).unwrap());
+    assert!(certificates.find(Some("a.test"), LOOPBACK).is_none());
+    assert!(certificates.find(Some("d.test"), LOOPBACK).is_some());
     stop.cancel();
     following.await.unwrap();
 }

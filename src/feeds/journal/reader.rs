@@ -1,7 +1,7 @@
 //! Reading, while somebody writes.
 
 use std::{
-    fs,
+    fs, io,
     ops::ControlFlow,
     path::{Path, PathBuf},
 };
@@ -52,6 +52,11 @@ impl Reader {
         }
     }
 
+    /// The journal file by file, for work that takes a while: no more than one of them is in memory at a time.
+    pub fn parts(&self) -> Vec<Part> {
+        segments(&self.folder).into_iter().map(Part).collect()
+    }
+
     /// The newest refusals that are wanted, the newest first, at most so many.
     pub fn latest(&self, most: usize, now: Wall, mut wanted: impl FnMut(&Record) -> bool) -> Vec<Record> {
         let mut found = Vec::new();
@@ -85,6 +90,33 @@ impl Reader {
         let gaps = all.iter().filter(|segment| segment.class == Class::Refused).flat_map(gaps).collect();
         let bytes = all.iter().map(|segment| segment.bytes).sum();
         Span { allowed, refused, strangers, bytes, gaps }
+    }
+}
+
+/// One file of the journal.
+#[derive(Clone, Debug)]
+pub struct Part(Segment);
+
+impl Part {
+    /// How long it was when it was found.
+    pub fn bytes(&self) -> u64 {
+        self.0.bytes
+    }
+
+    /// Every record in it, and how many there are that cannot be read: another version wrote them.
+    ///
+    /// # Errors
+    /// When the file cannot be read; it may have made room for newer ones.
+    pub fn each(&self, now: Wall, mut each: impl FnMut(&Record)) -> io::Result<u64> {
+        let file = fs::read(&self.0.path)?;
+        let mut foreign = 0;
+        for entry in frame::frames(&file).filter(|entry| entry.gap().is_none()) {
+            match entry.record() {
+                Some(record) => each(&aged(record, now)),
+                None => foreign += 1,
+            }
+        }
+        Ok(foreign)
     }
 }
 

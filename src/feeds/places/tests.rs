@@ -1,7 +1,10 @@
 use std::{fs, path::Path};
 
 use super::*;
-use crate::live::{Quotas, Snapshot};
+use crate::{
+    clock::SystemClock,
+    live::{Quotas, Snapshot},
+};
 
 fn data(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/geoip").join(name)
@@ -36,7 +39,13 @@ async fn a_changed_file_counts_within_seconds_and_a_broken_one_keeps_the_old() {
     assert_eq!(city(&live), "", "a database of countries");
     let (stop, first) = (CancellationToken::new(), Watched::of(Some(file.clone())).await);
     let named = file.clone();
-    let following = tokio::spawn(follow(move || Some(named.clone()), first, Arc::clone(&live), stop.clone()));
+    let following = tokio::spawn(follow(
+        move || Some(named.clone()),
+        first,
+        Arc::clone(&live),
+        Arc::new(SystemClock::new()),
+        stop.clone(),
+    ));
     fs::copy(data("GeoLite2-City-Test.mmdb"), folder.path().join("next")).unwrap();
     fs::rename(folder.path().join("next"), &file).unwrap();
     eventually("the new database counts", || city(&live) == "Linköping").await;
@@ -45,6 +54,7 @@ async fn a_changed_file_counts_within_seconds_and_a_broken_one_keeps_the_old() {
     tokio::time::sleep(Duration::from_secs(3)).await;
     fs::remove_file(&file).unwrap();
     tokio::time::sleep(Duration::from_secs(3)).await;
+    assert!(live.reload.load().stale["geoip"].what.contains("cannot be read"));
     assert_eq!(
         (city(&live).as_str(), live.snapshot().generation),
         ("Linköping", generation),
@@ -52,6 +62,7 @@ async fn a_changed_file_counts_within_seconds_and_a_broken_one_keeps_the_old() {
     );
     fs::copy(data("GeoLite2-Country-Test.mmdb"), &file).unwrap();
     eventually("a mended file counts", || city(&live).is_empty()).await;
+    assert!(live.reload.load().stale.is_empty(), "and nothing is said of it any more");
     stop.cancel();
     following.await.unwrap();
 }

@@ -12,7 +12,7 @@ pub(crate) use self::plot::Plot;
 use crate::{
     clock::Wall,
     gate::SignedIn,
-    live::{Count, Summary},
+    live::{Count, ReloadProblem, ReloadState, Summary},
     portal::{
         context::Cx,
         guard,
@@ -71,9 +71,15 @@ pub(super) async fn call(cx: Cx) -> Result<Response, Response> {
         })).collect::<Vec<_>>(),
         "policy": &**cx.site().policy.version(),
         "generation": cx.visit.snapshot.generation,
+        "configuration": &*reload.digest,
+        "configuration_since": reload.at.secs(),
         "reload_problem": reload.problem.as_ref().map(|problem| json!({
             "at": problem.at.secs(), "text": problem.what,
         })),
+        "stale": reload.stale.iter().map(|(what, problem)| json!({
+            "what": what, "at": problem.at.secs(), "text": problem.what,
+        })).collect::<Vec<_>>(),
+        "waiting": reload.waiting,
         "journal": sight.span.document(),
         "journal_missing": sight.missing,
     }))
@@ -129,14 +135,16 @@ fn page(cx: &Cx, member: &SignedIn, sight: &Sight) -> Overview {
         tile(words.elevated_now, sight.elevated.to_string(), "", String::new()),
         tile(words.bans, sight.bans.to_string(), "/_gate/admin/bans", String::new()),
     ];
-    let snapshot = &cx.visit.snapshot;
+    let (snapshot, reload) = (&cx.visit.snapshot, cx.gate().live().reload.load());
     let version = cx.site().policy.version();
     Overview {
         frame: cx.frame(),
         me: AccountFrame::new(cx, member, Tab::Overview),
         lead: fill(words.overview_lead, &[("title", &cx.site().title)]),
         tiles,
-        reload: reload(cx),
+        not_in_force: not_in_force(cx, &reload),
+        waiting: (!reload.waiting.is_empty())
+            .then(|| fill(words.waiting, &[("keys", &reload.waiting.join(", "))])),
         plots: vec![
             Plot::new(cx.words, words.last_hour, &sight.hour),
             Plot::new(cx.words, words.last_day, &sight.day),
@@ -151,15 +159,17 @@ fn page(cx: &Cx, member: &SignedIn, sight: &Sight) -> Overview {
     }
 }
 
-/// The problem of a configuration that is not in force.
-pub(super) fn reload(cx: &Cx) -> Option<ReloadFailed> {
-    let reload = cx.gate().live().reload.load();
-    let problem = reload.problem.as_ref()?;
-    let time = pages::date_and_time(problem.at);
-    Some(ReloadFailed {
-        lead: fill(cx.words.overview.reload_text, &[("time", &time)]),
+/// What is not in force, although it should be.
+pub(super) fn not_in_force(cx: &Cx, state: &ReloadState) -> Vec<ReloadFailed> {
+    let words = &cx.words.overview;
+    let failed = |title: &str, what: &str, problem: &ReloadProblem| ReloadFailed {
+        title: fill(title, &[("what", what)]),
+        lead: fill(words.reload_text, &[("time", &pages::date_and_time(problem.at))]),
         problem: problem.what.clone(),
-    })
+    };
+    let configuration = state.problem.iter().map(|problem| failed(words.reload_failed, "", problem));
+    let stale = state.stale.iter().map(|(what, problem)| failed(words.stale, what, problem));
+    configuration.chain(stale).collect()
 }
 
 fn reasons(cx: &Cx, day: &Summary) -> Vec<Counted> {

@@ -13,7 +13,8 @@ pub(crate) struct Overview {
     pub(crate) me: AccountFrame,
     pub(crate) lead: String,
     pub(crate) tiles: Vec<Tile>,
-    pub(crate) reload: Option<ReloadFailed>,
+    pub(crate) not_in_force: Vec<ReloadFailed>,
+    pub(crate) waiting: Option<String>,
     pub(crate) plots: Vec<Plot>,
     pub(crate) reasons: Vec<Counted>,
     pub(crate) refused_pages: Vec<Counted>,
@@ -32,8 +33,9 @@ pub(crate) struct Tile {
     pub(crate) note: String,
 }
 
-/// A configuration that is not in force.
+/// A configuration, or something that it names, that is not in force.
 pub(crate) struct ReloadFailed {
+    pub(crate) title: String,
     pub(crate) lead: String,
     pub(crate) problem: String,
 }

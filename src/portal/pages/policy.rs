@@ -17,7 +17,7 @@ pub(crate) struct PolicyPage {
     pub(crate) me: AccountFrame,
     pub(crate) policy: PolicyFrame,
     pub(crate) lead: String,
-    pub(crate) reload: Option<ReloadFailed>,
+    pub(crate) not_in_force: Vec<ReloadFailed>,
     pub(crate) facts: Vec<Fact>,
     pub(crate) changes: Vec<String>,
     pub(crate) waiting: Vec<String>,

@@ -11,7 +11,7 @@ use super::support::{Answer, Browser, World};
 use crate::{
     clock::Wall,
     gate::journal::{Archive, Item, Wanted},
-    live::Live,
+    live::{Live, ReloadProblem, ReloadState},
     rules::{
         outcome::DecisionId,
         record::{Record, Span},
@@ -72,6 +72,8 @@ impl Archive for Shelf {
         let oldest = self.records().iter().map(|record| record.at).min();
         Span { refused: oldest, ..Span::default() }
     }
+
+    async fn settle(&self) {}
 }
 
 async fn signed_in<'w>(world: &'w World, name: &str) -> Browser<'w> {
@@ -224,4 +226,33 @@ async fn the_overview_counts_what_happened_and_draws_it() {
     }
     assert!(!page.text.contains("style=") && page.text.len() < 30 * 1024);
     assert_eq!(admin.open("/_gate/admin").await.location(), OVERVIEW);
+}
+
+#[tokio::test]
+async fn what_is_not_in_force_and_what_waits_for_a_restart_is_shown() {
+    let world = World::new().await;
+    let mut admin = signed_in(&world, "admin").await;
+    let quiet = admin.open(OVERVIEW).await;
+    assert!(!quiet.text.contains("role=\"alert\""), "{}", quiet.text);
+    let live = world.gate.live();
+    let problem = |what: &str| ReloadProblem { at: Wall::from_secs(1_800_000_000), what: what.into() };
+    live.note_stale("certificates", Some(problem("panel.crt <b>is not PEM")));
+    live.reload.rcu(|state| ReloadState {
+        problem: Some(problem("error: policy.yaml:3:1")),
+        waiting: vec!["edge.listen".into()],
+        ..ReloadState::clone(state)
+    });
+    let page = admin.open(OVERVIEW).await;
+    for part in [
+        "The newest configuration is not in force",
+        "error: policy.yaml:3:1",
+        "What is there now cannot be used: certificates",
+        "panel.crt &#60;b&#62;is not PEM",
+        "count only after a restart: edge.listen",
+    ] {
+        assert!(page.text.contains(part), "{part} in {}", page.text);
+    }
+    let call = admin.call("GET", "/_gate/api/v1/admin/overview", "").await.json();
+    assert_eq!(call["waiting"], json!(["edge.listen"]));
+    assert_eq!(call["stale"][0]["what"], json!("certificates"));
 }

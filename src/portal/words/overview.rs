@@ -8,7 +8,7 @@ catalogue! {
     tab overview_lead live_sessions elevated_now bans requests_hour refused_of
     last_hour last_day plot_alt plot_none plot_key_allowed plot_key_refused busiest
     reasons why_refused pages_refused page count no_refusals countries country country_sessions country_requests country_refused
-    no_place nothing_yet reload_failed reload_text
+    no_place nothing_yet reload_failed reload_text stale waiting
     journal journal_since journal_nothing journal_missing journal_size in_force
     tab_decisions decisions decisions_lead id id_hint reason any_reason of_user on_page find latest none_match
     unknown_id unknown_text unknown_since all_decisions to_decision
@@ -52,6 +52,8 @@ pub(super) const EN: Words = Words {
     nothing_yet: "Nothing has come in yet.",
     reload_failed: "The newest configuration is not in force",
     reload_text: "It was refused on {time}, and the one before goes on:",
+    stale: "What is there now cannot be used: {what}",
+    waiting: "These keys of the configuration were changed and count only after a restart: {keys}",
     journal: "Journal of decisions",
     journal_since: "Refusals since {time}, {size} in all",
     journal_nothing: "Nothing is in it yet",
@@ -176,7 +178,9 @@ pub(super) const DE: Words = Words {
     no_place: "unbekannt",
     nothing_yet: "Es ist noch nichts angekommen.",
     reload_failed: "Die neueste Konfiguration ist nicht in Kraft",
-    reload_text: "Sie wurde am {time} abgelehnt, die vorige gilt weiter:",
+    reload_text: "Abgelehnt am {time}, das Vorige gilt weiter:",
+    stale: "Was jetzt da ist, kann nicht verwendet werden: {what}",
+    waiting: "Diese Schlüssel der Konfiguration wurden geändert und gelten erst nach einem Neustart: {keys}",
     journal: "Journal der Entscheidungen",
     journal_since: "Ablehnungen seit {time}, zusammen {size}",
     journal_nothing: "Es steht noch nichts darin",

@@ -9,6 +9,7 @@ mod askers;
 mod boxes;
 mod change;
 mod limits;
+mod listing;
 mod look;
 mod manners;
 mod paths;
@@ -28,33 +29,46 @@ use self::{
 pub use self::{
     askers::{Asker, Proof},
     change::{Change, Diff, Effect, Outcome, PageName, Shift},
+    listing::{Line, Listing, Totals},
     scenes::{Addresses, Countries},
     times::Times,
 };
 use super::{RuleSet, case::is_ambiguous};
 use crate::rules::{facts::Target, identity::Role, outcome::Access};
 
+/// More changes than this are nobody's to read, and are not looked for.
+const MOST: usize = 100_000;
+
 /// Everything that two policies answer differently.
 pub fn diff(a: &RuleSet, b: &RuleSet) -> Diff {
-    let (targets, complete) = paths::classes(a, b);
+    diff_while(a, b, &|| true)
+}
+
+/// The same, as long as `go_on` says so; where it does not, what was found so far, as incomplete.
+pub fn diff_while(a: &RuleSet, b: &RuleSet, go_on: &dyn Fn() -> bool) -> Diff {
+    let (targets, mut complete) = paths::classes(a, b, go_on);
     let ways = manners::classes(a, b);
     let mut changes = Vec::new();
     let roles: Vec<Option<Role>> = std::iter::once(None).chain(roles(a, b).into_iter().map(Some)).collect();
-    let grounds = grounds(a, b, &targets, &ways);
+    let grounds = grounds(a, b, &targets, &ways, go_on);
     let mut scenes = BTreeMap::new();
-    for (ground, requests) in &grounds {
+    'all: for (ground, requests) in &grounds {
         let pair = ground.pair(a, b);
         for role in &roles {
             let scene = scenes.entry((ground.pages, role)).or_insert_with(|| Scene::of(&pair, role.as_ref()));
             for (asker, models) in pair.askers(role.as_ref()) {
-                let looked = Look { pair, ground, requests, ways: &ways, scene, models: &models };
+                if changes.len() >= MOST || !go_on() {
+                    complete = false;
+                    break 'all;
+                }
+                let looked = Look { pair, ground, requests, ways: &ways, scene, models: &models, go_on };
                 changes.extend(looked.changes(&asker));
             }
         }
     }
+    complete &= go_on();
     changes.extend(limits::changes(a, b, &grounds));
-    changes.sort_by_key(|change| change.effect);
-    changes.sort_by_key(show::order);
+    changes.sort_by_cached_key(|change| (show::order(change), change.effect));
     Diff { changes, besides: limits::besides(a, b), complete }
 }
 
@@ -88,9 +102,10 @@ fn grounds<'t>(
     b: &RuleSet,
     targets: &'t [Target],
     ways: &[Way],
+    go_on: &dyn Fn() -> bool,
 ) -> BTreeMap<Ground, Requests<'t>> {
     let mut grounds: BTreeMap<Ground, Requests<'t>> = BTreeMap::new();
-    for target in targets {
+    for target in targets.iter().take_while(|_| go_on()) {
         let pages = (a.trie.find(&target.segments), b.trie.find(&target.segments));
         for (index, way) in ways.iter().enumerate() {
             let rulings = (a.rule_for(target, way.manner()), b.rule_for(target, way.manner()));

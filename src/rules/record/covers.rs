@@ -29,6 +29,17 @@ pub enum Allowed {
     None,
 }
 
+impl Allowed {
+    /// `all`, `writes` or `none`, as the configuration spells it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::Writes => "writes",
+            Self::None => "none",
+        }
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self { size: 64 << 20, keep: Duration::from_secs(7 * 86_400), allowed: Allowed::All }

@@ -53,7 +53,7 @@ pub(crate) fn sample(method: &str, path: &str) -> Record {
     }
 }
 
-fn person(role: &str, proof: Option<Elevation>) -> Person {
+pub(crate) fn person(role: &str, proof: Option<Elevation>) -> Person {
     let held = Held::Session { id: PublicId("abcdefghijklmnop".into()), opened: NOON, proof, ended: None };
     Person {
         user: "bob".into(),

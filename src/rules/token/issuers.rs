@@ -137,6 +137,14 @@ impl Issuers {
         Self(Arc::new(next))
     }
 
+    /// The same issuers, one of them with the public keys that it has in `others`, if it has any there.
+    pub fn with_keys_of(&self, issuer: &str, others: &Self) -> Self {
+        match others.0.get(issuer).map(|trusted| &trusted.issuer.keys) {
+            Some(IssuerKeys::Public(keys)) => self.with_keys(issuer, keys.clone()),
+            Some(IssuerKeys::Shared(_)) | None => self.clone(),
+        }
+    }
+
     /// Checks a token that claims to be of the issuer with this configured name.
     ///
     /// # Errors

@@ -1,5 +1,8 @@
 //! Files change under load.
 
+mod files;
+mod policies;
+
 use std::time::Duration;
 
 use crate::support::{

@@ -1,6 +1,6 @@
 //! Everyday requests: both protocols, the portal, refusals, and panels that are away or slow.
 
-use std::{sync::Arc, time::Duration};
+use std::{ffi::OsString, os::unix::ffi::OsStringExt, sync::Arc, time::Duration};
 
 use axum::body::Body;
 use http::HeaderValue;
@@ -11,7 +11,7 @@ use super::{
     panel::Panel,
     rig::{Authority, HOST, Rig, upstream},
 };
-use crate::doors::edge::Limits;
+use crate::doors::edge::{Limits, UpstreamAddress};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_signed_in_request_reaches_the_panel_over_both_protocols() {
@@ -162,7 +162,14 @@ async fn a_panel_behind_a_unix_socket_or_tls_is_reached() {
     // The same address under an authority that did not sign its certificate.
     let foreign = upstream(address, vec![Authority::new().der()]);
     let edge = rig.edge.as_ref().unwrap();
-    edge.set_upstreams([(Arc::from("panel"), foreign)].into()).await.unwrap();
+    let switch = edge.switch();
+    let path = OsString::from_vec(vec![b'/', 0xff]).into();
+    let lost = upstream(UpstreamAddress::Unix(path), vec![]);
+    assert!(switch.prepare([(Arc::from("panel"), lost)].into()).await.is_err(), "a path that cannot be used");
+    assert_eq!(rig.get("/echo").await.echoed("remote-user"), Some("ada"), "nothing has changed");
+    let foreign = switch.prepare([(Arc::from("panel"), foreign)].into()).await.unwrap();
+    assert_eq!(rig.get("/echo").await.echoed("remote-user"), Some("ada"), "prepared is not switched");
+    switch.turn(foreign);
     let answer = rig.get("/echo").await;
     assert_eq!(answer.status, 502, "{answer:?}");
 }

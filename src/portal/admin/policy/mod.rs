@@ -61,7 +61,7 @@ async fn show(cx: Cx) -> Result<Response, Response> {
         me: AccountFrame::new(&cx, &member, Tab::Policy),
         policy: frame(&cx, View::Matrix),
         lead: fill(cx.words.policy.lead, &[("title", &cx.site().title)]),
-        reload: super::overview::reload(&cx),
+        not_in_force: super::overview::not_in_force(&cx, &cx.gate().live().reload.load()),
         facts: state::facts(&cx),
         changes: state::changes(&cx),
         waiting: state::waiting(&cx),

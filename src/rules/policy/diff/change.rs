@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Addresses, Asker, Countries, Times};
 use crate::rules::{
@@ -50,7 +50,7 @@ pub struct Change {
 }
 
 /// A page and where it stands.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct PageName {
     /// Its name.
     pub name: Arc<str>,
@@ -88,7 +88,7 @@ pub enum Outcome {
 }
 
 /// What a change means to who asks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Effect {
     /// More is allowed.
@@ -171,6 +171,16 @@ impl Effect {
             (false, true) => Self::Closes,
             (true, true) => Self::Turns,
             (false, false) => Self::Reason,
+        }
+    }
+
+    /// `+`, `-`, `~`, or `=` where only the reason of a refusal is another.
+    pub const fn sign(self) -> char {
+        match self {
+            Self::Opens => '+',
+            Self::Closes => '-',
+            Self::Turns => '~',
+            Self::Reason => '=',
         }
     }
 }

@@ -51,6 +51,8 @@ pub(super) struct Look<'l> {
     pub(super) ways: &'l [Way],
     pub(super) scene: &'l Scene,
     pub(super) models: &'l [Model],
+    /// Whether there is time to look at more.
+    pub(super) go_on: &'l dyn Fn() -> bool,
 }
 
 impl Look<'_> {
@@ -58,7 +60,7 @@ impl Look<'_> {
     pub(super) fn changes(&self, asker: &Asker) -> Vec<Change> {
         let mut shifts: Vec<(Shift, Vec<[usize; 4]>)> = Vec::new();
         let scene = self.scene;
-        for way in self.requests.keys().copied() {
+        for way in self.requests.keys().copied().take_while(|_| (self.go_on)()) {
             for address in 0..scene.addresses.len() {
                 for country in 0..scene.countries.len() {
                     for time in 0..scene.times.len() {

@@ -15,7 +15,7 @@ use crate::rules::facts::{Ambiguity, Target};
 const MOST: usize = 50_000;
 
 /// One path of every class, shortest first, and whether that was all.
-pub(super) fn classes(a: &RuleSet, b: &RuleSet) -> (Vec<Target>, bool) {
+pub(super) fn classes(a: &RuleSet, b: &RuleSet, go_on: &dyn Fn() -> bool) -> (Vec<Target>, bool) {
     let walk = Walk::of(a, b);
     let (mut seen, mut queue, mut found) = (HashSet::new(), VecDeque::new(), Vec::new());
     let start = State { depth: 0, alive: (0..walk.patterns.len()).collect(), marks: BTreeSet::new() };
@@ -24,7 +24,7 @@ pub(super) fn classes(a: &RuleSet, b: &RuleSet) -> (Vec<Target>, bool) {
         if !seen.insert(walk.settled(&state)) {
             continue;
         }
-        if found.len() == MOST {
+        if found.len() == MOST || !go_on() {
             return (found, false);
         }
         found.extend(target(&path));

@@ -195,7 +195,7 @@ pub(crate) fn pair() -> impl Strategy<Value = (RuleSet, RuleSet)> {
 
 // === Requests ===
 
-fn question() -> impl Strategy<Value = Question> {
+pub(in crate::rules) fn question() -> impl Strategy<Value = Question> {
     let part = prop::sample::select(vec!["a", "b", "z", "x%2Fy", "q%2Fq", ""]);
     let path = prop::collection::vec(part, 0..4).prop_map(|parts| format!("/{}", parts.join("/")));
     let method =

@@ -91,3 +91,31 @@ fn a_page_that_took_the_place_of_another_is_named_with_it() {
     assert_eq!(change.to_string(), "all → keys: user, change: always → never, refused (role-lacks-access)");
     assert_eq!(change.witness.target.path(), "/any/keys");
 }
+
+/// Whoever has no time for all of it is told that there may be more.
+#[test]
+fn a_comparison_that_is_given_up_says_so() {
+    let (a, b) = (users(json!("none"), &[]), users(json!("full"), &[]));
+    let whole = diff(&a, &b);
+    assert!(whole.complete);
+    for patience in [0, 1, 5, 20, 40] {
+        let left = std::cell::Cell::new(patience);
+        let found = diff_while(&a, &b, &|| left.replace(left.get().saturating_sub(1)) > 0);
+        assert!(!found.complete || found.changes.len() == whole.changes.len(), "{patience}");
+        let known = |change: &Change| whole.changes.iter().any(|all| all.to_string() == change.to_string());
+        assert!(found.changes.iter().all(known), "{patience}");
+    }
+    assert!(!diff_while(&a, &b, &|| false).complete);
+}
+
+#[test]
+fn changes_are_counted_and_summed_up() {
+    let (a, b) = (users(json!("none"), &[]), users(json!("full"), &[]));
+    let (opens, closes) = (diff(&a, &b).listing(), diff(&b, &a).listing());
+    assert_eq!((opens.totals.opens, opens.totals.closes), (closes.totals.closes, closes.totals.opens));
+    let sum = |opens, closes, turns| Totals { opens, closes, turns, reasons: 9 }.to_string();
+    assert_eq!(sum(3, 1, 0), "3 cells open, 1 closes");
+    assert_eq!(sum(0, 2, 1), "2 cells close, 1 turns");
+    assert_eq!(sum(1, 0, 0), "1 cell opens");
+    assert_eq!(sum(0, 0, 0), "no cell opens or closes");
+}
