@@ -15,7 +15,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::util::BoxCloneSyncService;
 
 use super::{
-    Predecessor, Readiness, Reloader, Running, StartError, admin,
+    Predecessor, Readiness, Reloader, Running, StartError, admin, backup,
     handover::{self, Outgoing},
     health, impersonations, journal,
     logins::Logins,
@@ -99,6 +99,8 @@ pub(super) async fn compose(
     tasks: TaskTracker,
 ) -> Result<Running, StartError> {
     make_data_dir(&settings.data_dir)?;
+    let unusable = |source| StartError::DataDir { path: settings.data_dir.clone(), source };
+    backup::finish_interrupted(&settings.data_dir).map_err(unusable)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let sockets = Arc::new(Sockets::inheriting(beginning.sockets));
     let materials = Materials::read(&settings, &clock, &sockets).await?;
@@ -116,10 +118,16 @@ pub(super) async fn compose(
     let accepting = stop.child_token();
     let ground = Ground { portal, gate, sockets, accepting, stop, tasks };
     let readiness = watch::Sender::new(Readiness::default());
-    let reloader = Arc::new(Reloader::new(&settings, environment, &ground.gate));
+    let reloader = Arc::new(Reloader::new(&settings, environment.clone(), &ground.gate));
     let metrics = start_health(&settings, &ground, &readiness)?;
     start_feeds(&ground, &reloader, keys, watched_places);
-    start_admin(&settings, &ground, &reloader)?;
+    let source = backup::Source {
+        store: store.clone(),
+        data_dir: settings.data_dir.clone(),
+        config: settings.file.clone(),
+        environment,
+    };
+    start_admin(&settings, &ground, &reloader, source)?;
     ground.tasks.spawn(impersonations::follow(Arc::clone(&ground.gate), ground.stop.clone()));
     let sidecar = sidecar.map(|settings| start_sidecar(settings, &ground)).transpose()?;
     let edge = match edge {
@@ -236,7 +244,7 @@ pub(crate) fn keys_dir(data_dir: &Path) -> PathBuf {
 }
 
 /// Where the journal of decisions is.
-fn journal_dir(data_dir: &Path) -> PathBuf {
+pub(super) fn journal_dir(data_dir: &Path) -> PathBuf {
     data_dir.join(feeds::journal::FOLDER)
 }
 
@@ -369,13 +377,19 @@ fn start_feeds(
     ground.tasks.spawn(tasks::reload_on_change(Arc::clone(reloader), changes, ground.stop.clone()));
 }
 
-fn start_admin(settings: &Settings, ground: &Ground, reloader: &Arc<Reloader>) -> Result<(), StartError> {
+fn start_admin(
+    settings: &Settings,
+    ground: &Ground,
+    reloader: &Arc<Reloader>,
+    source: backup::Source,
+) -> Result<(), StartError> {
     let path = &settings.admin_socket;
     let listener = ground.sockets.unix(path, OURS_ALONE);
     let listener = listener.map_err(listening("admin.socket", &path.display()))?;
     let handler = Arc::new(admin::of_daemon(&ground.gate, reloader));
     let (accepting, tasks) = (ground.accepting.clone(), ground.tasks.clone());
-    ground.tasks.spawn(admin::serve(listener, handler, accepting, tasks));
+    let desk = Arc::new(backup::Desk::new(source, Arc::clone(reloader)));
+    ground.tasks.spawn(admin::serve(listener, handler, desk, accepting, tasks));
     Ok(())
 }
 

@@ -24,7 +24,8 @@ use std::{
 use rustix::fs::{FlockOperation, flock};
 
 use self::file::Current;
-pub use self::reading::{Verdict, files, newest, read_file, verify};
+pub use self::file::head_text;
+pub use self::reading::{HEAD, Piece, Verdict, files, newest, pieces, read_file, verify};
 use crate::{
     clock::{Clock, SystemClock, Wall},
     rules::trail::{Fields, LOST},
@@ -102,7 +103,10 @@ impl Trail {
 }
 
 /// One writer at a time. The lock goes with the file.
-fn lock(folder: &Path) -> io::Result<File> {
+///
+/// # Errors
+/// [`io::ErrorKind::WouldBlock`] if somebody writes, others if the folder cannot be used.
+pub fn lock(folder: &Path) -> io::Result<File> {
     let file =
         OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(folder.join("lock"))?;
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
