@@ -3,7 +3,10 @@
 use std::{
     fs::File,
     ops::{Bound, ControlFlow},
+    sync::Arc,
 };
+
+use ::redb::backends::FileBackend;
 
 use super::{
     super::{
@@ -22,7 +25,7 @@ const AT_A_TIME: usize = 512;
 /// The store as it was at one moment. What is written meanwhile goes elsewhere in the file, which keeps the pages of
 /// this moment until it is dropped.
 pub struct Frozen {
-    shared: std::sync::Arc<Shared>,
+    shared: Arc<Shared>,
     snapshot: Snapshot,
 }
 
@@ -53,7 +56,7 @@ impl RedbStore {
             Some(database) => Snapshot::of(database)?,
             None => return Err(self.shared.why_not_now()),
         };
-        Ok(Frozen { shared: std::sync::Arc::clone(&self.shared), snapshot })
+        Ok(Frozen { shared: Arc::clone(&self.shared), snapshot })
     }
 }
 
@@ -71,7 +74,8 @@ impl Frozen {
         let records = Reading(&self.snapshot);
         let schema = records.schema()?.ok_or_else(|| StoreError::Damaged("it has no schema number".into()))?;
         let mut copied = Copied { schema, cursor: records.cursor()?, ..Copied::default() };
-        let database = file::builder().create_file(into).map_err(fault)?;
+        let backend = FileBackend::new(into).map_err(fault)?;
+        let database = file::builder().create_with_backend(backend).map_err(fault)?;
         let transaction = begin(&database)?;
         let mut tables = Pending::over(&transaction)?;
         let mut done = 0;
