@@ -19,11 +19,11 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use self::handler::Ground;
+pub(super) use self::socket::serve;
 pub use self::{
     handler::Handler,
     stream::{StreamRequest, receive},
 };
-pub(super) use self::socket::serve;
 use super::{Reloader, backup, compose};
 use crate::{
     clock::SystemClock,

@@ -388,7 +388,7 @@ fn start_admin(
     let listener = listener.map_err(listening("admin.socket", &path.display()))?;
     let handler = Arc::new(admin::of_daemon(&ground.gate, reloader));
     let (accepting, tasks) = (ground.accepting.clone(), ground.tasks.clone());
-    let desk = Arc::new(backup::Desk::new(source, Arc::clone(reloader)));
+    let desk = Arc::new(backup::Desk::new(source, reloader.in_force()));
     ground.tasks.spawn(admin::serve(listener, handler, desk, accepting, tasks));
     Ok(())
 }

@@ -54,13 +54,19 @@ fn verify(args: &BackupArgs) -> Result<String, Trouble> {
     let made = backup::verify(&mut file, &mut |bytes| progress.advance(bytes));
     progress.finish();
     let made = made.map_err(|why| Trouble::No(format!("{shown}: {why}")))?;
-    if args.output.json { json(&document(&args.file, &made)) } else { Ok(told(&format!("{shown} is whole. It"), &made)) }
+    if args.output.json {
+        json(&document(&args.file, &made))
+    } else {
+        Ok(told(&format!("{shown} is whole. It"), &made))
+    }
 }
 
 fn back_up(args: &BackupArgs) -> Result<String, Trouble> {
     let to_stdout = args.file.as_os_str() == "-";
     if to_stdout && Stream::Out.is_terminal() {
-        return Err(Trouble::Usage("a backup is nothing for a terminal: name a file, or send it through a pipe".into()));
+        return Err(Trouble::Usage(
+            "a backup is nothing for a terminal: name a file, or send it through a pipe".into(),
+        ));
     }
     if !to_stdout && !args.force && args.file.symlink_metadata().is_ok() {
         return Err(exists(&args.file));

@@ -131,8 +131,10 @@ pub fn run() -> ExitCode {
         Verb::HighSecurity(args) => high_security::run(&args),
         Verb::Man(args) => man::run(&args, command()),
         Verb::Completions { shell } => {
-            clap_complete::generate(shell, &mut command(), "panelgate", &mut std::io::stdout());
-            ExitCode::SUCCESS
+            // Written in one go: whoever reads only the beginning must not make it panic.
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut command(), "panelgate", &mut script);
+            verdict::finish(Ok(String::from_utf8_lossy(&script).into_owned()))
         }
     }
 }

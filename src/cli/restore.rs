@@ -129,11 +129,14 @@ fn told(report: &Report) -> String {
         ended => format!("{} ended: everybody signs in again\n", count(ended as u64, "session")),
     };
     if report.codes_spent > 0 {
-        text += "authenticator codes of this minute do not count: whoever is asked for one waits for the next\n";
+        text +=
+            "authenticator codes of this minute do not count: whoever is asked for one waits for the next\n";
     }
     text += match report.trail {
         History::Kept => "the audit trail on the disk goes on, with a record of this\n",
-        History::FromBackup | History::None => "the audit trail is that of the backup, with a record of this\n",
+        History::FromBackup | History::None => {
+            "the audit trail is that of the backup, with a record of this\n"
+        }
     };
     if let Some(aside) = &report.aside {
         text += &format!("what was there is in {}: remove it when you are content\n", aside.display());
@@ -155,12 +158,18 @@ fn undone(report: &Report) -> String {
     if all.is_empty() {
         return String::new();
     }
-    let mut text = "warning: this was done after the backup and does not count any more; do it again where it should:\n".to_owned();
+    let mut text =
+        "warning: this was done after the backup and does not count any more; do it again where it should:\n"
+            .to_owned();
     for one in all.iter().take(MOST_UNDONE) {
         text += &format!("  {} {:>6} {} {}\n", one.at, one.seq, one.event, visible(&one.what));
     }
     if all.len() > MOST_UNDONE {
-        text += &format!("  and {} more: `panelgate audit search --since {}`\n", all.len() - MOST_UNDONE, moment(report.made));
+        text += &format!(
+            "  and {} more: `panelgate audit search --since {}`\n",
+            all.len() - MOST_UNDONE,
+            moment(report.made)
+        );
     }
     text
 }

@@ -45,7 +45,9 @@ pub enum Bad {
     #[error("it is not what panelgate writes: {0}")]
     Form(String),
     /// Made by a later version.
-    #[error("it has form {0}, and this panelgate knows up to {FORMAT}: restore it with the version that made it")]
+    #[error(
+        "it has form {0}, and this panelgate knows up to {FORMAT}: restore it with the version that made it"
+    )]
     Newer(u32),
 }
 
@@ -71,7 +73,8 @@ impl<W: Write> Packer<W> {
         content: impl Read,
         told: &mut dyn FnMut(u64) -> io::Result<()>,
     ) -> io::Result<()> {
-        let mut content = Watched { inner: content.take(bytes), digest: Context::new(&SHA256), read: 0, told };
+        let mut content =
+            Watched { inner: content.take(bytes), digest: Context::new(&SHA256), read: 0, told };
         self.append(name, bytes, &mut content)?;
         if content.read != bytes {
             let why = format!("{name} became shorter while it was read ({} of {bytes} bytes)", content.read);
@@ -186,7 +189,11 @@ fn read_manifest(content: &mut impl Read) -> Result<Manifest, Bad> {
     content.take(LONGEST_MANIFEST).read_to_end(&mut text)?;
     let bad = |error: serde_json::Error| Bad::Form(format!("the manifest cannot be read ({error})"));
     let form: Form = serde_json::from_slice(&text).map_err(bad)?;
-    if form.format > FORMAT { Err(Bad::Newer(form.format)) } else { serde_json::from_slice(&text).map_err(bad) }
+    if form.format > FORMAT {
+        Err(Bad::Newer(form.format))
+    } else {
+        serde_json::from_slice(&text).map_err(bad)
+    }
 }
 
 /// A name that leads nowhere but below the place where it is unpacked.
@@ -196,7 +203,7 @@ fn is_plain(name: &str) -> bool {
         && Path::new(name).components().all(|part| matches!(part, Component::Normal(_)))
 }
 
-fn trailer(id: &str) -> Vec<u8> {
+pub(super) fn trailer(id: &str) -> Vec<u8> {
     [TRAILER_HEAD, id.as_bytes(), TRAILER_TAIL].concat()
 }
 

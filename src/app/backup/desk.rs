@@ -6,9 +6,11 @@ use std::{
     sync::{Arc, Mutex, TryLockError},
 };
 
+use tokio::sync::watch;
+
 use super::{Contents, Made, Source, make};
 use crate::{
-    app::{Reloader, compose},
+    app::compose,
     config::Environment,
     store::{RedbStore, Store, StoreError},
 };
@@ -16,15 +18,16 @@ use crate::{
 /// The daemon's.
 pub struct Desk {
     source: Source,
-    reloader: Arc<Reloader>,
+    /// The digest of the configuration that is in force.
+    in_force: watch::Receiver<Arc<str>>,
     /// One at a time: each takes room on the disk.
     turn: Mutex<()>,
 }
 
 impl Desk {
     /// For a store that is open.
-    pub fn new(source: Source, reloader: Arc<Reloader>) -> Self {
-        Self { source, reloader, turn: Mutex::new(()) }
+    pub fn new(source: Source, in_force: watch::Receiver<Arc<str>>) -> Self {
+        Self { source, in_force, turn: Mutex::new(()) }
     }
 
     /// Makes a backup for `by`; see [`make`]. Blocks.
@@ -45,7 +48,7 @@ impl Desk {
                 return Err(io::Error::other("another backup is being made: try again when it is done"));
             }
         };
-        let digest = self.reloader.digest();
+        let digest = Arc::clone(&self.in_force.borrow());
         let made = make(&self.source, contents, Some(&digest), out, told)?;
         note(&made, contents, by);
         Ok(made)
@@ -79,7 +82,8 @@ pub fn alone(
         note(made, contents, by);
     }
     drop(trail);
-    let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(|error| unavailable(&error))?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().build().map_err(|error| unavailable(&error))?;
     runtime.block_on(store.close())?;
     Ok(made)
 }

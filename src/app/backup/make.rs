@@ -213,7 +213,8 @@ fn written(config: &Path, environment: &Environment) -> io::Result<Written> {
         };
         left_out.push(format!("{what} {}", named.path.display()));
     }
-    let overrides = environment.keys().filter(|name| name.starts_with("PANELGATE_") && *name != "PANELGATE_CONFIG");
+    let overrides =
+        environment.keys().filter(|name| name.starts_with("PANELGATE_") && *name != "PANELGATE_CONFIG");
     left_out.extend(overrides.map(|name| format!("the environment variable {name}")));
     let master_key_from = settings.and_then(|found| found.master_key.as_ref()).map(|key| key.from.clone());
     left_out.extend(master_key_from.iter().map(|from| format!("the master key, which comes from {from}")));

@@ -90,7 +90,9 @@ pub fn finish_interrupted(data_dir: &Path) -> io::Result<()> {
     flock(&file, FlockOperation::LockExclusive)?;
     // Somebody else may have done it meanwhile.
     let Some(text) = if_there(fs::read(&path))? else { return Ok(()) };
-    let plan: Plan = serde_json::from_slice(&text)?;
+    let plan: Plan = serde_json::from_slice(&text).map_err(|error| {
+        io::Error::other(format!("{} cannot be read ({error}): restore again by hand", path.display()))
+    })?;
     let (stage, aside) = (data_dir.join(STAGE), data_dir.join(&plan.aside));
     DirBuilder::new().recursive(true).mode(0o700).create(&aside)?;
     for name in &plan.moves {

@@ -24,7 +24,7 @@ use crate::{
         factor::totp,
         trail::{Fields, Record},
     },
-    store::{Restored, RedbStore, SCHEMA, Store, StoreError},
+    store::{RedbStore, Restored, SCHEMA, Store, StoreError},
     telemetry::trail,
 };
 
@@ -266,7 +266,8 @@ fn make_safe(stage: &Path, wanted: &Wanted<'_>, checked: &Made) -> Result<Safe, 
     };
     let (everything, done) = runtime.block_on(working).map_err(|error| unusable(&error))?;
     let said = checked.manifest.store;
-    let found = [everything.users.len(), everything.sessions.len(), everything.keys.len(), everything.bans.len()];
+    let found =
+        [everything.users.len(), everything.sessions.len(), everything.keys.len(), everything.bans.len()];
     if found.map(|count| count as u64) != [said.users, said.sessions, said.keys, said.bans] {
         return Err(unusable(&"the store does not hold what the manifest says"));
     }

@@ -43,12 +43,18 @@ impl Undone {
     /// Of a record, if a restore takes it back.
     pub(super) fn of(record: &Record) -> Option<Self> {
         // A used backup code is one of the accepted second factors.
-        let code = record.event == "second-factor" && record.text("proved").as_deref() == Some("Some(BackupCode)");
+        let code =
+            record.event == "second-factor" && record.text("proved").as_deref() == Some("Some(BackupCode)");
         if !code && !CHANGES.contains(&record.event.as_str()) {
             return None;
         }
         let members = ["user", "name", "network", "key", "whose", "role", "on"];
         let what: Vec<String> = members.iter().filter_map(|member| record.text(member)).collect();
-        Some(Self { seq: record.seq, at: record.at.clone(), event: record.event.clone(), what: what.join(" ") })
+        Some(Self {
+            seq: record.seq,
+            at: record.at.clone(),
+            event: record.event.clone(),
+            what: what.join(" "),
+        })
     }
 }

@@ -72,7 +72,8 @@ impl Frozen {
         told: &mut dyn FnMut(u64) -> ControlFlow<()>,
     ) -> Result<Copied, StoreError> {
         let records = Reading(&self.snapshot);
-        let schema = records.schema()?.ok_or_else(|| StoreError::Damaged("it has no schema number".into()))?;
+        let schema =
+            records.schema()?.ok_or_else(|| StoreError::Damaged("it has no schema number".into()))?;
         let mut copied = Copied { schema, cursor: records.cursor()?, ..Copied::default() };
         let backend = FileBackend::new(into).map_err(fault)?;
         let database = file::builder().create_with_backend(backend).map_err(fault)?;
