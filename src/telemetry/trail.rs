@@ -31,6 +31,8 @@ use crate::{
     rules::trail::{Fields, LOST},
 };
 
+/// The file that whoever writes holds a lock on.
+pub const LOCK: &str = "lock";
 /// A file is closed, and another one begun, beyond this size.
 const ROTATE_BYTES: u64 = 16 << 20;
 /// How many records may wait for the disk. More are counted and lost, which the trail says itself.
@@ -108,7 +110,7 @@ impl Trail {
 /// [`io::ErrorKind::WouldBlock`] if somebody writes, others if the folder cannot be used.
 pub fn lock(folder: &Path) -> io::Result<File> {
     let file =
-        OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(folder.join("lock"))?;
+        OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(folder.join(LOCK))?;
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(file),
         Err(rustix::io::Errno::WOULDBLOCK) => {

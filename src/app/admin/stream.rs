@@ -18,8 +18,11 @@ use crate::app::backup::{Contents, Desk, Made};
 const PART: usize = 256 << 10;
 /// The longest line.
 const LINE: u64 = 64 << 20;
-/// Somebody who takes nothing for so long has gone away.
-const STALLED: Duration = Duration::from_secs(60);
+/// Somebody who says or takes nothing for so long has gone away.
+const STALLED: Duration = Duration::from_secs(120);
+/// Whether to stop is looked at this often while nothing is taken.
+const LOOK: Duration = Duration::from_secs(1);
+const LOOKS: u32 = 120;
 
 /// What the command line asks for.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -54,14 +57,11 @@ pub(super) fn answer(
 ) -> io::Result<()> {
     let StreamRequest::Backup { journal } = request;
     stream.set_nonblocking(false)?;
-    stream.set_write_timeout(Some(STALLED))?;
-    let sender = RefCell::new(Sender { stream, buffer: Vec::with_capacity(PART), done: 0, total: 0 });
-    let mut told = |done, total| {
-        if stop.is_cancelled() {
-            return Err(io::Error::other("panelgate is stopping, or another one has taken over: try again"));
-        }
-        sender.borrow_mut().tell(done, total)
-    };
+    stream.set_write_timeout(Some(LOOK))?;
+    let stop = stop.clone();
+    let sender = Sender { stream, stop, buffer: Vec::with_capacity(PART), done: 0, total: 0 };
+    let sender = RefCell::new(sender);
+    let mut told = |done, total| sender.borrow_mut().tell(done, total);
     let last = match desk.make(Contents { journal }, by, Parts(&sender), &mut told) {
         Ok(made) => Line::Made { made: Box::new(made) },
         Err(error) => {
@@ -110,6 +110,7 @@ pub fn receive(
 
 struct Sender {
     stream: UnixStream,
+    stop: CancellationToken,
     buffer: Vec<u8>,
     done: u64,
     total: u64,
@@ -118,6 +119,7 @@ struct Sender {
 impl Sender {
     /// Before there are bytes, an empty part shows that somebody is at work.
     fn tell(&mut self, done: u64, total: u64) -> io::Result<()> {
+        self.go_on()?;
         (self.done, self.total) = (done, total);
         if total == 0 { self.send() } else { Ok(()) }
     }
@@ -125,15 +127,45 @@ impl Sender {
     fn send(&mut self) -> io::Result<()> {
         let line = Line::Part { bytes: self.buffer.len(), done: self.done, total: self.total };
         self.line(&line)?;
-        self.stream.write_all(&self.buffer)?;
+        let buffer = std::mem::take(&mut self.buffer);
+        self.push(&buffer)?;
+        self.buffer = buffer;
         self.buffer.clear();
+        Ok(())
+    }
+
+    fn go_on(&self) -> io::Result<()> {
+        if self.stop.is_cancelled() {
+            return Err(io::Error::other("panelgate is stopping, or another one has taken over: try again"));
+        }
+        Ok(())
+    }
+
+    /// Waits for whoever reads, but not for ever, and not when told to stop.
+    fn push(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+        let mut looks = 0;
+        while !bytes.is_empty() {
+            match self.stream.write(bytes) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => {
+                    looks = 0;
+                    bytes = bytes.get(written..).unwrap_or_default();
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock && looks < LOOKS => {
+                    self.go_on()?;
+                    looks += 1;
+                }
+                Err(error) => return Err(error),
+            }
+        }
         Ok(())
     }
 
     fn line(&mut self, line: &Line) -> io::Result<()> {
         let mut text = serde_json::to_vec(line)?;
         text.push(b'\n');
-        self.stream.write_all(&text)
+        self.push(&text)
     }
 
     fn finish(mut self, last: &Line) -> io::Result<()> {

@@ -103,7 +103,10 @@ pub fn finish_interrupted(data_dir: &Path) -> io::Result<()> {
     account(data_dir, plan.record)?;
     fs::remove_file(&path)?;
     remove(&stage)?;
-    // It stays if anything was put into it.
+    // Folders stay if anything is in them; a lock is nothing.
+    let audit = aside.join(AUDIT);
+    let _ = fs::remove_file(audit.join(trail::LOCK));
+    let _ = fs::remove_dir(&audit);
     let _ = fs::remove_dir(&aside);
     sync(data_dir)
 }

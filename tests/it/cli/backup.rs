@@ -82,7 +82,12 @@ async fn a_daemon_under_writes_is_backed_up_and_restored_elsewhere() {
     assert_eq!((in_it - before) % 10, 0, "an import is in it whole or not at all");
 
     let quiet = directory.join("quiet.tar.gz").display().to_string();
-    let (expected, sessions) = (users(&config), run_for(&config, &["session", "list", "--json"]).json());
+    let sessions = |config: &Path| {
+        let listed = run_for(config, &["session", "list", "--json"]).json();
+        let listed = listed.as_array().expect("a list").clone();
+        listed.iter().map(|one| (one["id"].to_string(), one["state"].to_string())).collect::<Vec<_>>()
+    };
+    let (expected, alive) = (users(&config), sessions(&config));
     run_for(&config, &["backup", &quiet, "--with-journal"]).ok();
     import(&config, &directory, 900_000..900_001);
     assert_eq!(somebody.background("GET", "/echo/x").await.status, 200, "it serves on");
@@ -95,7 +100,7 @@ async fn a_daemon_under_writes_is_backed_up_and_restored_elsewhere() {
         run_for(&elsewhere, &["audit", "verify"]).ok();
         if backup == &quiet {
             assert_eq!(users(&elsewhere), expected);
-            assert_eq!(run_for(&elsewhere, &["session", "list", "--json"]).json(), sessions);
+            assert_eq!(sessions(&elsewhere), alive);
         }
     }
     let looked_at = run(&["backup", "--verify", &quiet]).ok();
@@ -140,7 +145,7 @@ async fn a_daemon_that_is_killed_while_it_is_backed_up_leaves_nothing_half() {
     let (data, target) = (house.directory.join("data"), house.directory.join("out"));
     fs::create_dir(&target).expect("the workspace is writable");
     // Enough that nobody can be done with it before it is seen.
-    let mut noise = File::open("/dev/urandom").expect("randomness").take(256 << 20);
+    let mut noise = File::open("/dev/urandom").expect("randomness").take(96 << 20);
     let name = "journal/allowed-0001795577055123-0.journal";
     let mut journal = File::create(data.join(name)).expect("the workspace is writable");
     std::io::copy(&mut noise, &mut journal).expect("the workspace is writable");

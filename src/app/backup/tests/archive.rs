@@ -7,6 +7,8 @@ use std::{
     path::Path,
 };
 
+use tar::EntryType::{self, Directory, Link, Regular, Symlink};
+
 use super::Home;
 use crate::{
     app::backup::{Bad, Failure, container::Packer, manifest::Manifest, verify},
@@ -50,7 +52,7 @@ async fn a_damaged_backup_is_refused_and_nothing_changes() {
 }
 
 /// An archive with a right digest and these members.
-fn crafted(path: &Path, members: &[(&[u8], tar::EntryType)], manifest: Option<&Manifest>) {
+fn crafted(path: &Path, members: &[(&[u8], EntryType)], manifest: Option<&Manifest>) {
     let mut tar = tar::Builder::new(flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast()));
     let mut add = |name: &[u8], kind, content: &[u8]| {
         let mut header = tar::Header::new_gnu();
@@ -65,7 +67,7 @@ fn crafted(path: &Path, members: &[(&[u8], tar::EntryType)], manifest: Option<&M
         add(name, *kind, b"");
     }
     if let Some(manifest) = manifest {
-        add(b"manifest.json", tar::EntryType::Regular, &serde_json::to_vec(manifest).unwrap());
+        add(b"manifest.json", Regular, &serde_json::to_vec(manifest).unwrap());
     }
     let mut bytes = tar.into_inner().unwrap().finish().unwrap();
     let id = data_encoding::HEXLOWER.encode(&crate::rules::trail::hash(&bytes));
@@ -79,7 +81,6 @@ async fn members_that_would_leave_the_place_or_are_no_files_are_refused() {
     let file = home.folder.path().join("b.tar.gz");
     let manifest = home.back_up(&file).await.manifest;
     let hostile = home.folder.path().join("hostile.tar.gz");
-    use tar::EntryType::{Directory, Link, Regular, Symlink};
     for (name, kind) in [
         (&b"../escape"[..], Regular),
         (b"/etc/passwd", Regular),
