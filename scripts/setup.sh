@@ -26,6 +26,9 @@ if [ "${1:-}" = test ]; then
     need php php-cli
     [ -f /usr/share/dokuwiki/doku.php ] || missing+=(dokuwiki)
     need setpriv util-linux
+    need wrk wrk
+    need systemd-socket-activate systemd
+    need groff groff-base
     need chromium chromium
     need zbarimg zbar-tools
     [ -e /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf ] || missing+=(fonts-dejavu-core)

@@ -1,11 +1,12 @@
 //! Administration from the command line: one handler, behind a Unix socket in the daemon, or in the process of the
 //! command when no daemon runs.
 //!
-//! One JSON document on one line asks, one answers.
+//! One JSON document on one line asks, one answers; what is too long for that comes as a stream ([`StreamRequest`]).
 
 mod batches;
 mod handler;
 mod socket;
+mod stream;
 #[cfg(test)]
 mod tests;
 
@@ -18,9 +19,12 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use self::handler::Ground;
-pub use self::handler::Handler;
 pub(super) use self::socket::serve;
-use super::{Reloader, compose};
+pub use self::{
+    handler::Handler,
+    stream::{StreamRequest, receive},
+};
+use super::{Reloader, backup, compose};
 use crate::{
     clock::SystemClock,
     entropy::SystemEntropy,
@@ -449,6 +453,8 @@ pub(super) fn of_daemon(gate: &Arc<Gate>, reloader: &Arc<Reloader>) -> Handler {
 /// # Errors
 /// When the store cannot be opened; [`StoreError::Locked`] if a daemon runs after all.
 pub async fn alone(data_dir: &Path, named: Named, request: AdminRequest) -> Result<AdminAnswer, StoreError> {
+    let unavailable = |error: &dyn std::fmt::Display| StoreError::Unavailable(error.to_string());
+    backup::finish_interrupted(data_dir).map_err(|error| unavailable(&error))?;
     let store: Arc<dyn Store> = Arc::new(RedbStore::open(&compose::store_file(data_dir))?);
     let clock = Arc::new(SystemClock::new());
     let handler = Handler::new(
@@ -463,7 +469,7 @@ pub async fn alone(data_dir: &Path, named: Named, request: AdminRequest) -> Resu
         },
     );
     // Nothing is done that cannot be accounted for.
-    let trail = compose::open_trail(data_dir).map_err(|error| StoreError::Unavailable(error.to_string()))?;
+    let trail = compose::open_trail(data_dir).map_err(|error| unavailable(&error))?;
     let answer = handler.handle(request, rustix::process::getuid().as_raw()).await;
     drop(trail);
     store.close().await?;

@@ -16,7 +16,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::util::BoxCloneSyncService;
 
 use super::{
-    Predecessor, Readiness, Reloader, Running, StartError, admin,
+    Predecessor, Readiness, Reloader, Running, StartError, admin, backup,
     handover::{self, Outgoing},
     health, impersonations, journal,
     logins::Logins,
@@ -102,6 +102,8 @@ pub(super) async fn compose(
     tasks: TaskTracker,
 ) -> Result<Running, StartError> {
     make_data_dir(&settings.data_dir)?;
+    let unusable = |source| StartError::DataDir { path: settings.data_dir.clone(), source };
+    backup::finish_interrupted(&settings.data_dir).map_err(unusable)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let sockets = Arc::new(Sockets::inheriting(beginning.sockets));
     let materials = Materials::read(&settings, &clock, &sockets).await?;
@@ -120,6 +122,12 @@ pub(super) async fn compose(
     let accepting = stop.child_token();
     let ground = Ground { gate, portal, sockets, accepting, stop, tasks };
     let readiness = watch::Sender::new(Readiness::default());
+    let source = backup::Source {
+        store: store.clone(),
+        data_dir: settings.data_dir.clone(),
+        config: settings.file.clone(),
+        environment: environment.clone(),
+    };
     let issuers = IssuerFeeds::start(keys, ground.gate.live(), &ground.stop, &ground.tasks);
     let shown = certificates.clone();
     let parts = Parts { switch: None, certificates: shown, vouchers: None, ways, issuers };
@@ -128,7 +136,7 @@ pub(super) async fn compose(
     let mut parts = reloader.parts().await;
     let metrics = start_health(&settings, &ground, &readiness)?;
     start_feeds(&ground, &reloader, watched_places);
-    start_admin(&settings, &ground, &reloader)?;
+    start_admin(&settings, &ground, &reloader, source)?;
     ground.tasks.spawn(impersonations::follow(Arc::clone(&ground.gate), ground.stop.clone()));
     let sidecar = sidecar.map(|settings| start_sidecar(settings, &ground)).transpose()?;
     let edge = match edge {
@@ -246,7 +254,7 @@ pub(crate) fn keys_dir(data_dir: &Path) -> PathBuf {
 }
 
 /// Where the journal of decisions is.
-fn journal_dir(data_dir: &Path) -> PathBuf {
+pub(super) fn journal_dir(data_dir: &Path) -> PathBuf {
     data_dir.join(feeds::journal::FOLDER)
 }
 
@@ -372,13 +380,19 @@ fn start_feeds(ground: &Ground, reloader: &Arc<Reloader>, places: feeds::places:
     ground.tasks.spawn(tasks::reload_on_change(Arc::clone(reloader), changes, ground.stop.clone()));
 }
 
-fn start_admin(settings: &Settings, ground: &Ground, reloader: &Arc<Reloader>) -> Result<(), StartError> {
+fn start_admin(
+    settings: &Settings,
+    ground: &Ground,
+    reloader: &Arc<Reloader>,
+    source: backup::Source,
+) -> Result<(), StartError> {
     let path = &settings.admin_socket;
     let listener = ground.sockets.unix(path, OURS_ALONE);
     let listener = listener.map_err(listening("admin.socket", &path.display()))?;
     let handler = Arc::new(admin::of_daemon(&ground.gate, reloader));
     let (accepting, tasks) = (ground.accepting.clone(), ground.tasks.clone());
-    ground.tasks.spawn(admin::serve(listener, handler, accepting, tasks));
+    let desk = Arc::new(backup::Desk::new(source, reloader.in_force()));
+    ground.tasks.spawn(admin::serve(listener, handler, desk, accepting, tasks));
     Ok(())
 }
 

@@ -1,6 +1,7 @@
 //! Composition: the only place that names concrete stores, chooses the clock, spawns tasks and binds listeners.
 
 pub mod admin;
+pub mod backup;
 mod compose;
 mod error;
 mod handover;

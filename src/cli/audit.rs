@@ -238,7 +238,8 @@ fn report(verdict: &Verdict) -> String {
         // Writing to a string cannot fail.
         let _ = writeln!(text, "  {place}: {}", finding.kind);
     }
-    text + "compare with a backup (`panelgate restore --into DIR`, then `audit verify` there) before anything else\n"
+    text + "compare with a backup (`panelgate restore FILE --into DIR`, then `PANELGATE_DATA_DIR=DIR panelgate audit verify`) \
+                   before anything else\n"
 }
 
 /// Whoever reads our output may have seen enough.

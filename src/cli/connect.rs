@@ -1,6 +1,7 @@
 //! How a verb reaches the store: through the daemon if one runs, otherwise by itself, as the owner of the data
 //! directory. The operator never has to know which.
 
+mod stream;
 #[cfg(test)]
 pub(super) mod tests;
 
@@ -103,15 +104,24 @@ impl Place {
 
     /// `None`: no daemon listens.
     pub(super) fn ask_daemon(&self, request: &AdminRequest) -> Result<Option<AdminAnswer>, Trouble> {
-        let failed = |error: io::Error| Trouble::Failed(format!("{}: {error}", self.socket.display()));
+        let Some(stream) = self.daemon()? else { return Ok(None) };
+        converse(stream, request).map(Some).map_err(|error| self.at_socket(&error))
+    }
+
+    /// A connection to the daemon; `None`: none listens.
+    pub(super) fn daemon(&self) -> Result<Option<UnixStream>, Trouble> {
         let stream = match UnixStream::connect(&self.socket) {
             Ok(stream) => stream,
             Err(error) if nobody_listens(&error) => return Ok(None),
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Err(self.wrong_user()),
-            Err(error) => return Err(failed(error)),
+            Err(error) => return Err(self.at_socket(&error)),
         };
         self.check_listener(&stream)?;
-        converse(stream, request).map(Some).map_err(failed)
+        Ok(Some(stream))
+    }
+
+    fn at_socket(&self, error: &io::Error) -> Trouble {
+        Trouble::Failed(format!("{}: {error}", self.socket.display()))
     }
 
     /// Password hashes are told to nobody but root and the owner of the data.
@@ -133,9 +143,7 @@ impl Place {
     fn ask_alone(&self, request: AdminRequest) -> Result<AdminAnswer, Trouble> {
         self.become_owner()?;
         telemetry::start_quiet();
-        let failed = |error: &dyn std::fmt::Display| {
-            Trouble::Failed(format!("the store in {} cannot be used: {error}", self.data_dir.display()))
-        };
+        let failed = |error: &dyn std::fmt::Display| self.no_store(error);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         runtime.map_err(|error| failed(&error))?.block_on(async {
             for _ in 0..TRIES {
@@ -148,9 +156,17 @@ impl Place {
                     return Ok(answer);
                 }
             }
-            let socket = self.socket.display();
-            Err(failed(&format!("a process has it open but does not listen at {socket}; see `admin.socket`")))
+            Err(self.held_in_silence())
         })
+    }
+
+    fn no_store(&self, error: &dyn std::fmt::Display) -> Trouble {
+        Trouble::Failed(format!("the store in {} cannot be used: {error}", self.data_dir.display()))
+    }
+
+    fn held_in_silence(&self) -> Trouble {
+        let socket = self.socket.display();
+        self.no_store(&format!("a process has it open but does not listen at {socket}; see `admin.socket`"))
     }
 
     /// What is written here must be the daemon's: root becomes the owner of the data directory first.

@@ -78,6 +78,21 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ),
     ("audit verify", &["panelgate audit verify", "panelgate audit verify --json"]),
     ("audit export", &["panelgate audit export --since 2026-11-01T00:00:00Z"]),
+    (
+        "backup",
+        &[
+            "panelgate backup /var/backups/panelgate.tar.gz --force",
+            "panelgate backup --verify /var/backups/panelgate.tar.gz",
+            "panelgate backup - --quiet > /mnt/elsewhere/panelgate.tar.gz",
+        ],
+    ),
+    (
+        "restore",
+        &[
+            "panelgate restore /var/backups/panelgate.tar.gz --yes",
+            "panelgate restore /var/backups/panelgate.tar.gz --into /root/look",
+        ],
+    ),
     ("high-security status", &["panelgate high-security status --user carol"]),
     ("high-security on", &["panelgate high-security on"]),
     ("high-security off", &["panelgate high-security off --user carol"]),

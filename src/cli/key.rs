@@ -57,7 +57,12 @@ pub(super) enum Verb {
         output: Output,
     },
     /// Delete a key, or all of an account. Its very next request is refused.
-    Revoke(OneOrAll),
+    Revoke {
+        #[command(flatten)]
+        which: OneOrAll,
+        #[command(flatten)]
+        output: Output,
+    },
 }
 
 /// Runs the verb.
@@ -89,11 +94,11 @@ pub(super) fn carry_out(verb: &Verb, place: &Place) -> Result<String, Trouble> {
             };
             if output.json { json(&made(&text, &key)) } else { Ok(tell(&text, &key)) }
         }
-        Verb::Revoke(which) => revoke(which, place),
+        Verb::Revoke { which, output } => revoke(which, *output, place),
     }
 }
 
-fn revoke(which: &OneOrAll, place: &Place) -> Result<String, Trouble> {
+fn revoke(which: &OneOrAll, output: Output, place: &Place) -> Result<String, Trouble> {
     let ids = match (&which.id, &which.user) {
         (Some(id), _) => vec![id.clone()],
         (None, user) => {
@@ -105,6 +110,9 @@ fn revoke(which: &OneOrAll, place: &Place) -> Result<String, Trouble> {
     };
     for id in &ids {
         place.ask(AdminRequest::RevokeKey { id: PublicId(id.as_str().into()) })?;
+    }
+    if output.json {
+        return json(&serde_json::json!({ "deleted": ids }));
     }
     Ok(match ids.as_slice() {
         [] => "nothing to do: there are no keys\n".to_owned(),

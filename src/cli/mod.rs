@@ -2,6 +2,7 @@
 
 pub mod arguments;
 pub mod audit;
+pub mod backup;
 pub mod ban;
 pub mod check;
 mod connect;
@@ -14,6 +15,7 @@ mod man;
 mod password_input;
 pub mod policy;
 pub mod progress;
+pub mod restore;
 pub mod schema;
 mod serve;
 pub mod session;
@@ -68,6 +70,10 @@ enum Verb {
     Ban(ban::BanArgs),
     /// Read the audit trail.
     Audit(audit::AuditArgs),
+    /// Back up the store, the keys, the audit trail and the configuration.
+    Backup(backup::BackupArgs),
+    /// Put back what a backup holds: all of it or nothing.
+    Restore(restore::RestoreArgs),
     /// Switch High Security Mode.
     HighSecurity(high_security::HighSecurityArgs),
     /// Print completions for a shell.
@@ -120,11 +126,15 @@ pub fn run() -> ExitCode {
         Verb::KeyMaterial(args) => key_material::start(&args),
         Verb::Ban(args) => ban::run(&args),
         Verb::Audit(args) => audit::run(&args),
+        Verb::Backup(args) => backup::run(&args),
+        Verb::Restore(args) => restore::run(&args),
         Verb::HighSecurity(args) => high_security::run(&args),
         Verb::Man(args) => man::run(&args, command()),
         Verb::Completions { shell } => {
-            clap_complete::generate(shell, &mut command(), "panelgate", &mut std::io::stdout());
-            ExitCode::SUCCESS
+            // Written in one go: whoever reads only the beginning must not make it panic.
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut command(), "panelgate", &mut script);
+            verdict::finish(Ok(String::from_utf8_lossy(&script).into_owned()))
         }
     }
 }

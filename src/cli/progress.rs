@@ -32,6 +32,12 @@ impl Progress {
         self.0.inc(by);
     }
 
+    /// So much of so much is done; both may have been unknown before.
+    pub fn reach(&self, done: u64, total: u64) {
+        self.0.set_length(total);
+        self.0.set_position(done);
+    }
+
     /// Takes the bar away, so that the result stands where it was.
     pub fn finish(self) {
         self.0.finish_and_clear();

@@ -36,7 +36,12 @@ pub(super) enum Verb {
         output: Output,
     },
     /// End one session, or all of an account. Its very next request is refused.
-    Revoke(OneOrAll),
+    Revoke {
+        #[command(flatten)]
+        which: OneOrAll,
+        #[command(flatten)]
+        output: Output,
+    },
 }
 
 /// Runs the verb.
@@ -51,13 +56,16 @@ pub(super) fn carry_out(verb: &Verb, place: &Place) -> Result<String, Trouble> {
             let AdminAnswer::Sessions { sessions } = answer else { return other() };
             if output.json { json(&sessions) } else { Ok(show(sessions)) }
         }
-        Verb::Revoke(which) => {
+        Verb::Revoke { which, output } => {
             let request = match (&which.id, &which.user) {
                 (_, Some(user)) => AdminRequest::RevokeSessionsOf { user: user.clone() },
                 (Some(id), None) => AdminRequest::RevokeSession { id: PublicId(id.as_str().into()) },
                 (None, None) => return Err(Trouble::Usage("which session? give its id or --user".into())),
             };
             let AdminAnswer::Ended { sessions } = place.ask(request)? else { return other() };
+            if output.json {
+                return json(&serde_json::json!({ "ended": sessions }));
+            }
             Ok(match sessions {
                 0 => "nothing to do: it was over already\n".to_owned(),
                 1 => "1 session is ended\n".to_owned(),

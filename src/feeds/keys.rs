@@ -10,6 +10,7 @@ pub mod master;
 mod tests;
 
 use std::{
+    fs::File,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -160,6 +161,31 @@ pub fn load_or_create_under(
 pub fn list(dir: &Path) -> Result<Inventory, KeyError> {
     let manifest = Folder::open(dir)?.existing_manifest()?;
     Ok(Inventory { access: manifest.access, refresh: manifest.refresh, master: manifest.master })
+}
+
+/// The files of the keys directory, as they are, and nobody changes them meanwhile.
+pub struct Held {
+    /// Name and content of each.
+    pub files: Vec<(String, SecretBytes)>,
+    _lock: File,
+}
+
+/// Reads the files as they are and keeps other processes from changing them until the result is dropped.
+///
+/// # Errors
+/// When the directory cannot be read, is open to others, or another process is at it.
+pub fn hold(dir: &Path) -> Result<Held, KeyError> {
+    let folder = Folder::open(dir)?;
+    let lock = folder.lock()?;
+    let manifest = folder.existing_manifest()?;
+    let names = [
+        vec![files::MANIFEST.to_owned()],
+        manifest.access.iter().map(|entry| file_name("access", &entry.id)).collect(),
+        manifest.refresh.iter().map(|entry| file_name("refresh", &entry.id)).collect(),
+        master::own_files(&folder, &manifest.master),
+    ];
+    let files = names.into_iter().flatten().map(|name| Ok((name.clone(), folder.read(&name)?)));
+    Ok(Held { files: files.collect::<Result<_, KeyError>>()?, _lock: lock })
 }
 
 /// Makes new access and refresh keys the current ones. The old ones serve what they signed for another `keep`, which

@@ -3,13 +3,16 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Import, Reseal, Sealed, StoreError,
-    operations::{change_session, change_user},
+    Import, Reseal, Sealed, StoreError, Which,
+    operations::{change_session, change_user, end},
     records::Writing,
 };
 use crate::{
     clock::Wall,
-    rules::identity::{UserName, UserSource},
+    rules::{
+        identity::{UserName, UserSource},
+        session::EndReason,
+    },
     secret::SecretBytes,
 };
 
@@ -43,6 +46,36 @@ pub(super) fn import(
         }
     }
     Ok(Ok(()))
+}
+
+/// What [`super::Store::restored`] did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Restored {
+    /// Sessions that it ended.
+    pub ended: usize,
+    /// Accounts with an authenticator app whose next code has to be a later one.
+    pub raised: usize,
+}
+
+/// Makes a store from an earlier time safe to serve from.
+pub(super) fn restored(
+    to: &mut Writing<'_>,
+    end_sessions: bool,
+    totp_step: u64,
+    at: Wall,
+) -> Result<Restored, StoreError> {
+    let everything = to.read().everything()?;
+    let mut done = Restored::default();
+    for session in everything.sessions.iter().filter(|_| end_sessions) {
+        done.ended += end(to, Which::One(session.sid), EndReason::Revoked, at)?;
+    }
+    for mut user in everything.users {
+        let Some(app) = user.totp.as_mut().filter(|app| app.last_step < totp_step) else { continue };
+        app.last_step = totp_step;
+        to.put_user(user)?;
+        done.raised += 1;
+    }
+    Ok(done)
 }
 
 /// Replaces sealed values that have not changed meanwhile.

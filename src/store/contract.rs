@@ -92,7 +92,8 @@ contract! {
         accounts_are_imported_all_or_none
         an_import_changes_what_it_says_and_signs_out_only_for_a_new_password
         accounts_of_others_are_not_imported_over
-        what_is_sealed_is_replaced_unless_it_has_changed_meanwhile;
+        what_is_sealed_is_replaced_unless_it_has_changed_meanwhile
+        a_store_from_an_earlier_time_ends_its_sessions_and_spends_codes;
     bans:
         a_ban_lives_until_it_is_lifted_and_there_is_one_for_a_network
         bans_that_have_long_been_over_are_forgotten

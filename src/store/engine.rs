@@ -7,7 +7,8 @@ use tokio::sync::oneshot;
 
 use super::{
     Change, Cursor, Everything, ExternalOpened, Import, Reseal, Store, StoreError, UserChange, Which,
-    Written, bans, batches,
+    Written, bans,
+    batches::{self, Restored},
     feed::{self, Feed},
     operations,
     records::{Reading, Writing},
@@ -187,6 +188,15 @@ impl<E: Engine + Clone> Store for E {
 
     async fn reseal(&self, values: Vec<Reseal>) -> Result<Written<usize>, StoreError> {
         write(self, move |to| batches::reseal(to, values)).await
+    }
+
+    async fn restored(
+        &self,
+        end_sessions: bool,
+        totp_step: u64,
+        at: Wall,
+    ) -> Result<Written<Restored>, StoreError> {
+        write(self, move |to| batches::restored(to, end_sessions, totp_step, at)).await
     }
 
     async fn remove_user(&self, id: UserId, at: Wall) -> Result<Written<bool>, StoreError> {

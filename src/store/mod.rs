@@ -24,8 +24,10 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
+    batches::Restored,
     memory::MemoryStore,
-    redb::{Heir, Lent, RedbStore},
+    records::SCHEMA,
+    redb::{Copied, Frozen, Heir, Lent, RedbStore},
 };
 use crate::{
     clock::Wall,
@@ -256,6 +258,15 @@ pub trait Store: Send + Sync + 'static {
 
     /// Replaces sealed values that are still what was read; how many it replaced.
     async fn reseal(&self, values: Vec<Reseal>) -> Result<Written<usize>, StoreError>;
+
+    /// What has to be done to a store that was restored from an earlier time: ends every session if `end_sessions`, and
+    /// lets no authenticator code up to `totp_step` count, which may have been used already.
+    async fn restored(
+        &self,
+        end_sessions: bool,
+        totp_step: u64,
+        at: Wall,
+    ) -> Result<Written<Restored>, StoreError>;
 
     /// Removes an account, ends its sessions and drops its API keys; `false` if there is none.
     async fn remove_user(&self, id: UserId, at: Wall) -> Result<Written<bool>, StoreError>;

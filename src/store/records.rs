@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// The layout of all tables together. A change that an older program would misread counts it up.
-pub(super) const SCHEMA: u32 = 3;
+pub const SCHEMA: u32 = 3;
 
 /// How long a session that nothing can name any more is kept, so that late requests still hear why.
 const PURGE_GRACE: Duration = Duration::from_secs(3600);

@@ -5,6 +5,7 @@
 //! everything, reads included, until it is opened again.
 
 mod file;
+mod frozen;
 mod lend;
 #[cfg(test)]
 mod tests;
@@ -19,7 +20,10 @@ use std::{
 use ::redb::{Database, ReadableDatabase};
 use tokio::sync::{mpsc, oneshot, watch};
 
-pub use self::lend::{Heir, Lent};
+pub use self::{
+    frozen::{Copied, Frozen},
+    lend::{Heir, Lent},
+};
 use self::{
     lend::{Back, Holder},
     transaction::{Snapshot, fault},

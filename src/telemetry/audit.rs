@@ -34,6 +34,12 @@ pub fn attach(trail: Trail) -> Attached {
     Attached(trail)
 }
 
+/// Waits until everything that happened so far is on the disk; `false` if that takes too long. Blocks.
+pub fn flush() -> bool {
+    let trail = TRAIL.read().unwrap_or_else(PoisonError::into_inner).clone();
+    trail.is_none_or(|trail| trail.flush())
+}
+
 impl Attached {
     /// Waits until everything that happened so far is on the disk. Blocks.
     pub fn flush(&self) -> bool {

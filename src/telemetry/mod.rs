@@ -4,7 +4,7 @@
 mod audit;
 pub mod trail;
 
-pub use self::audit::{Attached, attach};
+pub use self::audit::{Attached, attach, flush};
 use std::sync::OnceLock;
 
 use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt, registry, reload, util::SubscriberInitExt};

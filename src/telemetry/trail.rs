@@ -24,12 +24,15 @@ use std::{
 use rustix::fs::{FlockOperation, flock};
 
 use self::file::Current;
-pub use self::reading::{Verdict, files, newest, read_file, verify};
+pub use self::file::head_text;
+pub use self::reading::{HEAD, Piece, Verdict, files, newest, pieces, read_file, verify};
 use crate::{
     clock::{Clock, SystemClock, Wall},
     rules::trail::{Fields, LOST},
 };
 
+/// The file that whoever writes holds a lock on.
+pub const LOCK: &str = "lock";
 /// A file is closed, and another one begun, beyond this size.
 const ROTATE_BYTES: u64 = 16 << 20;
 /// How many records may wait for the disk. More are counted and lost, which the trail says itself.
@@ -102,9 +105,12 @@ impl Trail {
 }
 
 /// One writer at a time. The lock goes with the file.
-fn lock(folder: &Path) -> io::Result<File> {
+///
+/// # Errors
+/// [`io::ErrorKind::WouldBlock`] if somebody writes, others if the folder cannot be used.
+pub fn lock(folder: &Path) -> io::Result<File> {
     let file =
-        OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(folder.join("lock"))?;
+        OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(folder.join(LOCK))?;
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(file),
         Err(rustix::io::Errno::WOULDBLOCK) => {

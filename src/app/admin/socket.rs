@@ -8,8 +8,11 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{AdminAnswer, AdminRequest, Handler};
-use crate::doors::each_peer;
+use super::{
+    AdminAnswer, AdminRequest, Handler,
+    stream::{StreamRequest, answer_apart},
+};
+use crate::{app::backup::Desk, doors::each_peer};
 
 /// A request has to be here within this time, and its answer taken.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -19,22 +22,31 @@ const REQUEST_BYTES: u64 = 16 << 20;
 pub(in crate::app) async fn serve(
     listener: UnixListener,
     handler: Arc<Handler>,
+    desk: Arc<Desk>,
     stop: CancellationToken,
     tasks: TaskTracker,
 ) {
-    each_peer(listener, "admin.socket", &[], stop, |stream, uid| {
-        let handler = Arc::clone(&handler);
-        tasks.spawn(async move { converse(stream, &handler, uid).await });
+    each_peer(listener, "admin.socket", &[], stop.clone(), |stream, uid| {
+        let (handler, desk, stop) = (Arc::clone(&handler), Arc::clone(&desk), stop.clone());
+        tasks.spawn(async move { converse(stream, &handler, desk, uid, stop).await });
     })
     .await;
 }
 
-async fn converse(mut stream: UnixStream, handler: &Handler, uid: u32) {
-    let (read, mut write) = stream.split();
+async fn converse(
+    mut stream: UnixStream,
+    handler: &Handler,
+    desk: Arc<Desk>,
+    uid: u32,
+    stop: CancellationToken,
+) {
     let mut line = Vec::new();
-    let mut lines = BufReader::new(read.take(REQUEST_BYTES));
+    let mut lines = BufReader::new((&mut stream).take(REQUEST_BYTES));
     let asked = tokio::time::timeout(DEADLINE, lines.read_until(b'\n', &mut line)).await;
     let Ok(Ok(_)) = asked else { return };
+    if let Ok(request) = serde_json::from_slice::<StreamRequest>(&line) {
+        return answer_apart(request, desk, uid, stream, stop).await;
+    }
     let answer = match serde_json::from_slice::<AdminRequest>(&line) {
         Ok(request) => handler.handle(request, uid).await,
         Err(error) => AdminAnswer::Failed {
@@ -44,5 +56,5 @@ async fn converse(mut stream: UnixStream, handler: &Handler, uid: u32) {
     let Ok(mut text) = serde_json::to_vec(&answer) else { return };
     text.push(b'\n');
     // Whoever asked and went away has its reasons.
-    let _ = tokio::time::timeout(DEADLINE, write.write_all(&text)).await;
+    let _ = tokio::time::timeout(DEADLINE, stream.write_all(&text)).await;
 }

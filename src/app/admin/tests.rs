@@ -7,9 +7,15 @@ use tokio::{
     net::UnixStream,
 };
 
-use super::{AdminAnswer, AdminRequest, Handler, Policies, SessionLine, UserLine, handler::Ground, socket};
+use super::{
+    AdminAnswer, AdminRequest, Handler, Policies, SessionLine, StreamRequest, UserLine, handler::Ground,
+    receive, socket,
+};
 use crate::{
-    app,
+    app::{
+        self,
+        backup::{Desk as Backups, Source, verify},
+    },
     clock::{Clock, ManualClock, Wall},
     config,
     entropy::SeededEntropy,
@@ -24,7 +30,7 @@ use crate::{
         },
     },
     secret::SecretBytes,
-    store::{MemoryStore, Store, UserChange},
+    store::{MemoryStore, RedbStore, Store, UserChange},
 };
 
 const HASH: &str = "$2b$12$V.JWiJ/GLFQAZJh0hqoAhupos/9URJby0mbd6hTrg0pNWqbfu5vKm";
@@ -234,6 +240,13 @@ async fn told(path: &Path, request: &AdminRequest) -> AdminAnswer {
     serde_json::from_str(&say(path, line.as_bytes()).await).unwrap()
 }
 
+fn backups(data_dir: &Path) -> Arc<Backups> {
+    let store = RedbStore::open(&data_dir.join("panelgate.redb")).unwrap();
+    let (config, environment) = (data_dir.join("none.yaml"), config::Environment::new());
+    let source = Source { store, data_dir: data_dir.to_owned(), config, environment };
+    Arc::new(Backups::new(source, tokio::sync::watch::Sender::new("".into()).subscribe()))
+}
+
 #[tokio::test]
 async fn the_socket_is_private_answers_nonsense_with_a_failure_and_goes_away() {
     let folder = tempfile::tempdir().unwrap();
@@ -242,7 +255,8 @@ async fn the_socket_is_private_answers_nonsense_with_a_failure_and_goes_away() {
     let (stop, tasks) = (tokio_util::sync::CancellationToken::new(), tokio_util::task::TaskTracker::new());
     let sockets = crate::doors::Sockets::default();
     let listener = sockets.unix(&path, 0o600).unwrap();
-    tasks.spawn(socket::serve(listener, desk().handler, stop.clone(), tasks.clone()));
+    let backups = backups(folder.path());
+    tasks.spawn(socket::serve(listener, desk().handler, backups, stop.clone(), tasks.clone()));
     assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
     let long = vec![b'x'; 70_000];
     let nonsense: [&[u8]; 4] = [b"\n", b"nonsense\n", b"{\"do\":\"dance\"}\n", &long[..65_536]];
@@ -251,6 +265,8 @@ async fn the_socket_is_private_answers_nonsense_with_a_failure_and_goes_away() {
         assert!(answer.contains("\"failed\""), "{answer}");
     }
     assert_eq!(told(&path, &AdminRequest::ListUsers).await, AdminAnswer::Users { users: vec![] });
+    let answer = say(&path, b"{\"do\":\"backup\",\"journal\":false}\n").await;
+    assert!(answer.starts_with("{\"answer\":\"failed\"") && answer.contains("none.yaml"), "{answer}");
     stop.cancel();
     tasks.close();
     tasks.wait().await;
@@ -300,6 +316,38 @@ async fn a_running_daemon_shows_what_it_was_told_before_it_answers() {
     assert!(is_no(&told(&socket, &AdminRequest::Reload).await, "policy.yaml"));
     running.stop().await;
     assert!(!socket.exists());
+}
+
+/// The daemon's backup arrives whole while it serves, and says which configuration is in force.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backup_comes_over_the_socket_while_the_daemon_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("config.yaml");
+    fs::write(&file, CONFIG).unwrap();
+    fs::write(folder.path().join("policy.yaml"), POLICY).unwrap();
+    let environment = config::Environment::new();
+    let settings = config::load(&file, &environment).unwrap_or_else(|problems| panic!("{problems}")).settings;
+    let socket = settings.admin_socket.clone();
+    let running = app::start(settings, environment).await.unwrap();
+    told(&socket, &add("carol", "root")).await;
+    let receive = || {
+        let mut out = tempfile::tempfile().unwrap();
+        let stream = std::os::unix::net::UnixStream::connect(&socket).unwrap();
+        let mut done = (0, 0);
+        let mut progress = |at, of| done = (at, of);
+        let made = receive(stream, StreamRequest::Backup { journal: true }, &mut out, &mut progress);
+        let made = made.unwrap().unwrap();
+        assert_eq!(verify(&mut out, &mut |_| ()).unwrap(), made);
+        assert!(done.0 > 0 && done.0 <= done.1, "{done:?}");
+        made.manifest
+    };
+    let manifest = tokio::task::block_in_place(receive);
+    assert!(manifest.configuration_in_force && manifest.store.users == 1, "{manifest:?}");
+    // A mistake keeps the old configuration in force.
+    fs::write(folder.path().join("policy.yaml"), "version: 1\nroles: 7\n").unwrap();
+    assert!(!tokio::task::block_in_place(receive).configuration_in_force);
+    assert_eq!(told(&socket, &add("dave", "root")).await, AdminAnswer::Done);
+    running.stop().await;
 }
 
 #[tokio::test]

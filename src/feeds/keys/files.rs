@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 use super::{Entry, KeyError, Manifest};
 use crate::secret::SecretBytes;
 
-const MANIFEST: &str = "keys.json";
+pub(super) const MANIFEST: &str = "keys.json";
 /// Far more than any of the files has, in bytes.
 const LARGEST: u64 = 64 * 1024;
 
@@ -137,7 +137,7 @@ impl Folder {
         }
     }
 
-    fn read(&self, name: &str) -> Result<SecretBytes, KeyError> {
+    pub(super) fn read(&self, name: &str) -> Result<SecretBytes, KeyError> {
         let path = self.path.join(name);
         let file = File::open(&path).map_err(io("open", &path))?;
         ours(&file, &path, "600")?;

@@ -110,6 +110,14 @@ fn read_own(folder: &Folder, entries: &[Entry]) -> Result<Vec<SecretBytes>, KeyE
     entries.iter().map(|entry| folder.read_key(&file_name(&entry.id))).collect()
 }
 
+/// The names of those that are here.
+pub(super) fn own_files(folder: &Folder, entries: &[Entry]) -> Vec<String> {
+    if entries.is_empty() {
+        return if folder.has(MASTER) { vec![MASTER.to_owned()] } else { vec![] };
+    }
+    entries.iter().map(|entry| file_name(&entry.id)).collect()
+}
+
 fn file_name(id: &str) -> String {
     if id == FIRST { MASTER.to_owned() } else { format!("master-{id}.key") }
 }

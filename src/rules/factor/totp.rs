@@ -32,6 +32,11 @@ pub fn check(secret: &[u8], code: &str, now: Wall, last_step: u64) -> Option<u64
         .max()
 }
 
+/// The newest step whose code [`check`] accepts now.
+pub fn newest_step(now: Wall) -> u64 {
+    (now.secs() / STEP).saturating_add(1)
+}
+
 /// The code that an app shows now.
 pub fn code(secret: &[u8], now: Wall) -> String {
     app(secret, "", "").map(|totp| totp.generate(now.secs()).to_string()).unwrap_or_default()

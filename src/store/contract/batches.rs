@@ -6,10 +6,10 @@ use super::{START, populate, session, user};
 use crate::{
     rules::{
         identity::{User, UserId, UserSource},
-        session::{Enrolment, PanelLogin, SessionChange, Sid},
+        session::{Enrolment, PanelLogin, Rotation, SessionChange, Sid},
     },
     secret::SecretBytes,
-    store::{Import, Reseal, Sealed, Store, UserChange},
+    store::{Import, Reseal, Restored, Sealed, Store, UserChange},
 };
 
 fn import(n: u8, change: UserChange) -> Import {
@@ -83,4 +83,26 @@ pub(super) async fn what_is_sealed_is_replaced_unless_it_has_changed_meanwhile(s
         (session.panel.unwrap().sealed, session.enrolment.unwrap().sealed_secret),
         (sealed(7), sealed(7))
     );
+}
+
+/// R14, and what was revoked since the store was put away does not come back to life.
+pub(super) async fn a_store_from_an_earlier_time_ends_its_sessions_and_spends_codes(store: Arc<dyn Store>) {
+    populate(&store, 1, &[1, 2]).await;
+    populate(&store, 2, &[3]).await;
+    store.consume_totp(UserId([2; 16]), 900).await.unwrap();
+    let last_steps = async || {
+        let users = store.everything().await.unwrap().users;
+        users.iter().map(|user| user.totp.as_ref().unwrap().last_step).collect::<Vec<_>>()
+    };
+    let kept = store.restored(false, 500, START).await.unwrap().value;
+    assert_eq!(kept, Restored { ended: 0, raised: 1 });
+    assert_eq!(last_steps().await, [500, 900], "never backwards");
+    assert!(!store.consume_totp(UserId([1; 16]), 500).await.unwrap().value);
+    let done = store.restored(true, 500, START).await.unwrap().value;
+    assert_eq!(done, Restored { ended: 3, raised: 0 });
+    for n in 1..=3 {
+        assert!(super::kept(&store, n).await.ended.is_some());
+        let rotation = store.rotate(super::presented(n, 1, START)).await.unwrap().value.unwrap();
+        assert!(matches!(rotation, Rotation::Dead(_)), "{rotation:?}");
+    }
 }

@@ -9,10 +9,10 @@ use std::{
 
 use data_encoding::HEXLOWER;
 
-use super::reading::{files, head};
+use super::reading::{HEAD, files, head, last_record};
 use crate::{
     clock::Wall,
-    rules::trail::{Fields, Link, RECOVERED, line, read, recovered},
+    rules::trail::{Fields, Link, RECOVERED, line, recovered},
 };
 
 /// The file that is being written, and where the chain stands.
@@ -31,7 +31,7 @@ impl Current {
     pub(super) fn open(folder: &Path, rotate: u64, now: Wall) -> io::Result<Self> {
         // Whoever took the end away shall not have it grow again: the chain goes on behind what was known to be there.
         let known = head(folder).unwrap_or_default();
-        let head = create(&folder.join("head"))?;
+        let head = create(&folder.join(HEAD))?;
         let existing = files(folder)?;
         let Some(path) = existing.last() else {
             let file = create(&folder.join(name(known.seq + 1)))?;
@@ -101,23 +101,14 @@ impl Current {
 
     /// Always of the same length, and written after the records: it may lag behind, and never runs ahead.
     fn note_head(&mut self) -> io::Result<()> {
-        let text = format!("{:020} {}\n", self.link.seq, HEXLOWER.encode(&self.link.hash));
-        self.head.write_all_at(text.as_bytes(), 0)?;
+        self.head.write_all_at(head_text(self.link).as_bytes(), 0)?;
         Ok(())
     }
 }
 
-/// The last whole record, and how many bytes there are up to its end.
-fn last_record(bytes: &[u8]) -> Option<(Link, usize)> {
-    let mut found = None;
-    let mut at = 0;
-    for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
-        at += piece.len();
-        if let Some(Ok(record)) = piece.strip_suffix(b"\n").map(read) {
-            found = Some((record.link(), at));
-        }
-    }
-    found
+/// What the file `head` says.
+pub fn head_text(link: Link) -> String {
+    format!("{:020} {}\n", link.seq, HEXLOWER.encode(&link.hash))
 }
 
 /// Where the chain stood at the end of the last file but one.

@@ -10,6 +10,9 @@ use data_encoding::HEXLOWER;
 
 use crate::rules::trail::{Chain, Finding, Link, Query, Record, read};
 
+/// The file that names the last record.
+pub const HEAD: &str = "head";
+
 /// What a look at the whole trail found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verdict {
@@ -74,6 +77,50 @@ pub fn verify(folder: &Path, archived: bool, seen: impl Fn(u64)) -> io::Result<V
     Ok(Verdict { files: files.len(), records, last, findings, cut_off })
 }
 
+/// A file of the trail, as far as its records are whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Piece {
+    /// The file.
+    pub path: PathBuf,
+    /// How many bytes of it.
+    pub bytes: u64,
+}
+
+/// The trail as it is now, and its last record: for a copy that can be gone on from. What is written meanwhile is not in it.
+///
+/// # Errors
+/// When a file cannot be read.
+pub fn pieces(folder: &Path) -> io::Result<(Vec<Piece>, Link)> {
+    if !folder.try_exists()? {
+        return Ok((vec![], Link::default()));
+    }
+    let mut pieces = Vec::new();
+    let mut last = head(folder).unwrap_or_default();
+    let files = files(folder)?;
+    for (index, path) in files.iter().enumerate() {
+        let mut bytes = fs::metadata(path)?.len();
+        if index + 1 == files.len() {
+            let (link, whole) = last_record(&fs::read(path)?).unwrap_or_default();
+            (last, bytes) = (if whole == 0 { last } else { link }, whole as u64);
+        }
+        pieces.push(Piece { path: path.clone(), bytes });
+    }
+    Ok((pieces, last))
+}
+
+/// The last whole record, and how many bytes there are up to its end.
+pub(super) fn last_record(bytes: &[u8]) -> Option<(Link, usize)> {
+    let mut found = None;
+    let mut at = 0;
+    for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+        at += piece.len();
+        if let Some(Ok(record)) = piece.strip_suffix(b"\n").map(read) {
+            found = Some((record.link(), at));
+        }
+    }
+    found
+}
+
 /// The newest records that match, newest first, at most `limit`.
 ///
 /// # Errors
@@ -103,7 +150,7 @@ pub fn read_file(file: &Path) -> io::Result<Vec<Record>> {
 
 /// The last record that was on the disk, as the writer noted it.
 pub(super) fn head(folder: &Path) -> Option<Link> {
-    let text = fs::read_to_string(folder.join("head")).ok()?;
+    let text = fs::read_to_string(folder.join(HEAD)).ok()?;
     let (seq, hash) = text.trim().split_once(' ')?;
     Some(Link { seq: seq.parse().ok()?, hash: HEXLOWER.decode(hash.as_bytes()).ok()?.try_into().ok()? })
 }

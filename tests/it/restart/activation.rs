@@ -34,6 +34,8 @@ fn activate(house: &House, paths: &[&Path]) -> Running {
         arguments.extend(["--listen".to_owned(), path.display().to_string()]);
     }
     let config = house.directory.join("config.yaml").display().to_string();
+    // Names are for people; the addresses decide.
+    arguments.push("--fdname=edge:sidecar:odd:sidecar-socket:admin".to_owned());
     arguments.extend([env!("CARGO_BIN_EXE_panelgate").to_owned(), "serve".into(), "--config".into(), config]);
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let running =

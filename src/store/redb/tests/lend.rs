@@ -91,3 +91,24 @@ async fn once_it_is_given_away_writes_fail_and_the_heirs_changes_come_through() 
     assert!(changes.next().await.is_none(), "nobody may believe what is not told any more");
     new.close().await.unwrap();
 }
+
+/// A copy that is being made ends when the file is lent, and holds nobody up.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_is_ended_by_a_hand_over_and_does_not_delay_it() {
+    let (_folder, file) = place();
+    let store = RedbStore::open(&file).unwrap();
+    for n in 0..10 {
+        store.add_user(user(n)).await.unwrap();
+    }
+    let frozen = store.freeze().unwrap();
+    let lent = timeout(Duration::from_secs(5), store.lend()).await.expect("nobody is waited for").unwrap();
+    assert!(matches!(store.freeze(), Err(StoreError::HandedOver)));
+    let mut told = |_| std::ops::ControlFlow::Continue(());
+    let copied = frozen.copy_into(tempfile::tempfile().unwrap(), &mut told);
+    assert!(matches!(copied, Err(StoreError::HandedOver)), "{copied:?}");
+    let borrower = RedbStore::open(&file).expect("the file is free");
+    borrower.close().await.unwrap();
+    lent.take_back(file).await.unwrap();
+    assert!(store.freeze().unwrap().copy_into(tempfile::tempfile().unwrap(), &mut told).is_ok());
+    store.close().await.unwrap();
+}
