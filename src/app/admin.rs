@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use self::handler::Ground;
 pub use self::handler::Handler;
+pub use crate::gate::journal::watch::Sighting;
 pub(super) use self::socket::serve;
 use super::{Reloader, compose};
 use crate::{
@@ -159,6 +160,16 @@ pub enum AdminRequest {
         /// Switches it; `None` only asks.
         on: Option<bool>,
     },
+    /// Follows the requests whose path has this marker in it, for `doctor`.
+    Watch {
+        /// At least twelve small letters and digits.
+        marker: String,
+    },
+    /// What has been seen of them; the watch ends.
+    Watched {
+        /// As it was opened with.
+        marker: String,
+    },
     /// Reads configuration, policies and keys again.
     Reload,
 }
@@ -289,6 +300,11 @@ pub enum AdminAnswer {
         installation: bool,
         /// Whether it is on for the account, if one was named. It counts while it is on for the installation.
         account: Option<bool>,
+    },
+    /// How watched requests arrived, in the order in which they were judged.
+    Sightings {
+        /// One for each.
+        sightings: Vec<Sighting>,
     },
     /// So many sessions were ended.
     Ended {

@@ -65,13 +65,20 @@ const MATRIX: &[Row] = &[
         never: &[],
     },
     Row {
+        module: "doctor",
+        may: &["app", "rules", "clock", "entropy", "secret"],
+        never: &["rules::judge", "app::compose"],
+    },
+    Row {
         module: "demo",
         may: &["app", "config", "feeds", "gate", "store", "rules", "clock", "entropy", "secret"],
         never: &["store::redb", "store::memory", "store::postgres"],
     },
     Row {
         module: "cli",
-        may: &["app", "config", "demo", "feeds", "store", "rules", "telemetry", "clock", "entropy", "secret"],
+        may: &[
+            "app", "config", "demo", "doctor", "feeds", "store", "rules", "telemetry", "clock", "entropy", "secret",
+        ],
         never: &["store::redb", "store::memory", "store::postgres"],
     },
     Row { module: "main", may: &["cli"], never: &[] },

@@ -3,6 +3,7 @@
 mod api_keys;
 mod bans;
 mod modes;
+mod watches;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -155,6 +156,8 @@ impl Handler {
             AdminRequest::Ban(wanted) => self.ban(wanted, by).await,
             AdminRequest::LiftBan { network } => self.lift_ban(&network, by).await,
             AdminRequest::HighSecurity { name, on } => self.high_security(name.as_ref(), on, by).await,
+            AdminRequest::Watch { marker } => self.watch(&marker, by),
+            AdminRequest::Watched { marker } => self.watched(&marker),
             AdminRequest::Reload => self.reload().await,
         }
     }
