@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod canary;
 #[cfg(test)]
+mod doctor;
+#[cfg(test)]
 mod notices;
 #[cfg(test)]
 mod panel_login;

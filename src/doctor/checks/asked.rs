@@ -7,7 +7,7 @@ use super::{
     },
     Look, if_so,
 };
-use crate::rules::{address::AddrSource, facts::Scheme, record::Said};
+use crate::rules::{address::AddrSource, facts::Scheme, record::{Said, Shown}};
 
 /// How a request that the gate did not allow got through all the same.
 pub(super) fn got_through(exchange: &Exchange, inside: bool) -> Option<String> {
@@ -234,6 +234,13 @@ pub(super) fn websocket(o: &Observed) -> Look {
     if_so(!sighting.record.asked.upgrade, || {
         format!("a WebSocket handshake to {} was judged as a plain GET", sighting.target)
     })
+}
+
+pub(super) fn credential(o: &Observed) -> Look {
+    o.session.clone()?;
+    let record = &o.judged("member")?.record;
+    let arrived = record.shown.contains(&Shown::Cookie) || record.reply.said == Said::Allow;
+    if_so(!arrived, || "a request was sent with the session's cookie, and the gate did not get it".to_owned())
 }
 
 /// One is as good as all where every request has the same fault.

@@ -97,6 +97,7 @@ pub const ALL: &[Check] = &[
     error("D043", asked::scheme),
     error("D044", asked::address),
     error("D045", asked::websocket),
+    error("D046", asked::credential),
     error("D050", panel::identity),
     error("D051", panel::forged),
     error("D052", panel::aliases),

@@ -1,0 +1,123 @@
+//! A gate, a proxy in front, and the doctor.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering},
+    },
+    time::Duration,
+};
+
+use rustls::ClientConfig;
+use serde_json::Value;
+
+use crate::{
+    proxies::recipe::{self, Addresses, Edit, Proxy},
+    support::{
+        certificates,
+        gate::{Gate, HOST, More},
+        house::House,
+        panel, ports, workspace,
+    },
+};
+
+/// How the doctor gets the panel's view.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum View {
+    StandIn,
+    Echo,
+}
+
+/// What chains are put on.
+pub(super) struct Ground {
+    gate: Gate,
+    directory: PathBuf,
+    tls: Arc<ClientConfig>,
+}
+
+impl Ground {
+    pub(super) fn start(name: &str) -> Self {
+        let directory = workspace::directory(name);
+        let tls = certificates::issue(&directory, HOST);
+        let more = More { requests: Some("1000000/s"), ..More::default() };
+        let gate = Gate::start_with(&directory, Duration::from_secs(900), &more);
+        Self { gate, directory, tls }
+    }
+
+    /// Starts a proxy with its recipe, changed or not, and lets the doctor look at it. Gives its exit code and report.
+    pub(super) async fn examine(
+        &self,
+        proxy: Proxy,
+        name: &str,
+        edits: &'static [Edit],
+        view: View,
+    ) -> (i32, Value) {
+        let panel = if view == View::Echo { panel::start() } else { ports::free() };
+        let addresses = Addresses {
+            certificates: self.directory.clone(),
+            socket: self.gate.socket.clone(),
+            sidecar: self.gate.port,
+            secret: self.gate.secret.clone(),
+            panel,
+        };
+        let directory = self.directory.join(name);
+        let tls = Arc::clone(&self.tls);
+        let (started, directory) = on_a_thread(move || {
+            (recipe::start_changed(proxy, &addresses, &directory, &tls, edits), directory)
+        })
+        .await;
+        let mut doctor = doctor(&self.directory, started.port, proxy.name());
+        doctor.args(["--connect-plain", &format!("127.0.0.1:{}", started.plain)]);
+        match view {
+            View::StandIn => doctor.args(["--page", "/echo", "--stand-in", &format!("127.0.0.1:{panel}")]),
+            View::Echo => doctor.args(["--panel-echo", "/echo", "--panel", &format!("127.0.0.1:{panel}")]),
+        };
+        let name = directory.display().to_string();
+        on_a_thread(move || {
+            let done = report(doctor, &name);
+            started.stop();
+            done
+        })
+        .await
+    }
+}
+
+/// The doctor in front of the edge.
+pub(super) async fn examine_edge(house: &House) -> (i32, Value) {
+    let mut doctor = doctor(&house.directory, house.edge, "edge");
+    doctor.args(["--panel-echo", "/echo"]);
+    on_a_thread(move || report(doctor, "edge")).await
+}
+
+fn doctor(directory: &Path, port: u16, proxy: &str) -> Command {
+    static NEXT: AtomicU8 = AtomicU8::new(1);
+    let from = format!("127.66.0.{}", NEXT.fetch_add(1, Ordering::Relaxed));
+    let mut doctor = Command::new(env!("CARGO_BIN_EXE_panelgate"));
+    doctor
+        .args(["doctor", "--json", "--through", &format!("https://{HOST}"), "--from", &from])
+        .args(["--connect", &format!("127.0.0.1:{port}")])
+        .arg("--ca")
+        .arg(directory.join("ca.pem"))
+        .arg("--config")
+        .arg(directory.join("config.yaml"));
+    // These two do not name themselves.
+    if ["traefik", "haproxy"].contains(&proxy) {
+        doctor.args(["--proxy", proxy]);
+    }
+    doctor
+}
+
+fn report(mut doctor: Command, what: &str) -> (i32, Value) {
+    let output = doctor.output().expect("the doctor starts");
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    let report = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("{what}: no report ({error}), {}: {told}", output.status));
+    (output.status.code().expect("it was not killed"), report)
+}
+
+/// Starting programs and waiting for them blocks.
+async fn on_a_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    tokio::task::spawn_blocking(work).await.expect("it did not panic")
+}
