@@ -255,7 +255,7 @@ impl Probe {
 }
 
 fn forge(ask: Ask, spell: impl Fn(&str) -> String) -> Ask {
-    let names = IDENTITY.iter().chain(&["X-Gate-Outcome", "X-Gate-Anything"]);
+    let names = IDENTITY.iter().chain(&["X-Gate-Outcome"]);
     names.fold(ask, |ask, name| ask.field(&spell(name), FORGED))
 }
 

@@ -12,6 +12,8 @@ use super::{
 
 /// Lines are at most this wide.
 const WIDTH: usize = 100;
+/// Pieces of evidence that are shown of one finding.
+const SHOWN: usize = 3;
 
 /// What came of an examination.
 #[derive(Clone, Debug, Serialize)]
@@ -145,8 +147,11 @@ impl Finding {
     fn write(&self, text: &mut String, painted: &dyn Painted) {
         let head = format!("{}[{}]", self.severity.as_str(), self.code);
         let _ = writeln!(text, "{}: {}", painted.head(self.severity, &head), painted.strong(self.title));
-        for evidence in &self.evidence {
+        for evidence in self.evidence.iter().take(SHOWN) {
             wrap(text, &printable(evidence), "  = ");
+        }
+        if let Some(more) = self.evidence.len().checked_sub(SHOWN).filter(|more| *more > 0) {
+            let _ = writeln!(text, "  = and {more} more like these: --json has them all");
         }
         wrap(text, &self.meaning, "  ");
         for mend in &self.mends {

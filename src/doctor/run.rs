@@ -28,6 +28,8 @@ use crate::{
 
 /// Requests under way at one time: few enough for every limit on connections.
 const AT_ONCE: usize = 4;
+/// Questions that could not be read are known by the sidecar's own path, which stands in the recipes.
+pub(super) const QUESTIONS: &str = "/api/authz/";
 /// The longest wait that a limit may ask for.
 const LONGEST_WAIT: u64 = 15;
 
@@ -333,6 +335,8 @@ impl Run<'_> {
         let ask = Ask::get("/api/authz/forward-auth")
             .field("X-Forwarded-Method", "GET")
             .field("X-Forwarded-Proto", "https")
+            // Tells this one from the proxy's questions, which may be unreadable as well.
+            .field("Host", LIE_HOST)
             .field("X-Forwarded-Host", &self.plan.authority)
             .field("X-Forwarded-Uri", &format!("{}/{}-stranger", self.plan.page, self.marker))
             .field("X-Forwarded-For", LIE_ADDRESS);
@@ -356,7 +360,7 @@ impl Run<'_> {
     /// Gives every exchange the gate's and the panel's view of it.
     fn lay_beside(&self, observed: &mut Observed, sightings: Result<Vec<Sighting>, String>) {
         let stood_in = self.stand_in.as_ref().map(StandIn::saw);
-        let mut sightings = match sightings {
+        let sightings = match sightings {
             Ok(sightings) => {
                 observed.inside = Ok(());
                 sightings
@@ -366,6 +370,8 @@ impl Run<'_> {
                 Vec::new()
             }
         };
+        let (unread, mut sightings): (Vec<_>, Vec<_>) =
+            sightings.into_iter().partition(|sighting| sighting.target.starts_with(QUESTIONS));
         let also = observed.also.iter_mut().map(|(_, exchange)| exchange);
         for exchange in observed.exchanges.iter_mut().chain(also) {
             let mark = match exchange.name {
@@ -383,7 +389,8 @@ impl Run<'_> {
                 (None, _) => Vec::new(),
             };
         }
-        observed.others = sightings;
+        let ours = |sighting: &Sighting| sighting.record.asked.host != LIE_HOST;
+        observed.others = sightings.into_iter().chain(unread.into_iter().filter(ours)).collect();
     }
 }
 

@@ -17,7 +17,7 @@ fn refused<'a>(o: &'a Observed, probe: &str) -> Result<&'a Answer, String> {
     if exchange.allowed() {
         return Err("the page is open to everybody: name another with --page".to_owned());
     }
-    if got_through(exchange, o.inside.is_ok()).is_some() {
+    if got_through(exchange, o).is_some() {
         return Err("the request got through (D020)".to_owned());
     }
     if o.inside.is_ok() && exchange.judged().is_none() {
@@ -111,7 +111,7 @@ pub(super) fn kept(o: &Observed) -> Look {
     let (first, second) = (o.probe("cached")?, o.probe("again")?);
     let answers = (first.answer()?, second.answer()?);
     first.saw()?;
-    // The panel names the decision in its answer, and no two requests share one.
+    // The stand-in numbers its answers.
     if_so(answers.0.body == answers.1.body, || {
         format!("GET {} was sent twice, and the second answer was the first one's", first.target)
     })

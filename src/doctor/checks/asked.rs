@@ -4,16 +4,18 @@ use super::{
     super::{
         observed::{Exchange, Observed},
         probes::{LIE_ADDRESS, LIE_HOST, LIE_METHOD},
+        run::QUESTIONS,
     },
     Look, if_so,
 };
 use crate::rules::{address::AddrSource, facts::Scheme, record::{Said, Shown}};
 
 /// How a request that the gate did not allow got through all the same.
-pub(super) fn got_through(exchange: &Exchange, inside: bool) -> Option<String> {
+pub(super) fn got_through(exchange: &Exchange, o: &Observed) -> Option<String> {
     if exchange.allowed() {
         return None;
     }
+    let inside = o.inside.is_ok() && !["silence", "also"].contains(&exchange.name);
     let gate = match exchange.judged() {
         Some(sighting) => {
             let (said, id) = (sighting.record.reply.said.as_str(), sighting.record.decision);
@@ -27,7 +29,8 @@ pub(super) fn got_through(exchange: &Exchange, inside: bool) -> Option<String> {
         return Some(format!("{what} reached the panel, {gate}"));
     }
     let answer = exchange.answer.as_ref().ok()?;
-    let passed = (200..300).contains(&answer.status) && exchange.method != "OPTIONS";
+    // Some servers have an empty 200 for whatever they do not know; the stand-in sees whatever there is to see.
+    let passed = (200..300).contains(&answer.status) && !answer.body.is_empty() && o.stand_in.is_err();
     passed.then(|| format!("{what} was answered with {}, {gate}", answer.status))
 }
 
@@ -42,7 +45,7 @@ fn through(o: &Observed, names: &[&str]) -> Look {
     let mut found = Vec::new();
     for name in names {
         let exchange = o.probe(name)?;
-        found.extend(got_through(exchange, o.inside.is_ok()));
+        found.extend(got_through(exchange, o));
     }
     Ok(found)
 }
@@ -51,14 +54,17 @@ pub(super) fn enforced(o: &Observed) -> Look {
     through(o, &["click", "script", "post", "visitortwo"])
 }
 
+/// Where everything gets through, nothing is an exception.
+fn nothing_gets_through(o: &Observed) -> Result<(), String> {
+    let through = got_through(o.probe("click")?, o).is_some();
+    if through { Err("every request gets through (D020)".to_owned()) } else { Ok(()) }
+}
+
 pub(super) fn exempt(o: &Observed) -> Look {
     protected(o)?;
     let special = o.probes("exempt").filter(|exchange| exchange.name != "exempthost");
-    // Where everything gets through, nothing is exempt.
-    if got_through(o.probe("click")?, o.inside.is_ok()).is_some() {
-        return Err("every request gets through (D020)".to_owned());
-    }
-    Ok(special.filter_map(|exchange| got_through(exchange, o.inside.is_ok())).collect())
+    nothing_gets_through(o)?;
+    Ok(special.filter_map(|exchange| got_through(exchange, o)).collect())
 }
 
 pub(super) fn other_host(o: &Observed) -> Look {
@@ -69,8 +75,8 @@ pub(super) fn other_host(o: &Observed) -> Look {
 
 pub(super) fn fails_open(o: &Observed) -> Look {
     o.inside.clone()?;
-    let exchange = o.probe("silence")?;
-    let how = got_through(exchange, false).map(|how| format!("the gate gave no answer, and {how}"));
+    nothing_gets_through(o)?;
+    let how = got_through(o.probe("silence")?, o).map(|how| format!("the gate gave no answer, and {how}"));
     Ok(how.into_iter().collect())
 }
 
@@ -80,9 +86,8 @@ pub(super) fn unreadable(o: &Observed) -> Look {
     for sighting in &o.others {
         let record = &sighting.record;
         let Some(detail) = &record.reply.detail else { continue };
-        let unread = record.asked.dialect != "none" && record.reply.said == Said::BadRequest;
         let told = format!("the gate's answer to a question ({}): {detail}", record.asked.dialect);
-        if unread && sighting.target.starts_with("/api/authz/") && !found.contains(&told) {
+        if sighting.target.starts_with(QUESTIONS) && !found.contains(&told) {
             found.push(told);
         }
     }
@@ -93,7 +98,7 @@ pub(super) fn never_arrives(o: &Observed) -> Look {
     o.inside.clone()?;
     let (click, script) = (o.probe("click")?, o.probe("script")?);
     let unasked = [click, script].iter().all(|exchange| {
-        exchange.judged().is_none() && got_through(exchange, true).is_none()
+        exchange.judged().is_none() && got_through(exchange, o).is_none()
     });
     let answer = click.answer()?;
     if_so(unasked && o.others.is_empty(), || {
@@ -194,7 +199,7 @@ pub(super) fn path(o: &Observed) -> Look {
     compare(o, |exchange| {
         let (sent, judged) = (&exchange.target, &exchange.judged()?.target);
         // What could not be described is kept without its query.
-        let undescribed = exchange.judged()?.record.who.is_none() && sent.starts_with(&format!("{judged}?"));
+        let undescribed = exchange.judged()?.record.policy.is_empty() && sent.starts_with(&format!("{judged}?"));
         (sent != judged && !undescribed).then(|| format!("asked for {sent}, and the gate judged {judged}"))
     })
 }

@@ -12,9 +12,11 @@ pub(super) fn reached(o: &Observed) -> Look {
     o.session.clone()?;
     let member = o.probe("member")?;
     let answer = member.answer()?;
-    let refused = member.judged().is_some() && !member.allowed();
-    if refused {
-        return Err(format!("the gate refused {} to the session: name another page with --page", member.target));
+    if o.inside.is_ok() && !member.allowed() {
+        return Err(match member.judged() {
+            Some(_) => format!("the gate refused {} to the session: name another page with --page", member.target),
+            None => format!("the gate was not asked about {}", member.target),
+        });
     }
     let arrived = if o.view.is_ok() { !member.panel.is_empty() } else { answer.status < 500 };
     if_so(!arrived || answer.status != 200, || {
@@ -198,7 +200,7 @@ pub(super) fn large(o: &Observed) -> Look {
 }
 
 pub(super) fn over_http2(o: &Observed) -> Look {
-    o.saw("member")?;
+    let usual = o.saw("member")?;
     if !o.tls.http2 {
         return Err("the proxy does not offer HTTP/2".to_owned());
     }
@@ -207,8 +209,10 @@ pub(super) fn over_http2(o: &Observed) -> Look {
     let Some(saw) = exchange.panel.last() else {
         return Ok(vec![format!("with its cookies in several fields, a request over HTTP/2 did not reach the panel ({told})")]);
     };
-    let whole = OWN_COOKIES.iter().all(|cookie| saw.field("Cookie").contains(*cookie));
-    if_so(saw.field("Remote-User").is_empty() || !whole, || {
-        format!("over HTTP/2 the panel got `Remote-User: {}` and `Cookie: {}`", saw.field("Remote-User"), saw.field("Cookie"))
-    })
+    let lost = OWN_COOKIES.iter().filter(|cookie| !saw.field("Cookie").contains(**cookie));
+    let mut lost: Vec<String> = lost.map(|cookie| format!("the cookie {cookie}")).collect();
+    if saw.field("Remote-User") != usual.field("Remote-User") {
+        lost.push("the right Remote-User".to_owned());
+    }
+    if_so(!lost.is_empty(), || format!("over HTTP/2 the panel did not get {}", lost.join(", ")))
 }

@@ -73,7 +73,7 @@ pub(super) fn also(o: &Observed) -> Look {
         return Err("no other address was named: --also https://old.example.com".to_owned());
     }
     let through = o.also.iter().filter_map(|(url, exchange)| {
-        got_through(exchange, false).map(|how| format!("{url} leads past the gate: {how}"))
+        got_through(exchange, o).map(|how| format!("{url} leads past the gate: {how}"))
     });
     Ok(through.collect())
 }

@@ -93,8 +93,22 @@ pub(super) const SEEDS: &[Seed] = &[
         Proxy::Nginx,
         "n-asks-about-the-normal-path",
         &[edit(NGINX, "$scheme://$http_host$request_uri;", "$scheme://$http_host$uri;")],
-        &["D041", "D060"],
+        &["D028"],
         "proxy_set_header X-Original-URL     $scheme://$http_host$request_uri;",
+    ),
+    seed(
+        Proxy::Nginx,
+        "n-rewrites",
+        &[edit(NGINX, "        auth_request     /_gate/auth-request;", "        rewrite ^/echo/(.*)$ /panel/$1 break;\n        auth_request     /_gate/auth-request;")],
+        &["D060"],
+        "proxy_pass http://panel;",
+    ),
+    seed(
+        Proxy::Nginx,
+        "n-no-gate-pages",
+        &[edit(NGINX, "location ^~ /_gate/ {", "location ^~ /_gates/ {")],
+        &["D010"],
+        "location ^~ /_gate/ {",
     ),
     seed(
         Proxy::Nginx,
@@ -133,13 +147,6 @@ pub(super) const SEEDS: &[Seed] = &[
     ),
     seed(
         Proxy::Nginx,
-        "n-no-upgrade-in-the-question",
-        &[edit(NGINX, "proxy_set_header Upgrade            $gate_upgrade;", "proxy_set_header Upgrade            \"\";")],
-        &["D045"],
-        "proxy_set_header Upgrade            $gate_upgrade;",
-    ),
-    seed(
-        Proxy::Nginx,
         "n-intercepts-errors",
         &[edit(NGINX, "proxy_intercept_errors off;", "proxy_intercept_errors on;")],
         &["D066"],
@@ -170,7 +177,7 @@ pub(super) const SEEDS: &[Seed] = &[
             edit(NGINX, "upstream panel {", "proxy_cache_path cache keys_zone=kept:1m;\nupstream panel {"),
             edit(NGINX, "proxy_buffering         off;", "proxy_buffering on; proxy_cache kept;"),
         ],
-        &["D064", "D067"],
+        &["D067"],
         "proxy_cache",
     ),
     Seed {
@@ -179,7 +186,7 @@ pub(super) const SEEDS: &[Seed] = &[
             Proxy::Nginx,
             "n-no-original-url",
             &[edit(NGINX, "        proxy_set_header X-Original-URL     $scheme://$http_host$request_uri;\n", "")],
-            &["D027"],
+            &["D027", "D035"],
             "proxy_set_header X-Original-URL     $scheme://$http_host$request_uri;",
         )
     },
@@ -190,7 +197,7 @@ pub(super) const SEEDS: &[Seed] = &[
             edit(CADDY, "\tdefault_bind 0.0.0.0 [::]", "\tdefault_bind 0.0.0.0 [::]\n\tservers {\n\t\ttrusted_proxies static 0.0.0.0/0\n\t}"),
             edit(CADDY, "\t\trequest_header -X-Forwarded-*\n", ""),
         ],
-        &["D014", "D015", "D030", "D031", "D032", "D057"],
+        &["D015", "D031", "D032", "D057"],
         "request_header -X-Forwarded-*",
     ),
     seed(
@@ -232,21 +239,21 @@ pub(super) const SEEDS: &[Seed] = &[
         Proxy::Caddy,
         "c-no-upgrade",
         &[edit(CADDY, "\t\trequest_header @websocket Connection Upgrade\n", "")],
-        &["D045", "D063"],
+        &["D063"],
         "request_header @websocket Connection Upgrade",
     ),
     seed(
         Proxy::Caddy,
         "c-strips-a-prefix",
         &[edit(CADDY, "\t\t\treverse_proxy 127.0.0.1:8080 {", "\t\t\turi strip_prefix /echo\n\t\t\treverse_proxy 127.0.0.1:8080 {")],
-        &["D060"],
+        &["D026", "D041"],
         "no `uri`",
     ),
     seed(
         Proxy::Traefik,
         "t-insecure",
         &[edit(TRAEFIK, "    address: \":443\"\n", "    address: \":443\"\n    forwardedHeaders: { insecure: true }\n")],
-        &["D014", "D015", "D030", "D031", "D032", "D033", "D034", "D057"],
+        &["D015", "D031", "D032", "D033", "D034"],
         "forwardedHeaders.insecure",
     ),
     seed(
@@ -260,7 +267,7 @@ pub(super) const SEEDS: &[Seed] = &[
         Proxy::Traefik,
         "t-nobody-asks",
         &[edit(ROUTES, "[gate-clean, gate-introduce, gate-ask, gate-withdraw]", "[gate-clean]")],
-        &["D020", "D050"],
+        &["D020", "D050", "D051", "D054", "D055"],
         "middlewares: [gate-clean, gate-introduce, gate-ask, gate-withdraw]",
     ),
     seed(
@@ -269,13 +276,6 @@ pub(super) const SEEDS: &[Seed] = &[
         &[edit(TRAEFIK, "aliasHeadersStrategy: delete", "aliasHeadersStrategy: keep")],
         &["D052"],
         "aliasHeadersStrategy: delete",
-    ),
-    seed(
-        Proxy::Traefik,
-        "t-does-not-trust-itself",
-        &[edit(ROUTES, "trustForwardHeader: true", "trustForwardHeader: false")],
-        &["D045"],
-        "trustForwardHeader: true",
     ),
     seed(
         Proxy::Traefik,
@@ -307,7 +307,7 @@ pub(super) const SEEDS: &[Seed] = &[
             Proxy::Traefik,
             "t-wrong-secret",
             &[edit(ROUTES, "X-Gate-Proxy-Secret: \"change-me\"", "X-Gate-Proxy-Secret: \"changed, but not to the same\"\n          X-Unused: \"change-me\"")],
-            &["D010", "D027"],
+            &["D010", "D012", "D027"],
             "X-Gate-Proxy-Secret",
         )
     },
@@ -345,7 +345,10 @@ pub(super) const SEEDS: &[Seed] = &[
     seed(
         Proxy::Haproxy,
         "h-fails-open",
-        &[edit(HAPROXY, "    http-request deny deny_status 503 if !gate !{ var(txn.panelgate_allowed) -m bool }\n", "")],
+        &[
+            edit(HAPROXY, "    http-request deny deny_status 503 if !gate !{ var(txn.panelgate_allowed) -m bool }\n", ""),
+            edit(LUA, "answer.status == nil or answer.status < 200 then", "answer.status == nil or answer.status >= 500 then"),
+        ],
         &["D023"],
         "http-request deny deny_status 503 if !gate",
     ),
@@ -384,16 +387,19 @@ pub(super) const SEEDS: &[Seed] = &[
         &["D023"],
         "failure_mode_allow: false",
     ),
-    seed(
-        Proxy::Envoy,
-        "e-believes-the-client",
-        &[
-            edit(ENVOY, "use_remote_address: true", "use_remote_address: false"),
-            edit(ENVOY, "                          - append:\n                              header: { key: x-forwarded-for, value: \"%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%\" }\n                              append_action: OVERWRITE_IF_EXISTS_OR_ADD\n", ""),
-        ],
-        &["D014", "D027", "D030", "D031", "D057"],
-        "use_remote_address: true",
-    ),
+    Seed {
+        unread: true,
+        ..seed(
+            Proxy::Envoy,
+            "e-believes-the-client",
+            &[
+                edit(ENVOY, "use_remote_address: true", "use_remote_address: false"),
+                edit(ENVOY, "                          - append:\n                              header: { key: x-forwarded-for, value: \"%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%\" }\n                              append_action: OVERWRITE_IF_EXISTS_OR_ADD\n", ""),
+            ],
+            &["D014", "D027", "D030", "D031", "D057"],
+            "use_remote_address: true",
+        )
+    },
     seed(
         Proxy::Envoy,
         "e-incomplete-upstream-headers",
