@@ -19,9 +19,9 @@ use serde::{Deserialize, Serialize};
 
 use self::handler::Ground;
 pub use self::handler::Handler;
-pub use crate::gate::journal::watch::Sighting;
 pub(super) use self::socket::serve;
 use super::{Reloader, compose};
+pub use crate::gate::journal::watch::Sighting;
 use crate::{
     clock::SystemClock,
     entropy::SystemEntropy,

@@ -17,11 +17,7 @@ use crate::{
     app::admin::{AdminAnswer, AdminRequest},
     clock::SystemClock,
     config::{Settings, SiteSettings, Upstream},
-    doctor::{
-        Also, Inside, Painted, Plan, Proxy, Report, SiteFacts, Trust, View, advice,
-        checks::Severity,
-        run,
-    },
+    doctor::{Also, Inside, Painted, Plan, Proxy, Report, SiteFacts, Trust, View, advice, checks::Severity},
     entropy::SystemEntropy,
     rules::site::{Assertion, Origin},
 };
@@ -79,10 +75,11 @@ pub struct DoctorArgs {
 }
 
 /// Runs the verb. Exit codes: 0 no errors, 1 errors, 3 nothing could be tested.
-pub fn run_verb(args: &DoctorArgs) -> ExitCode {
+pub fn run(args: &DoctorArgs) -> ExitCode {
     if let Some(code) = &args.explain {
         let section = advice::section(code).map(|section| section.plain());
-        let unknown = || Trouble::No(format!("there is no code `{code}`; a code of the doctor is written D030"));
+        let unknown =
+            || Trouble::No(format!("there is no code `{code}`; a code of the doctor is written D030"));
         return finish(section.ok_or_else(unknown));
     }
     match examine(args) {
@@ -108,20 +105,18 @@ fn examine(args: &DoctorArgs) -> Result<Report, Trouble> {
     let known = settings.as_ref().map_err(|_| {
         format!("there is no configuration that can be read at {}", args.config.config.display())
     });
-    let plan = plan(args, origin, known.as_ref().ok().copied(), &known)?;
+    let plan = plan(args, origin, &known)?;
     let daemon = known.map(|settings| Daemon(Place::of(settings)));
     let inside = daemon.as_ref().map(|daemon| daemon as &dyn Inside).map_err(Clone::clone);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.map_err(|error| Trouble::Failed(error.to_string()))?;
-    runtime.block_on(run(&plan, inside, &SystemClock::new(), &SystemEntropy)).map_err(Trouble::Failed)
+    runtime
+        .block_on(crate::doctor::run(&plan, inside, &SystemClock::new(), &SystemEntropy))
+        .map_err(Trouble::Failed)
 }
 
-fn plan(
-    args: &DoctorArgs,
-    origin: &Origin,
-    settings: Option<&Settings>,
-    known: &Result<&Settings, String>,
-) -> Result<Plan, Trouble> {
+fn plan(args: &DoctorArgs, origin: &Origin, known: &Result<&Settings, String>) -> Result<Plan, Trouble> {
+    let settings = known.as_ref().ok();
     let authority = origin.host.to_string();
     let (host, port) = split(&authority, 443);
     let connect = match &args.connect {
@@ -219,17 +214,29 @@ fn also(url: &str) -> Result<Also, Trouble> {
     let authority = origin.host.to_string();
     let (host, port) = split(&authority, if origin.secure { 443 } else { 80 });
     let address = address(&format!("{host}:{port}"))?;
-    Ok(Also { url: url.to_owned(), host: host.to_owned(), authority: authority.clone(), secure: origin.secure, address })
+    Ok(Also {
+        url: url.to_owned(),
+        host: host.to_owned(),
+        authority: authority.clone(),
+        secure: origin.secure,
+        address,
+    })
 }
 
 fn session(given: &str) -> Result<String, Trouble> {
     let text = match given.strip_prefix('@') {
-        Some(file) => fs::read_to_string(file).map_err(|error| Trouble::Failed(format!("{file}: {error}")))?,
+        Some(file) => {
+            fs::read_to_string(file).map_err(|error| Trouble::Failed(format!("{file}: {error}")))?
+        }
         None => given.to_owned(),
     };
     let cookie = text.trim().to_owned();
     let sound = cookie.contains('=') && cookie.bytes().all(|byte| byte.is_ascii_graphic());
-    if sound { Ok(cookie) } else { Err(Trouble::Usage("--session takes one cookie, NAME=VALUE, or @FILE".into())) }
+    if sound {
+        Ok(cookie)
+    } else {
+        Err(Trouble::Usage("--session takes one cookie, NAME=VALUE, or @FILE".into()))
+    }
 }
 
 fn origin(text: &str) -> Result<Origin, String> {
@@ -238,7 +245,8 @@ fn origin(text: &str) -> Result<Origin, String> {
 }
 
 fn page(text: &str) -> Result<String, String> {
-    let sound = text.starts_with('/') && text.bytes().all(|byte| byte.is_ascii_graphic() && !b"?#%;\\".contains(&byte));
+    let sound = text.starts_with('/')
+        && text.bytes().all(|byte| byte.is_ascii_graphic() && !b"?#%;\\".contains(&byte));
     if sound { Ok(text.trim_end_matches('/').to_owned()) } else { Err("a path such as /echo".to_owned()) }
 }
 
@@ -251,7 +259,9 @@ impl Inside for Daemon {
             Ok(Some(AdminAnswer::No { why } | AdminAnswer::Failed { why })) => Err(why),
             Ok(Some(answer)) => Ok(answer),
             Ok(None) => Err("no panelgate runs with this configuration".to_owned()),
-            Err(Trouble::Usage(why) | Trouble::No(why) | Trouble::Report(why) | Trouble::Failed(why)) => Err(why),
+            Err(Trouble::Usage(why) | Trouble::No(why) | Trouble::Report(why) | Trouble::Failed(why)) => {
+                Err(why)
+            }
         }
     }
 }

@@ -115,7 +115,7 @@ pub fn run() -> ExitCode {
         Verb::Config(verb) => verdict::finish(Ok(schema::config(&verb))),
         Verb::Policy(verb) => policy::run(&verb),
         Verb::Why(args) => why::run(&args),
-        Verb::Doctor(args) => doctor::run_verb(&args),
+        Verb::Doctor(args) => doctor::run(&args),
         Verb::Demo(args) => demo::run(&args),
         Verb::User(args) => user::run(&args),
         Verb::TwoFactor(args) => two_factor::run(&args),

@@ -177,7 +177,9 @@ impl Exchange {
     /// The panel's view, of a request that should have reached it.
     pub fn saw(&self) -> Result<&Saw, String> {
         let told = self.answer.as_ref().map_or_else(String::clone, Answer::told);
-        self.panel.last().ok_or_else(|| format!("{} {} did not reach the panel ({told})", self.method, self.target))
+        self.panel
+            .last()
+            .ok_or_else(|| format!("{} {} did not reach the panel ({told})", self.method, self.target))
     }
 }
 

@@ -101,14 +101,13 @@ impl SiteFacts {
             let case = Case { target: &target, manner, circumstances, who: Who::Session(sitting) };
             match self.policy.decide(&case).answer {
                 Answer::Allow { have, .. } => Some(have),
-                Answer::SignIn
-                | Answer::StepUp { .. }
-                | Answer::Deny(_)
-                | Answer::BadRequest => None,
+                Answer::SignIn | Answer::StepUp { .. } | Answer::Deny(_) | Answer::BadRequest => None,
             }
         };
         let roles = || self.policy.roles().iter().rev();
-        let role = roles().find(|role| have(role) == Some(Access::Full)).or_else(|| roles().find(|role| have(role).is_some()));
+        let role = roles()
+            .find(|role| have(role) == Some(Access::Full))
+            .or_else(|| roles().find(|role| have(role).is_some()));
         role.cloned().ok_or_else(|| {
             format!("no role may see {page} before a second factor, from any address at any time: name a page with --page, or a session with --session")
         })

@@ -92,7 +92,16 @@ const HANDSHAKE: &[(&str, &str)] = &[
 ];
 
 const fn visitor(name: &'static str, fields: &'static [(&'static str, &'static str)]) -> Probe {
-    Probe { name, by: By::Visitor, over: Over::Http1, method: "GET", tail: "", fields, body: 0, stand_in: false }
+    Probe {
+        name,
+        by: By::Visitor,
+        over: Over::Http1,
+        method: "GET",
+        tail: "",
+        fields,
+        body: 0,
+        stand_in: false,
+    }
 }
 
 const fn member(name: &'static str, fields: &'static [(&'static str, &'static str)]) -> Probe {
@@ -243,7 +252,9 @@ impl Probe {
             "dot" => forge(ask, |name| name.replace('-', ".")),
             "credentials" => return ask.field("Cookie", &format!("{theme}; {cookie}; {language}")),
             "large" => return ask.field("Cookie", &format!("{cookie}; doctor_large={}", "x".repeat(LARGE))),
-            "membertwo" => return ask.field("cookie", theme).field("cookie", cookie).field("cookie", language),
+            "membertwo" => {
+                return ask.field("cookie", theme).field("cookie", cookie).field("cookie", language);
+            }
             "bearer" => {
                 let token = cookie.split_once('=').map_or("", |(_, token)| token);
                 ask.field("Authorization", &format!("Bearer {token}"))

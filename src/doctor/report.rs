@@ -75,7 +75,9 @@ impl Report {
     pub fn of(observed: &Observed) -> Self {
         let done = checks::all(observed);
         let count = |severity| {
-            let found = |done: &&Done| done.severity == severity && done.look.as_ref().is_ok_and(|look| !look.is_empty());
+            let found = |done: &&Done| {
+                done.severity == severity && done.look.as_ref().is_ok_and(|look| !look.is_empty())
+            };
             done.iter().filter(found).count()
         };
         let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
@@ -125,9 +127,12 @@ impl Report {
             wrap(&mut text, &printable(why), "  ");
         }
         if self.proxy.is_none() && self.findings.iter().any(|finding| finding.mends.len() > 1) {
-            text.push_str("help: which proxy this is could not be told: name it with --proxy for its lines alone\n");
+            text.push_str(
+                "help: which proxy this is could not be told: name it with --proxy for its lines alone\n",
+            );
         }
-        let several = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+        let several =
+            |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
         let notes = self.findings.len() - self.errors - self.warnings;
         let _ = writeln!(
             text,

@@ -76,9 +76,8 @@ pub async fn run(
         Err(why) if why.starts_with(NO_TLS) => return Ok(run.unsafe_to_go_on(why)),
         Err(why) => return Err(format!("{}: {why}", plan.origin)),
     };
-    let inside = inside.and_then(|inside| {
-        inside.ask(AdminRequest::Watch { marker: run.marker.clone() }).map(|_| inside)
-    });
+    let inside = inside
+        .and_then(|inside| inside.ask(AdminRequest::Watch { marker: run.marker.clone() }).map(|_| inside));
     run.examine(local, inside, clock, entropy).await
 }
 
@@ -124,7 +123,8 @@ impl Run<'_> {
         if self.plan.session.is_some() {
             return Ok(None);
         }
-        let inside = inside.clone().map_err(|why| format!("no account could be made for the examination: {why}"))?;
+        let inside =
+            inside.clone().map_err(|why| format!("no account could be made for the examination: {why}"))?;
         let site = self.plan.site.as_ref().map_err(Clone::clone)?;
         site.sign_in.clone()?;
         let role = site.role(&format!("{}/{}", self.plan.page, self.marker), clock.wall())?;
@@ -312,7 +312,8 @@ impl Run<'_> {
             authority: also.authority.clone(),
             ..self.wire.clone()
         };
-        let ask = Ask::get(&format!("{}/{}-also{number}", self.plan.page, self.marker)).field("Accept", "*/*");
+        let ask =
+            Ask::get(&format!("{}/{}-also{number}", self.plan.page, self.marker)).field("Accept", "*/*");
         let answer =
             if also.secure { wire.send(&ask).await } else { wire.send_plainly(also.address, &ask).await };
         exchange("also", &ask, answer)
@@ -330,7 +331,9 @@ impl Run<'_> {
     /// Asks the sidecar's own port, without a secret.
     async fn stranger(&self) -> Result<Answer, String> {
         let Some(port) = self.plan.sidecar else {
-            return Err("the sidecar listens on no port of its own, as far as the configuration here says".to_owned());
+            return Err(
+                "the sidecar listens on no port of its own, as far as the configuration here says".to_owned()
+            );
         };
         let ask = Ask::get("/api/authz/forward-auth")
             .field("X-Forwarded-Method", "GET")
@@ -401,7 +404,9 @@ fn exchange(name: &'static str, ask: &Ask, answer: Result<Answer, String>) -> Ex
 
 /// Whether a target has this mark, and not a longer one, in it.
 fn names(target: &str, mark: &str) -> bool {
-    target.split_once(mark).is_some_and(|(_, after)| !after.starts_with(|next: char| next.is_ascii_alphanumeric()))
+    target
+        .split_once(mark)
+        .is_some_and(|(_, after)| !after.starts_with(|next: char| next.is_ascii_alphanumeric()))
 }
 
 /// What the answers and the gate's own record say about who stands in front.

@@ -101,7 +101,8 @@ async fn answer(shared: Arc<Shared>, request: Request) -> Response {
             let _ = tokio::time::timeout(WORD, shared.heard.notified()).await;
             EVENTS[1]
         });
-        let events = stream::iter([EVENTS[0]]).chain(later).map(|event| Ok::<_, Infallible>(Bytes::from(event)));
+        let events =
+            stream::iter([EVENTS[0]]).chain(later).map(|event| Ok::<_, Infallible>(Bytes::from(event)));
         Response::builder().header(header::CONTENT_TYPE, "text/event-stream").body(Body::from_stream(events))
     } else if target.contains("-redirect") {
         let [first, second] = OWN_COOKIES;
@@ -113,7 +114,8 @@ async fn answer(shared: Arc<Shared>, request: Request) -> Response {
         let response = Response::builder().header(header::CONTENT_TYPE, "application/json");
         // An invitation to keep what must not be kept.
         let kept = target.contains("-cached");
-        let response = if kept { response.header(header::CACHE_CONTROL, "public, max-age=60") } else { response };
+        let response =
+            if kept { response.header(header::CACHE_CONTROL, "public, max-age=60") } else { response };
         response.body(Body::from(echo.to_string()))
     };
     built.unwrap_or_default()

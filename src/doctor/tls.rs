@@ -31,10 +31,13 @@ impl Trust {
     /// A client's configuration.
     pub(super) fn config(&self) -> Result<Arc<ClientConfig>, String> {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let builder = ClientConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions();
+        let builder =
+            ClientConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions();
         let builder = builder.map_err(|error| error.to_string())?;
         let config = match self {
-            Self::System => builder.with_native_roots().map_err(|error| format!("the system's certificates: {error}"))?,
+            Self::System => {
+                builder.with_native_roots().map_err(|error| format!("the system's certificates: {error}"))?
+            }
             Self::File(path) => {
                 let unreadable = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
                 let mut roots = RootCertStore::empty();
@@ -74,7 +77,12 @@ impl ServerCertVerifier for Unverified {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        rustls::crypto::verify_tls12_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
+        rustls::crypto::verify_tls12_signature(
+            message,
+            certificate,
+            signed,
+            &self.0.signature_verification_algorithms,
+        )
     }
 
     fn verify_tls13_signature(
@@ -83,7 +91,12 @@ impl ServerCertVerifier for Unverified {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        rustls::crypto::verify_tls13_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
+        rustls::crypto::verify_tls13_signature(
+            message,
+            certificate,
+            signed,
+            &self.0.signature_verification_algorithms,
+        )
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
@@ -126,12 +139,9 @@ fn client_hello(host: &str) -> Vec<u8> {
     let sized = |bytes: &[u8]| [&length(bytes), bytes].concat();
     let extension = |kind: u8, body: &[u8]| [&[0, kind], &*sized(body)].concat();
     let name = [&[0_u8][..], &*sized(host.as_bytes())].concat();
-    let extensions = [
-        extension(0, &sized(&name)),
-        extension(10, &sized(&[0, 23, 0, 24, 0, 29])),
-        extension(11, &[1, 0]),
-    ]
-    .concat();
+    let extensions =
+        [extension(0, &sized(&name)), extension(10, &sized(&[0, 23, 0, 24, 0, 29])), extension(11, &[1, 0])]
+            .concat();
     let suites: Vec<u8> = OLD_SUITES.iter().flat_map(|suite| suite.to_be_bytes()).collect();
     // Nothing is ever encrypted under this random.
     let body = [&[3, 2][..], &[0x5a; 32], &[0], &*sized(&suites), &[1, 0], &*sized(&extensions)].concat();

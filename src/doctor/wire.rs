@@ -83,7 +83,10 @@ impl Ask {
 impl Wire {
     /// Sends a request over TLS and reads the answer.
     pub(super) async fn send(&self, ask: &Ask) -> Result<Answer, String> {
-        in_time(async { exchange(self.secure(None).await?, &ask.bytes(&self.authority), ask, |_| false).await }).await
+        in_time(async {
+            exchange(self.secure(None).await?, &ask.bytes(&self.authority), ask, |_| false).await
+        })
+        .await
     }
 
     /// The same, until `enough` says so of the body so far.
@@ -92,12 +95,16 @@ impl Wire {
         ask: &Ask,
         enough: impl FnMut(&[u8]) -> bool,
     ) -> Result<Answer, String> {
-        in_time(async { exchange(self.secure(None).await?, &ask.bytes(&self.authority), ask, enough).await }).await
+        in_time(async { exchange(self.secure(None).await?, &ask.bytes(&self.authority), ask, enough).await })
+            .await
     }
 
     /// The same over plain TCP, to another address.
     pub(super) async fn send_plainly(&self, to: SocketAddr, ask: &Ask) -> Result<Answer, String> {
-        in_time(async { exchange(self.connect(to).await?, &ask.bytes(&self.authority), ask, |_| false).await }).await
+        in_time(async {
+            exchange(self.connect(to).await?, &ask.bytes(&self.authority), ask, |_| false).await
+        })
+        .await
     }
 
     /// The same over HTTP/2; `None` if that is not offered.
@@ -121,7 +128,11 @@ impl Wire {
             let (head, body) = answer.map_err(broken)?.into_parts();
             let body = body.collect().await.map_err(broken)?.to_bytes();
             let fields = fields_of(&head.headers);
-            Ok(Some(Answer { status: head.status.as_u16(), fields, body: String::from_utf8_lossy(&body).into_owned() }))
+            Ok(Some(Answer {
+                status: head.status.as_u16(),
+                fields,
+                body: String::from_utf8_lossy(&body).into_owned(),
+            }))
         })
         .await
     }
@@ -146,7 +157,8 @@ impl Wire {
     async fn secure(&self, protocol: Option<&str>) -> Result<TlsStream<TcpStream>, String> {
         let mut tls = (*self.tls).clone();
         tls.alpn_protocols = vec![protocol.unwrap_or("http/1.1").as_bytes().to_vec()];
-        let name = ServerName::try_from(self.host.clone()).map_err(|error| format!("{}: {error}", self.host))?;
+        let name =
+            ServerName::try_from(self.host.clone()).map_err(|error| format!("{}: {error}", self.host))?;
         let stream = self.connect(self.address).await?;
         let connected = TlsConnector::from(Arc::new(tls)).connect(name, stream).await;
         connected.map_err(|error| format!("{NO_TLS} with {}: {error}", self.address))
@@ -185,7 +197,8 @@ async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(
     let chunked = answer.field("transfer-encoding").is_some();
     while !bodyless {
         let body = read.get(start..).unwrap_or_default();
-        let whole = if chunked { body.ends_with(b"0\r\n\r\n") } else { length.is_some_and(|all| body.len() >= all) };
+        let whole =
+            if chunked { body.ends_with(b"0\r\n\r\n") } else { length.is_some_and(|all| body.len() >= all) };
         if whole || enough(body) || body.len() > LONGEST || more(&mut stream, &mut read).await == 0 {
             break;
         }
@@ -254,7 +267,8 @@ mod tests {
 
     #[test]
     fn heads_and_chunks_are_read() {
-        let (answer, start) = head(b"HTTP/1.1 302 Found\r\nLocation: /x\r\nSet-Cookie: a=1\r\n\r\nbody").unwrap();
+        let (answer, start) =
+            head(b"HTTP/1.1 302 Found\r\nLocation: /x\r\nSet-Cookie: a=1\r\n\r\nbody").unwrap();
         assert_eq!((answer.status, answer.field("location"), start), (302, Some("/x"), 55));
         assert!(head(b"HTTP/1.1 302 Found\r\nLocation: /x\r\n").is_none());
         assert_eq!(unchunked(b"3\r\nabc\r\n2;x=y\r\nde\r\n0\r\n\r\n"), b"abcde");

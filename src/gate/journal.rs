@@ -9,11 +9,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio::sync::{mpsc, oneshot};
 
+use self::watch::Watches;
 pub use self::{
     entry::{Entry, Judged},
     noting::{Noted, Stray},
 };
-use self::watch::Watches;
 use crate::{
     clock::Wall,
     live::Live,

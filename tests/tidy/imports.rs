@@ -77,7 +77,17 @@ const MATRIX: &[Row] = &[
     Row {
         module: "cli",
         may: &[
-            "app", "config", "demo", "doctor", "feeds", "store", "rules", "telemetry", "clock", "entropy", "secret",
+            "app",
+            "config",
+            "demo",
+            "doctor",
+            "feeds",
+            "store",
+            "rules",
+            "telemetry",
+            "clock",
+            "entropy",
+            "secret",
         ],
         never: &["store::redb", "store::memory", "store::postgres"],
     },

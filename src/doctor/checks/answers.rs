@@ -34,11 +34,17 @@ pub(super) fn rendered(o: &Observed) -> Look {
     let (click, script) = (refused(o, "click")?, refused(o, "script")?);
     let mut found = Vec::new();
     if !leads_to_sign_in(click) {
-        found.push(format!("a visitor's click was answered with {}, not with the way to the sign-in page", click.told()));
+        found.push(format!(
+            "a visitor's click was answered with {}, not with the way to the sign-in page",
+            click.told()
+        ));
     }
     let kind = script.field("content-type").unwrap_or("no Content-Type");
     if script.status != 401 || !kind.starts_with("application/problem+json") {
-        found.push(format!("a visitor's script was answered with {} ({kind}), not with 401 as a problem", script.told()));
+        found.push(format!(
+            "a visitor's script was answered with {} ({kind}), not with 401 as a problem",
+            script.told()
+        ));
     }
     Ok(found)
 }

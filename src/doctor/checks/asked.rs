@@ -8,7 +8,11 @@ use super::{
     },
     Look, if_so,
 };
-use crate::rules::{address::AddrSource, facts::Scheme, record::{Said, Shown}};
+use crate::rules::{
+    address::AddrSource,
+    facts::Scheme,
+    record::{Said, Shown},
+};
 
 /// How a request that the gate did not allow got through all the same.
 pub(super) fn got_through(exchange: &Exchange, o: &Observed) -> Option<String> {
@@ -68,9 +72,8 @@ pub(super) fn exempt(o: &Observed) -> Look {
 }
 
 pub(super) fn other_host(o: &Observed) -> Look {
-    through(o, &["exempthost"]).map(|found| {
-        found.into_iter().map(|how| format!("with `Host: {LIE_HOST}`, {how}")).collect()
-    })
+    through(o, &["exempthost"])
+        .map(|found| found.into_iter().map(|how| format!("with `Host: {LIE_HOST}`, {how}")).collect())
 }
 
 pub(super) fn fails_open(o: &Observed) -> Look {
@@ -97,9 +100,9 @@ pub(super) fn unreadable(o: &Observed) -> Look {
 pub(super) fn never_arrives(o: &Observed) -> Look {
     o.inside.clone()?;
     let (click, script) = (o.probe("click")?, o.probe("script")?);
-    let unasked = [click, script].iter().all(|exchange| {
-        exchange.judged().is_none() && got_through(exchange, o).is_none()
-    });
+    let unasked = [click, script]
+        .iter()
+        .all(|exchange| exchange.judged().is_none() && got_through(exchange, o).is_none());
     let answer = click.answer()?;
     if_so(unasked && o.others.is_empty(), || {
         format!("GET {} was answered with {}, and the gate has not heard of it", click.target, answer.told())
@@ -141,7 +144,9 @@ fn another_target(o: &Observed, probe: &str, mark: &str, header: &str) -> Look {
     let real = &o.probe(probe)?.target;
     let believed = o.others.iter().find(|sighting| sighting.target.contains(mark));
     Ok(believed
-        .map(|sighting| format!("asked for {real} with `{header}: …{mark}`, and the gate judged {}", sighting.target))
+        .map(|sighting| {
+            format!("asked for {real} with `{header}: …{mark}`, and the gate judged {}", sighting.target)
+        })
         .into_iter()
         .collect())
 }
@@ -199,7 +204,8 @@ pub(super) fn path(o: &Observed) -> Look {
     compare(o, |exchange| {
         let (sent, judged) = (&exchange.target, &exchange.judged()?.target);
         // What could not be described is kept without its query.
-        let undescribed = exchange.judged()?.record.policy.is_empty() && sent.starts_with(&format!("{judged}?"));
+        let undescribed =
+            exchange.judged()?.record.policy.is_empty() && sent.starts_with(&format!("{judged}?"));
         (sent != judged && !undescribed).then(|| format!("asked for {sent}, and the gate judged {judged}"))
     })
 }
@@ -209,7 +215,9 @@ pub(super) fn host(o: &Observed) -> Look {
     compare(o, |exchange| {
         let judged = &exchange.judged()?.record.asked.host;
         let same = judged.split(':').next() == Some(wanted);
-        (!same).then(|| format!("asked {} for {}, and the gate judged the host {judged:?}", o.authority, exchange.target))
+        (!same).then(|| {
+            format!("asked {} for {}, and the gate judged the host {judged:?}", o.authority, exchange.target)
+        })
     })
     .map(first)
 }
@@ -225,12 +233,18 @@ pub(super) fn scheme(o: &Observed) -> Look {
 pub(super) fn address(o: &Observed) -> Look {
     let client = &o.judged("click")?.record.client;
     if client.from == AddrSource::Unforwarded {
-        return Ok(vec![format!("the gate was not told any client's address: it counts {} for all", client.ip)]);
+        return Ok(vec![format!(
+            "the gate was not told any client's address: it counts {} for all",
+            client.ip
+        )]);
     }
     let Some(local) = o.local.filter(|local| *local != client.ip) else { return Ok(Vec::new()) };
     // Between other addresses there may be translation, which is nobody's fault.
     if_so(client.ip.is_loopback(), || {
-        format!("the request came from {local}, and the gate took {} for its client: the proxy's own", client.ip)
+        format!(
+            "the request came from {local}, and the gate took {} for its client: the proxy's own",
+            client.ip
+        )
     })
 }
 

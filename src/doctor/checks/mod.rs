@@ -136,7 +136,8 @@ pub struct Done {
 
 /// Runs them all.
 pub fn all(observed: &Observed) -> Vec<Done> {
-    let done = |check: &Check| Done { code: check.code, severity: check.severity, look: (check.look)(observed) };
+    let done =
+        |check: &Check| Done { code: check.code, severity: check.severity, look: (check.look)(observed) };
     ALL.iter().map(done).collect()
 }
 

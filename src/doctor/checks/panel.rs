@@ -3,7 +3,10 @@
 use super::{
     super::{
         observed::{Observed, Saw},
-        probes::{BODY, FORGED, IDENTITY, LARGE, LIE, LIE_ADDRESS, OVERRIDES, OWN_AUTHORIZATION, OWN_COOKIES, OWN_KEY},
+        probes::{
+            BODY, FORGED, IDENTITY, LARGE, LIE, LIE_ADDRESS, OVERRIDES, OWN_AUTHORIZATION, OWN_COOKIES,
+            OWN_KEY,
+        },
     },
     Look, if_so,
 };
@@ -14,13 +17,19 @@ pub(super) fn reached(o: &Observed) -> Look {
     let answer = member.answer()?;
     if o.inside.is_ok() && !member.allowed() {
         return Err(match member.judged() {
-            Some(_) => format!("the gate refused {} to the session: name another page with --page", member.target),
+            Some(_) => {
+                format!("the gate refused {} to the session: name another page with --page", member.target)
+            }
             None => format!("the gate was not asked about {}", member.target),
         });
     }
     let arrived = if o.view.is_ok() { !member.panel.is_empty() } else { answer.status < 500 };
     if_so(!arrived || answer.status != 200, || {
-        format!("GET {} with a session, which the gate allows, was answered with {}", member.target, answer.told())
+        format!(
+            "GET {} with a session, which the gate allows, was answered with {}",
+            member.target,
+            answer.told()
+        )
     })
 }
 
@@ -38,7 +47,9 @@ pub(super) fn identity(o: &Observed) -> Look {
     }
     let Some(guest) = &o.guest else { return Ok(Vec::new()) };
     let user = saw.field("Remote-User");
-    if_so(user != guest.name, || format!("{} signed in, and the panel was told `Remote-User: {user}`", guest.name))
+    if_so(user != guest.name, || {
+        format!("{} signed in, and the panel was told `Remote-User: {user}`", guest.name)
+    })
 }
 
 pub(super) fn forged(o: &Observed) -> Look {
@@ -71,7 +82,10 @@ pub(super) fn connection(o: &Observed) -> Look {
     let lost: Vec<&str> =
         lost.filter(|name| saw.field(name).is_empty() && !usual.field(name).is_empty()).copied().collect();
     if_so(!lost.is_empty(), || {
-        format!("sent `Connection: close, Remote-User, X-Gate-Role`, and the panel got no {}", lost.join(", "))
+        format!(
+            "sent `Connection: close, Remote-User, X-Gate-Role`, and the panel got no {}",
+            lost.join(", ")
+        )
     })
 }
 
@@ -93,20 +107,27 @@ pub(super) fn gate_tokens(o: &Observed) -> Look {
     let saw = o.saw("bearer")?;
     let names = saw.fields_with(&o.token);
     let names: Vec<String> = names.into_iter().filter(|name| name != "cookie").collect();
-    if_so(!names.is_empty(), || format!("the session's token, sent as a bearer token, reached the panel in {}", names.join(", ")))
+    if_so(!names.is_empty(), || {
+        format!("the session's token, sent as a bearer token, reached the panel in {}", names.join(", "))
+    })
 }
 
 pub(super) fn own_credentials(o: &Observed) -> Look {
     let saw = o.saw("credentials")?;
     let cookies = saw.field("Cookie");
-    let mut lost: Vec<String> =
-        OWN_COOKIES.iter().filter(|cookie| !cookies.contains(**cookie)).map(|cookie| format!("the cookie {cookie}")).collect();
+    let mut lost: Vec<String> = OWN_COOKIES
+        .iter()
+        .filter(|cookie| !cookies.contains(**cookie))
+        .map(|cookie| format!("the cookie {cookie}"))
+        .collect();
     for (name, value) in [("Authorization", OWN_AUTHORIZATION), ("X-Api-Key", OWN_KEY)] {
         if saw.field(name) != value {
             lost.push(format!("`{name}: {value}`"));
         }
     }
-    if_so(!lost.is_empty(), || format!("the panel's own credentials were sent, and it did not get {}", lost.join(", ")))
+    if_so(!lost.is_empty(), || {
+        format!("the panel's own credentials were sent, and it did not get {}", lost.join(", "))
+    })
 }
 
 pub(super) fn forwarding(o: &Observed) -> Look {
@@ -142,7 +163,10 @@ pub(super) fn target(o: &Observed) -> Look {
         let (Some(judged), Some(saw)) = (exchange.judged(), exchange.panel.last()) else { continue };
         if judged.target != saw.target {
             let sent = &exchange.target;
-            found.push(format!("asked for {sent}: the gate judged {}, and the panel got {}", judged.target, saw.target));
+            found.push(format!(
+                "asked for {sent}: the gate judged {}, and the panel got {}",
+                judged.target, saw.target
+            ));
         }
     }
     Ok(found)
@@ -166,7 +190,9 @@ fn may_change(o: &Observed, probe: &str) -> Result<(), String> {
     o.saw("member")?;
     let exchange = o.probe(probe)?;
     if exchange.judged().is_some() && !exchange.allowed() {
-        return Err("the session may only look at the page: name one that it may change with --page".to_owned());
+        return Err(
+            "the session may only look at the page: name one that it may change with --page".to_owned()
+        );
     }
     Ok(())
 }
@@ -186,7 +212,9 @@ pub(super) fn upgrade(o: &Observed) -> Look {
     let saw = o.saw("upgrade")?;
     let upgrades = saw.field("Upgrade").eq_ignore_ascii_case("websocket")
         && saw.field("Connection").to_ascii_lowercase().contains("upgrade");
-    if_so(!upgrades, || format!("a WebSocket handshake reached the panel as `Upgrade: {}`", saw.field("Upgrade")))
+    if_so(!upgrades, || {
+        format!("a WebSocket handshake reached the panel as `Upgrade: {}`", saw.field("Upgrade"))
+    })
 }
 
 pub(super) fn large(o: &Observed) -> Look {
@@ -207,7 +235,9 @@ pub(super) fn over_http2(o: &Observed) -> Look {
     let exchange = o.probe("membertwo")?;
     let told = exchange.answer.as_ref().map_or_else(Clone::clone, super::super::observed::Answer::told);
     let Some(saw) = exchange.panel.last() else {
-        return Ok(vec![format!("with its cookies in several fields, a request over HTTP/2 did not reach the panel ({told})")]);
+        return Ok(vec![format!(
+            "with its cookies in several fields, a request over HTTP/2 did not reach the panel ({told})"
+        )]);
     };
     let lost = OWN_COOKIES.iter().filter(|cookie| !saw.field("Cookie").contains(**cookie));
     let mut lost: Vec<String> = lost.map(|cookie| format!("the cookie {cookie}")).collect();

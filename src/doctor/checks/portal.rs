@@ -1,7 +1,10 @@
 //! The gate's own pages, and signing in through the chain.
 
 use super::{
-    super::{observed::{Exchange, Observed}, probes::LIE_ADDRESS},
+    super::{
+        observed::{Exchange, Observed},
+        probes::LIE_ADDRESS,
+    },
     Look, if_so,
 };
 
@@ -26,12 +29,17 @@ pub(super) fn kept_from_caches(o: &Observed) -> Look {
     let said = answer.all("cache-control").collect::<Vec<_>>().join(", ");
     let age = answer.field("age").is_some();
     if_so(!said.contains("no-store") || age, || {
-        format!("the sign-in page arrived with `Cache-Control: {said}`{}", if age { " and an Age" } else { "" })
+        format!(
+            "the sign-in page arrived with `Cache-Control: {said}`{}",
+            if age { " and an Age" } else { "" }
+        )
     })
 }
 
 fn sign_in(o: &Observed) -> Result<&Exchange, String> {
-    o.guest.as_ref().ok_or_else(|| o.session.clone().err().unwrap_or_else(|| "a session was given".to_owned()))?;
+    o.guest
+        .as_ref()
+        .ok_or_else(|| o.session.clone().err().unwrap_or_else(|| "a session was given".to_owned()))?;
     o.probe("gate-sign-in")
 }
 
@@ -39,11 +47,16 @@ pub(super) fn signs_in(o: &Observed) -> Look {
     let exchange = sign_in(o)?;
     let answer = exchange.answer()?;
     if answer.status == 429 {
-        return Err("the gate says that there were too many sign-ins from here: try again in a minute".to_owned());
+        return Err(
+            "the gate says that there were too many sign-ins from here: try again in a minute".to_owned()
+        );
     }
     if answer.status != 200 {
         let told: String = answer.body.chars().take(160).collect();
-        return Ok(vec![format!("a sign-in with the right password was answered with {}: {told}", answer.told())]);
+        return Ok(vec![format!(
+            "a sign-in with the right password was answered with {}: {told}",
+            answer.told()
+        )]);
     }
     let missing = o.cookies.iter().filter(|name| cookie(exchange, name).is_none());
     Ok(missing.map(|name| format!("the sign-in succeeded, and its cookie {name} did not arrive")).collect())
@@ -65,7 +78,8 @@ pub(super) fn cookies(o: &Observed) -> Look {
         let has = |wanted: &str| attributes.iter().any(|attribute| attribute.eq_ignore_ascii_case(wanted));
         for wanted in [path, "Secure", "HttpOnly"] {
             if !has(wanted) {
-                found.push(format!("the cookie {name} arrived without `{wanted}`: {}", attributes.join("; ")));
+                found
+                    .push(format!("the cookie {name} arrived without `{wanted}`: {}", attributes.join("; ")));
             }
         }
         if !attributes.iter().any(|attribute| attribute.to_ascii_lowercase().starts_with("samesite=")) {
@@ -83,7 +97,9 @@ pub(super) fn address_believed(o: &Observed) -> Look {
         return Err("no sign-in came about".to_owned());
     }
     if_so(addresses.iter().any(|address| address == LIE_ADDRESS), || {
-        format!("signed in with `X-Forwarded-For: {LIE_ADDRESS}`, and the gate noted that address for the session")
+        format!(
+            "signed in with `X-Forwarded-For: {LIE_ADDRESS}`, and the gate noted that address for the session"
+        )
     })
 }
 

@@ -43,7 +43,8 @@ pub(super) fn clock(o: &Observed) -> Look {
     let at = o.judged("script")?.record.at.secs();
     let answer = o.probe("script")?.answer()?;
     let date = answer.field("date").ok_or("the answers carry no Date")?;
-    let date = jiff::fmt::rfc2822::parse(date).map_err(|error| format!("the Date cannot be read: {error}"))?;
+    let date =
+        jiff::fmt::rfc2822::parse(date).map_err(|error| format!("the Date cannot be read: {error}"))?;
     let shown = u64::try_from(date.timestamp().as_second()).unwrap_or(0);
     let apart = shown.abs_diff(at);
     if_so(apart > APART, || format!("the answer's Date and the gate's clock are {apart} s apart"))
@@ -59,7 +60,10 @@ pub(super) fn stranger(o: &Observed) -> Look {
     let answer = o.stranger.as_ref().map_err(Clone::clone)?;
     let judged = answer.status != 403 || answer.body.contains("/_gate/");
     if_so(judged && !refuses_to_listen(answer), || {
-        format!("a question without a secret, sent straight to the sidecar's port, was judged ({})", answer.told())
+        format!(
+            "a question without a secret, sent straight to the sidecar's port, was judged ({})",
+            answer.told()
+        )
     })
 }
 

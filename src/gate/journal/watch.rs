@@ -131,7 +131,10 @@ mod tests {
         assert!(!watches.wants_silence(&path));
         watches.open(MARKER, Wall::from_secs(1)).unwrap();
         assert!(watches.wants_silence(&path));
-        assert!(!watches.wants_silence("/echo/-silence") && !watches.wants_silence(&format!("/{MARKER}-a-silence")));
+        assert!(
+            !watches.wants_silence("/echo/-silence")
+                && !watches.wants_silence(&format!("/{MARKER}-a-silence"))
+        );
         assert_eq!(watches.close(MARKER), Some(Vec::new()));
         assert!(!watches.wants_silence(&path) && watches.close(MARKER).is_none());
     }

@@ -97,6 +97,33 @@ async fn every_seeded_fault_is_found_and_mended_in_the_proxys_language() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
 }
 
+/// Whatever else leads to the panel.
+#[tokio::test]
+async fn what_stands_open_beside_the_chain_is_found() {
+    let ground = Ground::start("doctor-beside");
+    let (code, report) = ground.examine_beside().await;
+    assert_eq!(codes(&report, &["error", "warning"]), ["D080", "D082"], "{report:#}");
+    assert_eq!(code, 1);
+    let evidence = report["findings"].to_string();
+    assert!(evidence.contains("0.0.0.0") && evidence.contains("leads past the gate"), "{report:#}");
+}
+
+/// Nothing is sent to somebody who may be somebody else.
+#[tokio::test]
+async fn without_an_accepted_certificate_nothing_is_sent() {
+    let ground = Ground::start("doctor-stranger");
+    let (code, report) = ground.examine_a_stranger().await;
+    assert_eq!(codes(&report, &["error", "warning"]), ["D001"], "{report:#}");
+    assert_eq!(code, 1);
+}
+
+#[test]
+fn what_cannot_be_tested_at_all_is_said_with_its_own_exit_code() {
+    let (code, told) = run::at_nobody();
+    assert_eq!(code, 3, "{told}");
+    assert!(told.contains("https://panel.example.com") && told.contains("does not answer"), "{told}");
+}
+
 #[test]
 fn there_are_enough_seeds_for_every_proxy() {
     for proxy in Proxy::ALL {

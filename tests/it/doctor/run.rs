@@ -1,6 +1,7 @@
 //! A gate, a proxy in front, and the doctor.
 
 use std::{
+    net::{Ipv4Addr, TcpListener},
     path::{Path, PathBuf},
     process::Command,
     sync::{
@@ -55,13 +56,7 @@ impl Ground {
         view: View,
     ) -> (i32, Value) {
         let panel = if view == View::Echo { panel::start() } else { ports::free() };
-        let addresses = Addresses {
-            certificates: self.directory.clone(),
-            socket: self.gate.socket.clone(),
-            sidecar: self.gate.port,
-            secret: self.gate.secret.clone(),
-            panel,
-        };
+        let addresses = self.addresses(panel);
         let directory = self.directory.join(name);
         let tls = Arc::clone(&self.tls);
         let (started, directory) = on_a_thread(move || {
@@ -84,6 +79,72 @@ impl Ground {
     }
 }
 
+impl Ground {
+    /// Behind the shipped recipe, a panel that listens for everybody and is named as another address of the site.
+    pub(super) async fn examine_beside(&self) -> (i32, Value) {
+        let open = TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0)).expect("there is a free port");
+        let port = open.local_addr().expect("it is bound").port();
+        let panel = panel::start();
+        let addresses = self.addresses(panel);
+        let directory = self.directory.join("beside");
+        let tls = Arc::clone(&self.tls);
+        let start = move || recipe::start_changed(Proxy::Nginx, &addresses, &directory, &tls, &[]);
+        let started = on_a_thread(start).await;
+        let mut doctor = doctor(&self.directory, started.port, "nginx");
+        doctor.args(["--connect-plain", &format!("127.0.0.1:{}", started.plain), "--panel-echo", "/echo"]);
+        doctor.args([
+            "--panel",
+            &format!("127.0.0.1:{port}"),
+            "--also",
+            &format!("http://127.0.0.1:{panel}"),
+        ]);
+        on_a_thread(move || {
+            let done = report(doctor, "beside");
+            started.stop();
+            drop(open);
+            done
+        })
+        .await
+    }
+
+    /// Somebody with a certificate of another authority, who would accept whatever is sent.
+    pub(super) async fn examine_a_stranger(&self) -> (i32, Value) {
+        let addresses = self.addresses(ports::free());
+        let (directory, tls) = (self.directory.join("stranger"), Arc::clone(&self.tls));
+        let start = move || recipe::start_changed(Proxy::Nginx, &addresses, &directory, &tls, &[]);
+        let started = on_a_thread(start).await;
+        let elsewhere = workspace::directory("doctor-elsewhere");
+        certificates::issue(&elsewhere, HOST);
+        let mut doctor = trusting(&elsewhere, &self.directory, started.port, "nginx");
+        doctor.arg("--page").arg("/echo");
+        on_a_thread(move || {
+            let done = report(doctor, "stranger");
+            started.stop();
+            done
+        })
+        .await
+    }
+
+    fn addresses(&self, panel: u16) -> Addresses {
+        Addresses {
+            certificates: self.directory.clone(),
+            socket: self.gate.socket.clone(),
+            sidecar: self.gate.port,
+            secret: self.gate.secret.clone(),
+            panel,
+        }
+    }
+}
+
+/// The doctor in front of a port that nobody listens on.
+pub(super) fn at_nobody() -> (i32, String) {
+    let directory = workspace::directory("doctor-nobody");
+    certificates::issue(&directory, HOST);
+    let output = doctor(&directory, ports::free(), "nginx").output().expect("the doctor starts");
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    (output.status.code().expect("it was not killed"), told)
+}
+
 /// The doctor in front of the edge.
 pub(super) async fn examine_edge(house: &House) -> (i32, Value) {
     let mut doctor = doctor(&house.directory, house.edge, "edge");
@@ -92,6 +153,11 @@ pub(super) async fn examine_edge(house: &House) -> (i32, Value) {
 }
 
 fn doctor(directory: &Path, port: u16, proxy: &str) -> Command {
+    trusting(directory, directory, port, proxy)
+}
+
+/// The doctor, who trusts the authority in one folder, and finds the configuration in another.
+fn trusting(authority: &Path, directory: &Path, port: u16, proxy: &str) -> Command {
     static NEXT: AtomicU8 = AtomicU8::new(1);
     let from = format!("127.66.0.{}", NEXT.fetch_add(1, Ordering::Relaxed));
     let mut doctor = Command::new(env!("CARGO_BIN_EXE_panelgate"));
@@ -99,7 +165,7 @@ fn doctor(directory: &Path, port: u16, proxy: &str) -> Command {
         .args(["doctor", "--json", "--through", &format!("https://{HOST}"), "--from", &from])
         .args(["--connect", &format!("127.0.0.1:{port}")])
         .arg("--ca")
-        .arg(directory.join("ca.pem"))
+        .arg(authority.join("ca.pem"))
         .arg("--config")
         .arg(directory.join("config.yaml"));
     // These two do not name themselves.

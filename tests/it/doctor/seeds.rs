@@ -43,14 +43,22 @@ pub(super) const SEEDS: &[Seed] = &[
     seed(
         Proxy::Nginx,
         "n-real-ip-from-anybody",
-        &[edit(NGINX, "    client_max_body_size 1g;", "    set_real_ip_from 0.0.0.0/0;\n    real_ip_header X-Forwarded-For;\n    client_max_body_size 1g;")],
+        &[edit(
+            NGINX,
+            "    client_max_body_size 1g;",
+            "    set_real_ip_from 0.0.0.0/0;\n    real_ip_header X-Forwarded-For;\n    client_max_body_size 1g;",
+        )],
         &["D014", "D030", "D057"],
         "proxy_set_header X-Forwarded-For    $remote_addr;",
     ),
     seed(
         Proxy::Nginx,
         "n-appends-to-forwarded-for",
-        &[edit(NGINX, "proxy_set_header X-Gate-Proxy-Secret   \"\";\n\n        proxy_set_header X-Forwarded-For    $remote_addr;", "proxy_set_header X-Gate-Proxy-Secret   \"\";\n\n        proxy_set_header X-Forwarded-For    $proxy_add_x_forwarded_for;")],
+        &[edit(
+            NGINX,
+            "proxy_set_header X-Gate-Proxy-Secret   \"\";\n\n        proxy_set_header X-Forwarded-For    $remote_addr;",
+            "proxy_set_header X-Gate-Proxy-Secret   \"\";\n\n        proxy_set_header X-Forwarded-For    $proxy_add_x_forwarded_for;",
+        )],
         &["D057"],
         "proxy_set_header X-Forwarded-For    $remote_addr;",
     ),
@@ -78,7 +86,11 @@ pub(super) const SEEDS: &[Seed] = &[
     seed(
         Proxy::Nginx,
         "n-php-location",
-        &[edit(NGINX, "    # 2. The gate's own", "    location ~ \\.php$ { proxy_pass http://panel; }\n    # 2. The gate's own")],
+        &[edit(
+            NGINX,
+            "    # 2. The gate's own",
+            "    location ~ \\.php$ { proxy_pass http://panel; }\n    # 2. The gate's own",
+        )],
         &["D021"],
         "auth_request     /_gate/auth-request;",
     ),
@@ -99,7 +111,11 @@ pub(super) const SEEDS: &[Seed] = &[
     seed(
         Proxy::Nginx,
         "n-rewrites",
-        &[edit(NGINX, "        auth_request     /_gate/auth-request;", "        rewrite ^/echo/(.*)$ /panel/$1 break;\n        auth_request     /_gate/auth-request;")],
+        &[edit(
+            NGINX,
+            "        auth_request     /_gate/auth-request;",
+            "        rewrite ^/echo/(.*)$ /panel/$1 break;\n        auth_request     /_gate/auth-request;",
+        )],
         &["D060"],
         "proxy_pass http://panel;",
     ),
@@ -107,7 +123,7 @@ pub(super) const SEEDS: &[Seed] = &[
         Proxy::Nginx,
         "n-no-gate-pages",
         &[edit(NGINX, "location ^~ /_gate/ {", "location ^~ /_gates/ {")],
-        &["D010"],
+        &["D010", "D012"],
         "location ^~ /_gate/ {",
     ),
     seed(
@@ -120,14 +136,22 @@ pub(super) const SEEDS: &[Seed] = &[
     seed(
         Proxy::Nginx,
         "n-always-get",
-        &[edit(NGINX, "proxy_set_header X-Original-Method  $request_method;", "proxy_set_header X-Original-Method  GET;")],
+        &[edit(
+            NGINX,
+            "proxy_set_header X-Original-Method  $request_method;",
+            "proxy_set_header X-Original-Method  GET;",
+        )],
         &["D040"],
         "proxy_set_header X-Original-Method  $request_method;",
     ),
     seed(
         Proxy::Nginx,
         "n-passes-cookies",
-        &[edit(NGINX, "proxy_set_header Cookie        $gate_cookie;", "proxy_set_header Cookie        $http_cookie;")],
+        &[edit(
+            NGINX,
+            "proxy_set_header Cookie        $gate_cookie;",
+            "proxy_set_header Cookie        $http_cookie;",
+        )],
         &["D054"],
         "proxy_set_header Cookie        $gate_cookie;",
     ),
@@ -166,7 +190,11 @@ pub(super) const SEEDS: &[Seed] = &[
     seed(
         Proxy::Nginx,
         "n-old-tls",
-        &[edit(NGINX, "ssl_protocols       TLSv1.2 TLSv1.3;", "ssl_protocols TLSv1.1 TLSv1.2 TLSv1.3;\n    ssl_ciphers DEFAULT@SECLEVEL=0;")],
+        &[edit(
+            NGINX,
+            "ssl_protocols       TLSv1.2 TLSv1.3;",
+            "ssl_protocols TLSv1.1 TLSv1.2 TLSv1.3;\n    ssl_ciphers DEFAULT@SECLEVEL=0;",
+        )],
         &["D002"],
         "ssl_protocols       TLSv1.2 TLSv1.3;",
     ),
@@ -185,7 +213,11 @@ pub(super) const SEEDS: &[Seed] = &[
         ..seed(
             Proxy::Nginx,
             "n-no-original-url",
-            &[edit(NGINX, "        proxy_set_header X-Original-URL     $scheme://$http_host$request_uri;\n", "")],
+            &[edit(
+                NGINX,
+                "        proxy_set_header X-Original-URL     $scheme://$http_host$request_uri;\n",
+                "",
+            )],
             &["D027", "D035"],
             "proxy_set_header X-Original-URL     $scheme://$http_host$request_uri;",
         )
@@ -194,7 +226,11 @@ pub(super) const SEEDS: &[Seed] = &[
         Proxy::Caddy,
         "c-trusts-everybody",
         &[
-            edit(CADDY, "\tdefault_bind 0.0.0.0 [::]", "\tdefault_bind 0.0.0.0 [::]\n\tservers {\n\t\ttrusted_proxies static 0.0.0.0/0\n\t}"),
+            edit(
+                CADDY,
+                "\tdefault_bind 0.0.0.0 [::]",
+                "\tdefault_bind 0.0.0.0 [::]\n\tservers {\n\t\ttrusted_proxies static 0.0.0.0/0\n\t}",
+            ),
             edit(CADDY, "\t\trequest_header -X-Forwarded-*\n", ""),
         ],
         &["D015", "D031", "D032", "D057"],
@@ -231,7 +267,11 @@ pub(super) const SEEDS: &[Seed] = &[
     seed(
         Proxy::Caddy,
         "c-assets",
-        &[edit(CADDY, "\t\t# 2. Everything else", "\t\t@assets path *.css *.js\n\t\thandle @assets {\n\t\t\treverse_proxy 127.0.0.1:8080\n\t\t}\n\t\t# 2. Everything else")],
+        &[edit(
+            CADDY,
+            "\t\t# 2. Everything else",
+            "\t\t@assets path *.css *.js\n\t\thandle @assets {\n\t\t\treverse_proxy 127.0.0.1:8080\n\t\t}\n\t\t# 2. Everything else",
+        )],
         &["D021"],
         "forward_auth unix//run/panelgate/sidecar.sock {",
     ),
@@ -245,14 +285,22 @@ pub(super) const SEEDS: &[Seed] = &[
     seed(
         Proxy::Caddy,
         "c-strips-a-prefix",
-        &[edit(CADDY, "\t\t\treverse_proxy 127.0.0.1:8080 {", "\t\t\turi strip_prefix /echo\n\t\t\treverse_proxy 127.0.0.1:8080 {")],
+        &[edit(
+            CADDY,
+            "\t\t\treverse_proxy 127.0.0.1:8080 {",
+            "\t\t\turi strip_prefix /echo\n\t\t\treverse_proxy 127.0.0.1:8080 {",
+        )],
         &["D026", "D041"],
         "no `uri`",
     ),
     seed(
         Proxy::Traefik,
         "t-insecure",
-        &[edit(TRAEFIK, "    address: \":443\"\n", "    address: \":443\"\n    forwardedHeaders: { insecure: true }\n")],
+        &[edit(
+            TRAEFIK,
+            "    address: \":443\"\n",
+            "    address: \":443\"\n    forwardedHeaders: { insecure: true }\n",
+        )],
         &["D015", "D031", "D032", "D033", "D034"],
         "forwardedHeaders.insecure",
     ),
@@ -282,7 +330,11 @@ pub(super) const SEEDS: &[Seed] = &[
         "t-strips-a-prefix",
         &[
             edit(ROUTES, "gate-ask, gate-withdraw]", "gate-ask, gate-withdraw, strip]"),
-            edit(ROUTES, "    gate-ask:\n", "    strip:\n      stripPrefix: { prefixes: [/echo] }\n\n    gate-ask:\n"),
+            edit(
+                ROUTES,
+                "    gate-ask:\n",
+                "    strip:\n      stripPrefix: { prefixes: [/echo] }\n\n    gate-ask:\n",
+            ),
         ],
         &["D060"],
         "stripPrefix",
@@ -290,7 +342,11 @@ pub(super) const SEEDS: &[Seed] = &[
     seed(
         Proxy::Traefik,
         "t-assets",
-        &[edit(ROUTES, "    panel:\n      entryPoints", "    assets:\n      entryPoints: [websecure]\n      rule: \"PathRegexp(`\\\\.(css|js)$`)\"\n      priority: 1000\n      service: panel\n      tls: {}\n    panel:\n      entryPoints")],
+        &[edit(
+            ROUTES,
+            "    panel:\n      entryPoints",
+            "    assets:\n      entryPoints: [websecure]\n      rule: \"PathRegexp(`\\\\.(css|js)$`) && !PathPrefix(`/_gate/`)\"\n      priority: 1000\n      service: panel\n      tls: {}\n    panel:\n      entryPoints",
+        )],
         &["D021"],
         "middlewares: [gate-clean, gate-introduce, gate-ask, gate-withdraw]",
     ),
@@ -306,7 +362,11 @@ pub(super) const SEEDS: &[Seed] = &[
         ..seed(
             Proxy::Traefik,
             "t-wrong-secret",
-            &[edit(ROUTES, "X-Gate-Proxy-Secret: \"change-me\"", "X-Gate-Proxy-Secret: \"changed, but not to the same\"\n          X-Unused: \"change-me\"")],
+            &[edit(
+                ROUTES,
+                "X-Gate-Proxy-Secret: \"change-me\"",
+                "X-Gate-Proxy-Secret: \"changed, but not to the same\"\n          X-Unused: \"change-me\"",
+            )],
             &["D010", "D012", "D027"],
             "X-Gate-Proxy-Secret",
         )
@@ -314,7 +374,11 @@ pub(super) const SEEDS: &[Seed] = &[
     seed(
         Proxy::Haproxy,
         "h-believes-the-source",
-        &[edit(HAPROXY, "    acl odd_connection", "    http-request set-src hdr(x-forwarded-for)\n    acl odd_connection")],
+        &[edit(
+            HAPROXY,
+            "    acl odd_connection",
+            "    http-request set-src hdr(x-forwarded-for)\n    acl odd_connection",
+        )],
         &["D014", "D030", "D057"],
         "http-request del-header x-forwarded- -m beg",
     ),
@@ -336,7 +400,11 @@ pub(super) const SEEDS: &[Seed] = &[
         Proxy::Haproxy,
         "h-assets",
         &[
-            edit(HAPROXY, "http-request lua.panelgate if !gate", "acl asset path_end .css .js .png\n    http-request lua.panelgate if !gate !asset"),
+            edit(
+                HAPROXY,
+                "http-request lua.panelgate if !gate",
+                "acl asset path_end .css .js .png\n    http-request lua.panelgate if !gate !asset",
+            ),
             edit(HAPROXY, "deny_status 503 if !gate !{", "deny_status 503 if !gate !asset !{"),
         ],
         &["D021"],
@@ -346,8 +414,16 @@ pub(super) const SEEDS: &[Seed] = &[
         Proxy::Haproxy,
         "h-fails-open",
         &[
-            edit(HAPROXY, "    http-request deny deny_status 503 if !gate !{ var(txn.panelgate_allowed) -m bool }\n", ""),
-            edit(LUA, "answer.status == nil or answer.status < 200 then", "answer.status == nil or answer.status >= 500 then"),
+            edit(
+                HAPROXY,
+                "    http-request deny deny_status 503 if !gate !{ var(txn.panelgate_allowed) -m bool }\n",
+                "",
+            ),
+            edit(
+                LUA,
+                "answer.status == nil or answer.status < 200 then",
+                "answer.status == nil or answer.status >= 500 then",
+            ),
         ],
         &["D023"],
         "http-request deny deny_status 503 if !gate",
@@ -376,7 +452,11 @@ pub(super) const SEEDS: &[Seed] = &[
     seed(
         Proxy::Haproxy,
         "h-passes-cookies",
-        &[edit(LUA, "local credentials = { \"cookie\", \"authorization\", \"x-api-key\" }", "local credentials = { \"authorization\", \"x-api-key\" }")],
+        &[edit(
+            LUA,
+            "local credentials = { \"cookie\", \"authorization\", \"x-api-key\" }",
+            "local credentials = { \"authorization\", \"x-api-key\" }",
+        )],
         &["D054"],
         "local credentials",
     ),
@@ -394,9 +474,13 @@ pub(super) const SEEDS: &[Seed] = &[
             "e-believes-the-client",
             &[
                 edit(ENVOY, "use_remote_address: true", "use_remote_address: false"),
-                edit(ENVOY, "                          - append:\n                              header: { key: x-forwarded-for, value: \"%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%\" }\n                              append_action: OVERWRITE_IF_EXISTS_OR_ADD\n", ""),
+                edit(
+                    ENVOY,
+                    "                          - append:\n                              header: { key: x-forwarded-for, value: \"%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%\" }\n                              append_action: OVERWRITE_IF_EXISTS_OR_ADD\n",
+                    "",
+                ),
             ],
-            &["D014", "D027", "D030", "D031", "D057"],
+            &["D010", "D014", "D027", "D030", "D057"],
             "use_remote_address: true",
         )
     },
@@ -410,7 +494,11 @@ pub(super) const SEEDS: &[Seed] = &[
     seed(
         Proxy::Envoy,
         "e-underscores",
-        &[edit(ENVOY, "headers_with_underscores_action: REJECT_REQUEST", "headers_with_underscores_action: ALLOW")],
+        &[edit(
+            ENVOY,
+            "headers_with_underscores_action: REJECT_REQUEST",
+            "headers_with_underscores_action: ALLOW",
+        )],
         &["D052"],
         "headers_with_underscores_action: REJECT_REQUEST",
     ),
@@ -431,14 +519,22 @@ pub(super) const SEEDS: &[Seed] = &[
     seed(
         Proxy::Envoy,
         "e-rewrites-a-prefix",
-        &[edit(ENVOY, "route: { cluster: panel, timeout: 0s, idle_timeout: 600s }", "route: { cluster: panel, timeout: 0s, idle_timeout: 600s, prefix_rewrite: \"/app/\" }")],
+        &[edit(
+            ENVOY,
+            "route: { cluster: panel, timeout: 0s, idle_timeout: 600s }",
+            "route: { cluster: panel, timeout: 0s, idle_timeout: 600s, prefix_rewrite: \"/app/\" }",
+        )],
         &["D060"],
         "prefix_rewrite",
     ),
     seed(
         Proxy::Envoy,
         "e-method-override",
-        &[edit(ENVOY, "                          - remove_on_match: { key_matcher: { prefix: \"x-http-method\" } }\n", "")],
+        &[edit(
+            ENVOY,
+            "                          - remove_on_match: { key_matcher: { prefix: \"x-http-method\" } }\n",
+            "",
+        )],
         &["D058"],
         "prefix: \\\"x-http-method\\\"",
     ),
