@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 
 pub use self::refusal::{Refusal, RefusalAudience, RefusalKind};
 use self::{
-    journal::{Archive, Item},
+    journal::{Archive, Item, watch::Watches},
     panel::{AskPanel, Panels},
 };
 use crate::{
@@ -132,6 +132,11 @@ impl Gate {
     /// Reads its decisions again.
     pub fn archive(&self) -> &dyn Archive {
         &*self.journal.archive
+    }
+
+    /// Requests that somebody follows while he sends them.
+    pub fn watches(&self) -> &Watches {
+        &self.journal.watches
     }
 
     /// The panels' own sessions.

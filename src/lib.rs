@@ -19,6 +19,7 @@
 //! | [`app`] | composition, reload, background tasks, shutdown, the admin socket, health and metrics |
 //! | [`telemetry`] | how logs are written |
 //! | [`cli`] | the verbs |
+//! | [`doctor`] | examines a deployed chain: probes, what was seen, checks, mends in the proxy's language |
 //! | [`demo`] | the sample panel, `panelgate demo` and the tour |
 //! | [`clock`], [`entropy`], [`secret`] | the only doors to time, randomness and secret bytes |
 //!
@@ -46,6 +47,7 @@ pub mod clock;
 pub mod config;
 
 pub mod demo;
+pub mod doctor;
 pub mod doors;
 pub mod entropy;
 pub mod feeds;

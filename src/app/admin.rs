@@ -25,6 +25,7 @@ pub use self::{
     stream::{StreamRequest, receive},
 };
 use super::{Reloader, backup, compose};
+pub use crate::gate::journal::watch::Sighting;
 use crate::{
     clock::SystemClock,
     entropy::SystemEntropy,
@@ -163,6 +164,16 @@ pub enum AdminRequest {
         name: Option<UserName>,
         /// Switches it; `None` only asks.
         on: Option<bool>,
+    },
+    /// Follows the requests whose path has this marker in it, for `doctor`.
+    Watch {
+        /// At least twelve small letters and digits.
+        marker: String,
+    },
+    /// What has been seen of them; the watch ends.
+    Watched {
+        /// As it was opened with.
+        marker: String,
     },
     /// Reads configuration, policies and keys again.
     Reload,
@@ -317,6 +328,11 @@ pub enum AdminAnswer {
         running: String,
         /// In words.
         listing: Box<Listing>,
+    },
+    /// How watched requests arrived, in the order in which they were judged.
+    Sightings {
+        /// One for each.
+        sightings: Vec<Sighting>,
     },
     /// So many sessions were ended.
     Ended {

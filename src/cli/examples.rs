@@ -37,6 +37,14 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ),
     ("policy schema", &["panelgate policy schema > policy.schema.json", "panelgate policy schema --tests"]),
     ("why", &["panelgate why 7K3F-92QD"]),
+    (
+        "doctor",
+        &[
+            "panelgate doctor --through https://panel.example.com --stand-in 127.0.0.1:8080",
+            "panelgate doctor --through https://panel.example.com --proxy traefik --json",
+            "panelgate doctor --explain D030",
+        ],
+    ),
     ("demo", &["panelgate demo", "panelgate demo --tour"]),
     ("user add", &["panelgate user add carol --role reseller --email carol@example.com"]),
     ("user import", &["panelgate user import users.csv --role user"]),

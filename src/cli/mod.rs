@@ -7,6 +7,7 @@ pub mod ban;
 pub mod check;
 mod connect;
 mod demo;
+pub mod doctor;
 mod examples;
 pub mod high_security;
 pub mod key;
@@ -53,6 +54,8 @@ enum Verb {
     Policy(policy::PolicyVerb),
     /// Say why a request was answered as it was.
     Why(why::WhyArgs),
+    /// Test the deployed chain with real requests, and say what is wrong with it in the proxy's own language.
+    Doctor(doctor::DoctorArgs),
     /// Run the gate in front of a sample panel, with accounts, keys and certificates made on the spot.
     Demo(demo::DemoArgs),
     /// Manage accounts.
@@ -118,6 +121,7 @@ pub fn run() -> ExitCode {
         Verb::Config(verb) => verdict::finish(Ok(schema::config(&verb))),
         Verb::Policy(verb) => policy::run(&verb),
         Verb::Why(args) => why::run(&args),
+        Verb::Doctor(args) => doctor::run(&args),
         Verb::Demo(args) => demo::run(&args),
         Verb::User(args) => user::run(&args),
         Verb::TwoFactor(args) => two_factor::run(&args),

@@ -2,12 +2,14 @@
 
 mod entry;
 mod noting;
+pub mod watch;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use tokio::sync::{mpsc, oneshot};
 
+use self::watch::Watches;
 pub use self::{
     entry::{Entry, Judged},
     noting::{Noted, Stray},
@@ -87,21 +89,32 @@ impl Wanted {
 pub(super) struct Journal {
     queue: Option<mpsc::Sender<Item>>,
     pub(super) archive: Arc<dyn Archive>,
+    pub(super) watches: Arc<Watches>,
 }
 
 impl Default for Journal {
     fn default() -> Self {
-        Self { queue: None, archive: Arc::new(Nothing) }
+        Self { queue: None, archive: Arc::new(Nothing), watches: Arc::default() }
     }
 }
 
 impl Journal {
     pub(super) fn new(queue: mpsc::Sender<Item>, archive: Arc<dyn Archive>) -> Self {
-        Self { queue: Some(queue), archive }
+        Self { queue: Some(queue), archive, watches: Arc::default() }
     }
 
     /// Hands a decision over. One that there is no room for is counted.
     pub(super) fn note(&self, live: &Live, at: Wall, entry: impl FnOnce() -> Entry) {
+        if self.watches.are_none() {
+            self.send(live, at, entry);
+        } else {
+            let entry = entry();
+            self.watches.note(&entry, live, at);
+            self.send(live, at, || entry);
+        }
+    }
+
+    fn send(&self, live: &Live, at: Wall, entry: impl FnOnce() -> Entry) {
         let Some(queue) = &self.queue else { return };
         match queue.try_reserve() {
             Ok(place) => place.send(Item::Decision(Box::new(entry()))),

@@ -5,6 +5,8 @@ mod canary;
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
+mod doctor;
+#[cfg(test)]
 mod notices;
 #[cfg(test)]
 mod panel_login;

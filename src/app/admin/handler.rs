@@ -4,6 +4,7 @@ mod api_keys;
 mod bans;
 mod modes;
 mod policies;
+mod watches;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -156,6 +157,8 @@ impl Handler {
             AdminRequest::Ban(wanted) => self.ban(wanted, by).await,
             AdminRequest::LiftBan { network } => self.lift_ban(&network, by).await,
             AdminRequest::HighSecurity { name, on } => self.high_security(name.as_ref(), on, by).await,
+            AdminRequest::Watch { marker } => self.watch(&marker, by),
+            AdminRequest::Watched { marker } => self.watched(&marker),
             AdminRequest::Reload => self.reload().await,
             AdminRequest::DiffPolicy(new) => self.diff_policy(new).await,
             AdminRequest::SettleJournal => self.settle_journal().await,

@@ -1,6 +1,6 @@
 //! Accepting: TCP, TLS with client certificates, and the Unix socket with peer ids.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use http::{HeaderValue, header::CONNECTION};
 use hyper::server::conn::http1;
@@ -13,7 +13,10 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{service::Service, trust::Channel};
+use super::{
+    service::{Service, Silence},
+    trust::Channel,
+};
 use crate::doors::each_peer;
 
 /// For a whole request head (R25).
@@ -109,7 +112,7 @@ where
                 // A connection that is closed between two requests loses the second one.
                 answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
-            Ok::<_, Infallible>(answer)
+            Ok::<_, Silence>(answer)
         }
     });
     let connection = http1::Builder::new()

@@ -1,6 +1,6 @@
 //! From a question to an answer: dialect → gate → portal (for the rendering of refusals) → dialect.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use axum::body::Body;
 use bytes::Bytes;
@@ -47,18 +47,18 @@ impl Service {
         Self { gate, portal, vouchers }
     }
 
-    /// Answers; there is no error that is not an answer.
+    /// Answers; there is no error that is not an answer, but for the silence that somebody asked for.
     pub(super) async fn answer(
         &self,
         channel: Channel,
         request: Request<Incoming>,
-    ) -> Result<Response<Body>, Infallible> {
+    ) -> Result<Response<Body>, Silence> {
         let (mut parts, body) = request.into_parts();
         let standing = channel.standing(&parts.headers, &self.vouchers.secrets());
         parts.headers.remove(SECRET);
         Ok(match Dialect::of(parts.uri.path()) {
             Some(Dialect::Portal) => self.portal(channel, standing, parts, body).await,
-            Some(dialect) => self.authorize(dialect, channel, standing, &parts).await.map(Body::from),
+            Some(dialect) => self.authorize(dialect, channel, standing, &parts).await?.map(Body::from),
             None => self.nothing_here(channel, &parts).map(Body::from),
         })
     }
@@ -69,26 +69,29 @@ impl Service {
         channel: Channel,
         standing: Standing,
         parts: &Parts,
-    ) -> Response<Bytes> {
+    ) -> Result<Response<Bytes>, Silence> {
         let visit = match self.visit(channel, standing, |caller| dialect.ask(parts, caller)) {
             Ok(visit) => visit,
             Err(Unjudged::Misunderstood(error)) => {
                 let decision = self.stray(dialect.name(), channel, parts, &error.to_string());
-                return dialect.misunderstood(&error, decision);
+                return Ok(dialect.misunderstood(&error, decision));
             }
-            Err(Unjudged::Refused(refusal)) => return self.refused(dialect, None, *refusal).await,
+            Err(Unjudged::Refused(refusal)) => return Ok(self.refused(dialect, None, *refusal).await),
         };
+        if self.gate.watches().wants_silence(&visit.facts.target.raw) {
+            return Err(Silence);
+        }
         let judgement = self.gate.decide(&visit).await;
         if let Outcome::Allow(grant) = &judgement.outcome {
             let assertion = self.gate.assertion(&visit, grant);
             let mut identity = identity_headers::all(grant, &assertion);
             identity.extend(identity_headers::for_panel(&parts.headers, &visit.site.credentials));
-            return dialect.render(Answer::Allow { identity });
+            return Ok(dialect.render(Answer::Allow { identity }));
         }
-        match self.gate.refusal(&visit, &judgement) {
+        Ok(match self.gate.refusal(&visit, &judgement) {
             Some(refusal) => self.refused(dialect, Some(visit), refusal).await,
             None => self.nothing_here(channel, parts),
-        }
+        })
     }
 
     /// The refusal in the dialect's words.
@@ -196,6 +199,11 @@ fn refused_request(visit: Option<Visit>, refusal: Refusal) -> Request<Body> {
     }
     request
 }
+
+/// No answer at all: the connection is closed, as if the gate had gone away.
+#[derive(Debug, thiserror::Error)]
+#[error("`panelgate doctor` asked for silence")]
+pub(super) struct Silence;
 
 /// Why a question cannot be judged.
 enum Unjudged {

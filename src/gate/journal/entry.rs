@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// What the queue holds.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Entry {
     /// A request that was described.
     Judged(Judged),
@@ -55,6 +55,14 @@ impl std::fmt::Debug for Judged {
 }
 
 impl Entry {
+    /// The target as it was judged, with its query, or what is known of one that could not be.
+    pub(super) fn target(&self) -> String {
+        match self {
+            Self::Bare(record) => record.asked.path.shown(),
+            Self::Judged(judged) => judged.visit.facts.target.raw.to_string(),
+        }
+    }
+
     /// The record. Looks people and places up, which the request did not have to wait for.
     pub fn into_record(self, live: &Live) -> Record {
         match self {

@@ -3,7 +3,7 @@
 //! A proxy that is not installed is a failure, never a skip: `scripts/setup.sh test` installs all five.
 
 mod outage;
-mod recipe;
+pub(crate) mod recipe;
 mod renewal;
 mod stack;
 mod table;

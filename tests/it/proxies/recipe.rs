@@ -18,7 +18,7 @@ use crate::support::{
 
 /// A proxy that has a recipe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Proxy {
+pub(crate) enum Proxy {
     Nginx,
     Caddy,
     Traefik,
@@ -27,9 +27,9 @@ pub(super) enum Proxy {
 }
 
 impl Proxy {
-    pub(super) const ALL: [Self; 5] = [Self::Nginx, Self::Caddy, Self::Traefik, Self::Haproxy, Self::Envoy];
+    pub(crate) const ALL: [Self; 5] = [Self::Nginx, Self::Caddy, Self::Traefik, Self::Haproxy, Self::Envoy];
 
-    pub(super) const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Nginx => "nginx",
             Self::Caddy => "caddy",
@@ -42,54 +42,76 @@ impl Proxy {
 
 /// What a recipe is told.
 #[derive(Clone, Debug)]
-pub(super) struct Addresses {
+pub(crate) struct Addresses {
     /// Holds `chain.pem`, `key.pem` and `both.pem`.
-    pub(super) certificates: PathBuf,
+    pub(crate) certificates: PathBuf,
     /// The sidecar's Unix socket.
-    pub(super) socket: PathBuf,
+    pub(crate) socket: PathBuf,
     /// The sidecar's port.
-    pub(super) sidecar: u16,
+    pub(crate) sidecar: u16,
     /// What a proxy presents on that port.
-    pub(super) secret: String,
+    pub(crate) secret: String,
     /// The panel's port.
-    pub(super) panel: u16,
+    pub(crate) panel: u16,
 }
 
 /// A proxy that runs until the test run ends.
-pub(super) struct Started {
+pub(crate) struct Started {
     /// The port of its TLS listener.
-    pub(super) port: u16,
+    pub(crate) port: u16,
     /// The port of its plain listener, which only redirects.
-    pub(super) plain: u16,
-    _running: Running,
+    pub(crate) plain: u16,
+    running: Running,
+}
+
+impl Started {
+    /// Ends it, for tests that start many.
+    pub(crate) fn stop(&self) {
+        self.running.stop();
+    }
+}
+
+/// A change to a shipped recipe: one text in it, and what stands there instead.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Edit {
+    /// The file's name.
+    pub(crate) file: &'static str,
+    /// In the file as it is shipped.
+    pub(crate) shipped: &'static str,
+    /// Instead of it, wherever it stands.
+    pub(crate) instead: &'static str,
+}
+
+/// [`start`] with a recipe that somebody has changed; what it writes goes straight into `directory`.
+pub(crate) fn start_changed(
+    proxy: Proxy,
+    addresses: &Addresses,
+    directory: &Path,
+    tls: &Arc<ClientConfig>,
+    edits: &'static [Edit],
+) -> Started {
+    let rendering = Rendering { edits, ..Rendering::new(proxy, addresses, directory) };
+    rendering.start(proxy, tls)
 }
 
 /// Starts a proxy with its recipe.
-pub(super) fn start(
+pub(crate) fn start(
     proxy: Proxy,
     addresses: &Addresses,
     directory: &Path,
     tls: &Arc<ClientConfig>,
 ) -> Started {
-    let rendering = Rendering::new(proxy, addresses, directory);
-    let running = match proxy {
-        Proxy::Nginx => rendering.nginx(),
-        Proxy::Caddy => rendering.caddy(),
-        Proxy::Traefik => rendering.traefik(),
-        Proxy::Haproxy => rendering.haproxy(&repository(SCRIPT)),
-        Proxy::Envoy => rendering.envoy(),
-    };
-    rendering.wait(running, tls)
+    Rendering::new(proxy, addresses, directory).start(proxy, tls)
 }
 
 /// [`start`] for HAProxy, with a script that fails where it should ask.
-pub(super) fn start_haproxy_with_broken_script(
+pub(crate) fn start_haproxy_with_broken_script(
     addresses: &Addresses,
     directory: &Path,
     tls: &Arc<ClientConfig>,
 ) -> Started {
     let rendering = Rendering::new(Proxy::Haproxy, addresses, directory);
-    let broken = render(SCRIPT, &[("core.httpclient()", "core.no_such_client()".to_owned())]);
+    let broken = rendering.render(SCRIPT, &[("core.httpclient()", "core.no_such_client()".to_owned())]);
     let script = rendering.write("panelgate.lua", &broken);
     let running = rendering.haproxy(Path::new(&script));
     rendering.wait(running, tls)
@@ -102,25 +124,40 @@ struct Rendering<'a> {
     directory: PathBuf,
     port: u16,
     plain: u16,
+    edits: &'static [Edit],
 }
 
 impl<'a> Rendering<'a> {
     fn new(proxy: Proxy, addresses: &'a Addresses, directory: &Path) -> Self {
         let directory = directory.join(proxy.name());
         fs::create_dir_all(&directory).expect("the workspace is writable");
-        Self { addresses, directory, port: ports::free(), plain: ports::free() }
+        Self { addresses, directory, port: ports::free(), plain: ports::free(), edits: &[] }
+    }
+
+    fn start(&self, proxy: Proxy, tls: &Arc<ClientConfig>) -> Started {
+        let running = match proxy {
+            Proxy::Nginx => self.nginx(),
+            Proxy::Caddy => self.caddy(),
+            Proxy::Traefik => self.traefik(),
+            Proxy::Haproxy => {
+                let script = self.write("panelgate.lua", &self.render(SCRIPT, &[]));
+                self.haproxy(Path::new(&script))
+            }
+            Proxy::Envoy => self.envoy(),
+        };
+        self.wait(running, tls)
     }
 
     fn wait(&self, running: Running, tls: &Arc<ClientConfig>) -> Started {
         let client = Client::new(self.port, HOST, Arc::clone(tls));
         running.wait_until("serve its site", || client.is_served());
-        Started { port: self.port, plain: self.plain, _running: running }
+        Started { port: self.port, plain: self.plain, running }
     }
 
     /// The recipe is a part of `nginx.conf`; what stands around it is what Debian's has, with paths of our own.
     fn nginx(&self) -> Running {
         let Self { port, plain, .. } = self;
-        let recipe = render(
+        let recipe = self.render(
             "deploy/nginx/panelgate.conf",
             &[
                 ("listen 443 ", format!("listen 127.0.0.1:{port} ")),
@@ -146,7 +183,7 @@ impl<'a> Rendering<'a> {
     }
 
     fn caddy(&self) -> Running {
-        let recipe = render(
+        let recipe = self.render(
             "deploy/caddy/Caddyfile",
             &[
                 ("unix//var/lib/caddy/admin.sock", format!("unix/{}/admin.sock", self.directory.display())),
@@ -164,7 +201,7 @@ impl<'a> Rendering<'a> {
     }
 
     fn traefik(&self) -> Running {
-        let routes = render(
+        let routes = self.render(
             "deploy/traefik/panelgate.yaml",
             &[
                 ("change-me", self.addresses.secret.clone()),
@@ -175,7 +212,7 @@ impl<'a> Rendering<'a> {
             ],
         );
         let routes = self.write("panelgate.yaml", &routes);
-        let recipe = render(
+        let recipe = self.render(
             "deploy/traefik/traefik.yaml",
             &[
                 ("\":443\"", format!("\"127.0.0.1:{}\"", self.port)),
@@ -188,7 +225,7 @@ impl<'a> Rendering<'a> {
     }
 
     fn haproxy(&self, script: &Path) -> Running {
-        let recipe = render(
+        let recipe = self.render(
             "deploy/haproxy/haproxy.cfg",
             &[
                 // Whoever runs the tests may not be able to become somebody else.
@@ -207,7 +244,7 @@ impl<'a> Rendering<'a> {
 
     fn envoy(&self) -> Running {
         let port = |port: u16| format!("port_value: {port} ");
-        let recipe = render(
+        let recipe = self.render(
             "deploy/envoy/envoy.yaml",
             &[
                 ("address: 0.0.0.0,", "address: 127.0.0.1,".to_owned()),
@@ -244,15 +281,20 @@ impl<'a> Rendering<'a> {
     fn certificate(&self, name: &str) -> String {
         self.addresses.certificates.join(name).display().to_string()
     }
-}
 
-/// # Panics
-/// When the recipe no longer has one of the texts: then the test would run something else than it says.
-fn render(recipe: &str, replacements: &[(&str, String)]) -> String {
-    let mut text = fs::read_to_string(repository(recipe)).expect("the recipe is readable");
-    for (shipped, ours) in replacements {
-        assert!(text.contains(shipped), "{recipe} no longer has `{shipped}`");
-        text = text.replace(shipped, ours);
+    /// # Panics
+    /// When the recipe no longer has one of the texts: then the test would run something else than it says.
+    fn render(&self, recipe: &str, replacements: &[(&str, String)]) -> String {
+        let shipped = fs::read_to_string(repository(recipe)).expect("the recipe is readable");
+        let mut text = shipped.clone();
+        for edit in self.edits.iter().filter(|edit| recipe.ends_with(edit.file)) {
+            assert!(text.contains(edit.shipped), "{recipe} no longer has `{}`", edit.shipped);
+            text = text.replace(edit.shipped, edit.instead);
+        }
+        for (there, ours) in replacements {
+            assert!(shipped.contains(there), "{recipe} no longer has `{there}`");
+            text = text.replace(there, ours);
+        }
+        text
     }
-    text
 }
