@@ -184,7 +184,7 @@ async fn what_the_candidate_would_change_stands_beside_what_it_would_have_change
         r#"<span class="effect opens">opens</span>"#,
         "GET /users/8",
         &format!("/_gate/admin/decisions?id={id}"),
-        "somebody above you",
+        "somebody who is not below you",
         "All that it would change",
         "alice<br><span class=\"dim\">look",
     ] {

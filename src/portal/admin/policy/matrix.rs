@@ -56,7 +56,8 @@ pub(super) fn rows(cx: &Cx) -> Vec<MatrixRow> {
 fn row(cx: &Cx, page: &Page, lines: &PageLines) -> MatrixRow {
     MatrixRow {
         name: page.name.to_string(),
-        place: format!("{}:{}", page.file, page.line),
+        // The folder is the same for every page.
+        place: format!("{}:{}", page.file.rsplit('/').next().unwrap_or_default(), page.line),
         paths: lines.paths.clone(),
         notes: of_page(cx, page, lines),
         cells: page.access.iter().map(|own| cell(cx, own.levels, of_role(cx, page, own))).collect(),
