@@ -1,5 +1,8 @@
 //! Metrics and health, on a listener of their own (R32).
 
+#[cfg(test)]
+mod tests;
+
 use std::{fmt::Write, sync::Arc, time::Duration};
 
 use axum::{Router, extract::State, http::StatusCode, routing::get};
@@ -241,6 +244,10 @@ fn shadows(text: &mut String, live: &Live) {
     );
     for (site, totals) in &totals {
         for (effect, count) in Effect::ALL.iter().zip(totals.disagreed) {
+            // One request cannot turn both ways.
+            if *effect == Effect::Turns {
+                continue;
+            }
             let effect = effect.as_str();
             let _ = writeln!(
                 text,

@@ -26,3 +26,51 @@ fn the_policy_of_the_demo_compiles() {
     assert!(warnings.is_empty(), "{warnings}");
     assert_eq!(rules.pages().len(), 5);
 }
+
+/// What is wrong with tests is said, and neither the policy nor the sites feel it; their file is watched even before it
+/// is there.
+#[test]
+fn tests_beside_a_policy_keep_nothing_from_being_used() {
+    let folder = tempfile::tempdir().unwrap();
+    let put = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    put(
+        "policy.yaml",
+        "version: 1\nroles: [root]\npages: [{ name: all, paths: [/**], access: { root: full } }]\n",
+    );
+    put(
+        "config.yaml",
+        "version: 1\nsites:\n  - { name: panel, origins: [\"https://panel.example.com\"], policy: policy.yaml }\n\
+         sidecar: { socket: sidecar.sock }\n",
+    );
+    let case = |role: &str, expect: &str| {
+        format!("cases: [{{ name: a case, role: {role}, path: /, expect: {expect} }}]\n")
+    };
+    for (tests, wanted, warnings) in [
+        (None, "Nothing", 0),
+        (Some(case("root", "allow")), "Tests", 0),
+        (Some(case("root", "deny")), "Tests", 0),
+        (Some(case("rot", "allow")), "Broken", 1),
+        (Some("cases: [".to_owned()), "Broken", 1),
+    ] {
+        if let Some(text) = &tests {
+            put("policy.test.yaml", text);
+        }
+        let loaded = load(&folder.path().join("config.yaml"), &Environment::new());
+        let loaded = loaded.unwrap_or_else(|problems| panic!("{tests:?}: {problems}"));
+        let beside = format!("{:?}", loaded.settings.sites[0].site.tests);
+        assert!(beside.starts_with(wanted), "{tests:?}: {beside}");
+        assert_eq!(loaded.warnings.count(Severity::Warning), warnings, "{tests:?}: {}", loaded.warnings);
+        assert!(loaded.settings.watched.contains(&folder.path().join("policy.test.yaml")), "{tests:?}");
+    }
+}
+
+#[test]
+fn tests_are_found_by_the_name_of_their_policy() {
+    for (policy, tests) in [("a/panel.yaml", "a/panel.test.yaml"), ("panel.v2.yml", "panel.v2.test.yml")] {
+        assert_eq!(tests_beside(Path::new(policy)), Path::new(tests));
+        assert_eq!(policy_beside(Path::new(tests)).as_deref(), Some(Path::new(policy)));
+    }
+    for other in ["panel.yaml", "panel.test", "test.yaml"] {
+        assert_eq!(policy_beside(Path::new(other)), None, "{other}");
+    }
+}

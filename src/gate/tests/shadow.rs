@@ -120,6 +120,35 @@ async fn what_the_candidate_would_have_answered_is_counted_by_kind() {
     assert!(!format!("{trial:?}").contains("secret"), "no query");
 }
 
+/// The doors describe requests by the same constructor, and so does the candidate see them.
+#[tokio::test]
+async fn both_doors_requests_are_put_to_the_candidate() {
+    let (world, mut items) = trying().await;
+    let (_, root) = world.session(world.account("root", true).await, 1).await;
+    for (door, dialect) in [(Door::Edge, "edge"), (Door::Sidecar, "auth-request")] {
+        let mut headers = HeaderMap::new();
+        headers.append("cookie", HeaderValue::from_str(&format!("{COOKIE}={root}")).unwrap());
+        let ip = Ipv4Addr::new(203, 0, 113, 9).into();
+        let visit = world.gate.describe(&Ask {
+            door,
+            scheme: b"https",
+            authority: b"panel.example.com",
+            method: b"GET",
+            target: b"/users/7",
+            client: ClientAddr { ip, from: AddrSource::Forwarded },
+            route: Route { dialect, peer: Ipv4Addr::LOCALHOST.into(), forwarded_in: "x-forwarded-for" },
+            headers: &headers,
+        });
+        let judged = world.gate.decide(&visit.unwrap()).await;
+        let tried = tried(&world, &mut items).unwrap().unwrap();
+        assert_eq!(
+            (tried.decision, tried.compared.effect()),
+            (judged.decision, Some(Effect::Closes)),
+            "{dialect}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn another_candidate_begins_anew_and_none_counts_nothing() {
     let (world, mut items) = trying().await;

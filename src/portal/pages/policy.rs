@@ -72,6 +72,7 @@ pub(crate) struct ShadowPage {
     pub(crate) beyond: Option<String>,
     pub(crate) differences: Vec<DifferenceRow>,
     pub(crate) besides: Vec<String>,
+    pub(crate) other_reasons: Option<String>,
     pub(crate) more: Option<String>,
     pub(crate) complete: bool,
 }
@@ -168,7 +169,8 @@ pub(crate) struct SuitePage {
     pub(crate) verdict: String,
     pub(crate) holds: bool,
     pub(crate) failures: Vec<CheckRow>,
-    pub(crate) passed: Vec<CheckRow>,
+    /// Every case with how many of its requests hold.
+    pub(crate) passed: Vec<(String, usize)>,
     pub(crate) coverage: String,
     pub(crate) uncovered: Vec<String>,
     pub(crate) more: Option<String>,

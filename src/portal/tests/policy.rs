@@ -129,7 +129,7 @@ fn next() -> RuleSet {
         "pages",
         json!([
             { "name": "domains", "paths": ["/domains/**"], "access": { "root": "full", "admin": "full", "alice": "full" } },
-            { "name": "user-management", "paths": ["/users/**"], "access": {
+            { "name": "user-management", "paths": ["/users/**"], "lasts": "5m", "access": {
                 "root": { "unelevated": "none", "elevated": "full" }, "admin": "full", "alice": "read" } },
         ]),
     )
@@ -184,7 +184,7 @@ async fn what_the_candidate_would_change_stands_beside_what_it_would_have_change
         r#"<span class="effect opens">opens</span>"#,
         "GET /users/8",
         &format!("/_gate/admin/decisions?id={id}"),
-        "somebody above you",
+        "somebody who is not below you",
         "All that it would change",
         "alice<br><span class=\"dim\">look",
     ] {
@@ -261,7 +261,7 @@ async fn a_field_that_is_wrong_says_so_itself() {
         // Above this administrator: as unknown as one that was never there (R32).
         ("user=root&path=/users", "user", "There is no such account."),
         ("role=admin", "path", "Write a path"),
-        ("role=admin&path=users", "path", "does not start with a slash"),
+        ("role=admin&path=users", "path", "begin with a slash"),
         ("role=admin&path=/a/../b", "path", "no policy is asked"),
         ("role=admin&path=/a&method=get", "method", "`get`"),
         ("role=admin&path=/a&elevated=5m", "elevated", "write `5m ago`"),

@@ -11,14 +11,14 @@ catalogue! {
     requires administers anonymous lasts limit scope_read scope_write reads writes opens_path
     only_networks only_countries only_hours only_methods
     shadow_lead shadow_none shadow_none_text compared compared_nothing flips no_flips flips_caption beyond
-    differences differences_caption no_differences incomplete more besides
+    differences differences_caption no_differences other_reasons incomplete more besides
     who now then effect count example hidden
     effect_opens effect_closes effect_turns effect_reason
     explain_lead user role who_hint method path path_hint elevated from country at terms_hint explain
     either no_account no_path request needed access factor_lasts enrolment everybody key_scope why once_verified
     conditions ways
     tests_lead tests_none tests_none_text tests_broken tests_hold tests_fail tests_again tests_more
-    failures passed case expected got coverage_title coverage uncovered looks changes_something after_factor
+    failures passed requests case expected got coverage_title coverage uncovered looks changes_something after_factor
 }
 
 pub(super) const EN: Words = Words {
@@ -68,6 +68,7 @@ pub(super) const EN: Words = Words {
     differences: "All that it would change",
     differences_caption: "Every kind of request that both policies answer differently, whether it came in or not.",
     no_differences: "It answers every request as the policy in force does.",
+    other_reasons: "{n} kinds of requests would be refused for another reason.",
     incomplete: "There are more kinds of paths than are compared: there may be more differences.",
     more: "{n} more; “panelgate policy diff” on the server shows them all.",
     besides: "Besides",
@@ -77,7 +78,7 @@ pub(super) const EN: Words = Words {
     effect: "Effect",
     count: "How often",
     example: "The last one",
-    hidden: "somebody above you",
+    hidden: "somebody who is not below you",
     effect_opens: "opens",
     effect_closes: "closes",
     effect_turns: "changes",
@@ -119,6 +120,7 @@ pub(super) const EN: Words = Words {
     tests_more: "{n} more lines; “panelgate policy test” on the server shows them all.",
     failures: "What does not hold",
     passed: "What holds",
+    requests: "Requests",
     case: "Case",
     expected: "Expected",
     got: "Came to",
@@ -177,6 +179,7 @@ pub(super) const DE: Words = Words {
     differences: "Alles, was er ändern würde",
     differences_caption: "Jede Art von Anfrage, die beide Richtlinien verschieden beantworten, ob sie kam oder nicht.",
     no_differences: "Er beantwortet jede Anfrage wie die Richtlinie in Kraft.",
+    other_reasons: "{n} Arten von Anfragen würden aus einem anderen Grund abgelehnt.",
     incomplete: "Es gibt mehr Arten von Pfaden, als verglichen werden: Es kann weitere Unterschiede geben.",
     more: "{n} weitere; „panelgate policy diff“ auf dem Server zeigt sie alle.",
     besides: "Außerdem",
@@ -186,7 +189,7 @@ pub(super) const DE: Words = Words {
     effect: "Wirkung",
     count: "Wie oft",
     example: "Die letzte",
-    hidden: "jemand über Ihnen",
+    hidden: "jemand, der nicht unter Ihnen steht",
     effect_opens: "öffnet",
     effect_closes: "schließt",
     effect_turns: "ändert",
@@ -228,6 +231,7 @@ pub(super) const DE: Words = Words {
     tests_more: "{n} weitere Zeilen; „panelgate policy test“ auf dem Server zeigt sie alle.",
     failures: "Was nicht gilt",
     passed: "Was gilt",
+    requests: "Anfragen",
     case: "Fall",
     expected: "Erwartet",
     got: "Ergab",

@@ -31,7 +31,7 @@ pub use self::{
     question::{Asked, Question},
     quota::{PageQuota, Per},
     ruleset::{Manner, RuleSet, Verdict},
-    sheet::Written,
+    sheet::PageLines,
     spoken::Fact,
     why::Held,
 };

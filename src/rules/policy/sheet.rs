@@ -5,7 +5,7 @@ use crate::rules::outcome::Access;
 
 /// What is written on one page besides who may do what.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Written {
+pub struct PageLines {
     /// What it covers, sorted.
     pub paths: Vec<String>,
     /// Requests that only look although their method says otherwise.
@@ -16,24 +16,24 @@ pub struct Written {
 
 impl RuleSet {
     /// What is written on each page, in the order of [`RuleSet::pages`].
-    pub fn written(&self) -> Vec<Written> {
+    pub fn page_lines(&self) -> Vec<PageLines> {
         let lines = |index: usize, needs: Access| {
             let lines = self.amendments.get(index).into_iter().flatten();
             lines.filter(|line| line.needs == needs).map(Amendment::to_string).collect()
         };
-        let mut all: Vec<Written> = (0..self.pages.len())
-            .map(|index| Written {
+        let mut all: Vec<PageLines> = (0..self.pages.len())
+            .map(|index| PageLines {
                 paths: Vec::new(),
                 reads: lines(index, Access::Read),
                 writes: lines(index, Access::Full),
             })
             .collect();
         for (pattern, index) in self.trie.patterns() {
-            if let Some(written) = all.get_mut(index) {
-                written.paths.push(pattern.to_string());
+            if let Some(lines) = all.get_mut(index) {
+                lines.paths.push(pattern.to_string());
             }
         }
-        all.iter_mut().for_each(|written| written.paths.sort());
+        all.iter_mut().for_each(|lines| lines.paths.sort());
         all
     }
 

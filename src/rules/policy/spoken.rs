@@ -310,8 +310,11 @@ fn several<T>(
     found: &mut Findings,
     read: impl Fn(&Written<&str>, &mut Findings) -> Option<T>,
 ) -> Option<Vec<Written<T>>> {
-    // Known, so that it is offered where another key is misspelt.
-    fields.get(key)?;
+    if !fields.has(key) {
+        // Known, so that it is offered where another key is misspelt.
+        fields.get(key);
+        return None;
+    }
     let node = fields.require(key, "name at least one", found)?;
     let texts = match &node.value {
         Value::Scalar(_) => scalar(node, key, CODES, found).into_iter().collect(),

@@ -14,7 +14,7 @@ use crate::{
     rules::{
         identity::Role,
         outcome::Access,
-        policy::{Conditions, Levels, Page, PageQuota, RoleAccess, RuleSet, Written},
+        policy::{Conditions, Levels, Page, PageLines, PageQuota, RoleAccess, RuleSet},
         written::spell_duration,
     },
 };
@@ -38,8 +38,8 @@ pub(super) fn roles(cx: &Cx) -> Vec<MatrixRole> {
 /// The pages, and what is on none of them.
 pub(super) fn rows(cx: &Cx) -> Vec<MatrixRow> {
     let policy = &cx.site().policy;
-    let pages = policy.pages().iter().zip(policy.written());
-    let mut rows: Vec<MatrixRow> = pages.map(|(page, written)| row(cx, page, &written)).collect();
+    let pages = policy.pages().iter().zip(policy.page_lines());
+    let mut rows: Vec<MatrixRow> = pages.map(|(page, lines)| row(cx, page, &lines)).collect();
     let words = &cx.words.policy;
     let everywhere = policy.default_access();
     let levels = Levels { unelevated: everywhere, elevated: everywhere };
@@ -53,12 +53,13 @@ pub(super) fn rows(cx: &Cx) -> Vec<MatrixRow> {
     rows
 }
 
-fn row(cx: &Cx, page: &Page, written: &Written) -> MatrixRow {
+fn row(cx: &Cx, page: &Page, lines: &PageLines) -> MatrixRow {
     MatrixRow {
         name: page.name.to_string(),
-        place: format!("{}:{}", page.file, page.line),
-        paths: written.paths.clone(),
-        notes: of_page(cx, page, written),
+        // The folder is the same for every page.
+        place: format!("{}:{}", page.file.rsplit('/').next().unwrap_or_default(), page.line),
+        paths: lines.paths.clone(),
+        notes: of_page(cx, page, lines),
         cells: page.access.iter().map(|own| cell(cx, own.levels, of_role(cx, page, own))).collect(),
     }
 }
@@ -75,7 +76,7 @@ fn cell(cx: &Cx, levels: Levels, notes: Vec<String>) -> MatrixCell {
 }
 
 /// What is said of a page besides who may do what.
-fn of_page(cx: &Cx, page: &Page, written: &Written) -> Vec<String> {
+fn of_page(cx: &Cx, page: &Page, lines: &PageLines) -> Vec<String> {
     let words = &cx.words.policy;
     let said = |pattern, name, value: &str| fill(pattern, &[(name, value)]);
     let mut notes = Vec::new();
@@ -83,9 +84,9 @@ fn of_page(cx: &Cx, page: &Page, written: &Written) -> Vec<String> {
         notes.push(said(words.anonymous, "access", access(cx, page.anonymous)));
     }
     notes.extend(terms(cx, &page.when, page.lasts, cx.site().policy.standard_lasts(), &page.quotas));
-    let list = [(words.reads, &written.reads), (words.writes, &written.writes)];
-    let list = list.into_iter().filter(|(_, lines)| !lines.is_empty());
-    notes.extend(list.map(|(pattern, lines)| said(pattern, "items", &lines.join(", "))));
+    let list = [(words.reads, &lines.reads), (words.writes, &lines.writes)];
+    let list = list.into_iter().filter(|(_, all)| !all.is_empty());
+    notes.extend(list.map(|(pattern, all)| said(pattern, "items", &all.join(", "))));
     let scopes = [(words.scope_read, &page.scope_read), (words.scope_write, &page.scope_write)];
     notes.extend(
         scopes.into_iter().filter_map(|(pattern, scope)| Some(said(pattern, "scope", scope.as_deref()?))),
@@ -127,11 +128,11 @@ fn terms(cx: &Cx, when: &Conditions, lasts: Duration, usual: Duration, quotas: &
 /// The same for programs.
 pub(super) fn document(cx: &Cx) -> Value {
     let policy = &cx.site().policy;
-    let pages = policy.pages().iter().zip(policy.written());
-    pages.map(|(page, written)| page_document(policy, page, &written)).collect()
+    let pages = policy.pages().iter().zip(policy.page_lines());
+    pages.map(|(page, lines)| page_document(policy, page, &lines)).collect()
 }
 
-fn page_document(policy: &RuleSet, page: &Page, written: &Written) -> Value {
+fn page_document(policy: &RuleSet, page: &Page, lines: &PageLines) -> Value {
     let quotas = |quotas: &[PageQuota]| quotas.iter().map(ToString::to_string).collect::<Vec<_>>();
     let when = |when: &Conditions| {
         let all = when.written().into_iter().map(|(kind, wants)| (kind.to_owned(), json!(wants)));
@@ -150,9 +151,9 @@ fn page_document(policy: &RuleSet, page: &Page, written: &Written) -> Value {
     json!({
         "name": &*page.name,
         "place": format!("{}:{}", page.file, page.line),
-        "paths": written.paths,
-        "reads": written.reads,
-        "writes": written.writes,
+        "paths": lines.paths,
+        "reads": lines.reads,
+        "writes": lines.writes,
         "anonymous": page.anonymous.as_str(),
         "when": when(&page.when),
         "limit": quotas(&page.quotas),

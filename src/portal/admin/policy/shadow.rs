@@ -43,6 +43,7 @@ pub(super) async fn show(cx: Cx) -> Result<Response, Response> {
         beyond: None,
         differences: Vec::new(),
         besides: Vec::new(),
+        other_reasons: None,
         more: None,
         complete: true,
     };
@@ -58,8 +59,13 @@ pub(super) async fn show(cx: Cx) -> Result<Response, Response> {
         page.flips = trial.flips.iter().take(MOST).map(|flip| flip_row(&cx, &member, flip)).collect();
         let beyond = trial.beyond + trial.flips.iter().skip(MOST).map(|flip| flip.count).sum::<u64>();
         page.beyond = (beyond > 0).then(|| fill(words.beyond, &[("n", &beyond.to_string())]));
-        page.differences = diff.changes.iter().take(MOST).map(|change| difference(&cx, change)).collect();
-        let more = diff.changes.len().saturating_sub(MOST);
+        // As on the command line: that a refusal has another reason is counted and not listed.
+        let told: Vec<&Change> =
+            diff.changes.iter().filter(|change| change.effect != Effect::Reason).collect();
+        let others = diff.changes.len() - told.len();
+        page.other_reasons = (others > 0).then(|| fill(words.other_reasons, &[("n", &others.to_string())]));
+        page.differences = told.iter().take(MOST).map(|change| difference(&cx, change)).collect();
+        let more = told.len().saturating_sub(MOST);
         page.more = (more > 0).then(|| fill(words.more, &[("n", &more.to_string())]));
         (page.besides, page.complete) = (diff.besides, diff.complete);
     }
@@ -148,8 +154,9 @@ fn difference(cx: &Cx, change: &Change) -> DifferenceRow {
 }
 
 fn page_names(pages: &(Option<PageName>, Option<PageName>)) -> String {
-    let name =
-        |page: &Option<PageName>| page.as_ref().map_or_else(|| "–".to_owned(), |page| page.name.to_string());
+    let name = |page: &Option<PageName>| {
+        page.as_ref().map_or_else(|| "no page".to_owned(), |page| page.name.to_string())
+    };
     let (now, then) = (name(&pages.0), name(&pages.1));
     if now == then { now } else { format!("{now} → {then}") }
 }

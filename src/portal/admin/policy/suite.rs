@@ -49,7 +49,7 @@ pub(super) async fn show(cx: Cx) -> Result<Response, Response> {
         page.verdict = fill(if failed == 0 { words.tests_hold } else { words.tests_fail }, &counts);
         page.holds = failed == 0;
         page.failures = report.failures().take(MOST).map(row).collect();
-        page.passed = report.checks.iter().filter(|check| check.passed).take(MOST).map(row).collect();
+        page.passed = cases(&report);
         let coverage = &report.coverage;
         let counts = [coverage.percent(), coverage.covered(), coverage.total()].map(|n| n.to_string());
         let [percent, covered, total] = counts.each_ref().map(String::as_str);
@@ -57,8 +57,9 @@ pub(super) async fn show(cx: Cx) -> Result<Response, Response> {
         page.uncovered = coverage.uncovered().take(MOST).map(|cell| uncovered(&cx, cell)).collect();
         let hidden = |shown: usize, all: usize| all.saturating_sub(shown);
         let more = hidden(page.failures.len(), failed)
-            + hidden(page.passed.len(), passed)
+            + page.passed.len().saturating_sub(MOST)
             + hidden(page.uncovered.len(), coverage.total() - coverage.covered());
+        page.passed.truncate(MOST);
         page.more = (more > 0).then(|| fill(words.tests_more, &[("n", &more.to_string())]));
     }
     Ok(pages::html(StatusCode::OK, &page))
@@ -92,6 +93,18 @@ pub(super) async fn call(cx: Cx) -> Result<Response, Response> {
 async fn run(cx: &Cx) -> Option<Report> {
     let (policy, suite) = (Arc::clone(&cx.site().policy), Arc::clone(cx.site().tests.suite()?));
     tokio::task::spawn_blocking(move || testing::run(&policy, &suite)).await.ok()
+}
+
+/// Every case with how many of its requests hold, in the order of the file.
+fn cases(report: &Report) -> Vec<(String, usize)> {
+    let mut cases: Vec<(String, usize)> = Vec::new();
+    for check in report.checks.iter().filter(|check| check.passed) {
+        match cases.last_mut() {
+            Some((case, count)) if **case == *check.case => *count += 1,
+            _ => cases.push((check.case.to_string(), 1)),
+        }
+    }
+    cases
 }
 
 fn row(check: &Check) -> CheckRow {
