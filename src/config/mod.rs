@@ -25,6 +25,7 @@ mod yaml;
 
 use std::{
     collections::BTreeMap,
+    fs,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -40,9 +41,12 @@ pub use self::{
     },
 };
 use self::{outline::Contents, sources::Sources};
-use crate::rules::{
-    policy::{RuleSet, compile},
-    written::{At, Node},
+use crate::{
+    feeds,
+    rules::{
+        policy::{RuleSet, compile},
+        written::{At, Node},
+    },
 };
 
 /// The environment as a map; read once, in `cli`.
@@ -62,6 +66,8 @@ pub struct Loaded {
 pub struct Examined {
     /// Every file that was looked at.
     pub files: Vec<PathBuf>,
+    /// A digest over them as they were read; see [`feeds::files::digest`].
+    pub seen: Vec<u8>,
     /// What it says, if it can be used.
     pub settings: Option<Settings>,
     /// What was found.
@@ -80,8 +86,9 @@ pub fn examine(path: &Path, environment: &Environment) -> Examined {
         Some(Settings { outline, ..settings })
     });
     let settings = settings.filter(|_| !sources.found.any_errors());
+    let seen = sources.seen();
     let (named, files) = (sources.named, sources.files);
-    Examined { files, settings, problems: Problems::new(sources.found, sources.texts), named }
+    Examined { files, seen, settings, problems: Problems::new(sources.found, sources.texts), named }
 }
 
 /// Reads the configuration and every file it names; policies are compiled in the same pass.
@@ -132,6 +139,15 @@ impl Sources<'_> {
         let rules = self.open(path, named).and_then(|root| self.compile(root));
         self.policies.insert(path.to_owned(), rules.clone());
         rules
+    }
+
+    /// What YAML was read, and what the other files hold.
+    fn seen(&self) -> Vec<u8> {
+        feeds::files::digest(self.files.iter().map(|file| {
+            let text = self.texts.get(&*file.display().to_string());
+            let content = text.map(|text| text.as_bytes().to_vec()).or_else(|| fs::read(file).ok());
+            (file.as_path(), content)
+        }))
     }
 
     /// What the files hold that are no YAML.
