@@ -23,7 +23,7 @@ use super::{notice, translate};
 use crate::{
     config::{self, Environment, Settings},
     doors::{edge::Switch, sidecar::Vouchers},
-    feeds::certs::Certificates,
+    feeds::{certs::Certificates, files::fingerprint},
     gate::Gate,
     live::{ReloadProblem, ReloadState},
     rules::policy::RuleSet,
@@ -38,6 +38,8 @@ pub struct Reloader {
     started: Settings,
     current: ArcSwap<Settings>,
     watched: RwLock<Vec<PathBuf>>,
+    /// The files that were read last, and a digest over them as they were.
+    seen: RwLock<(Vec<PathBuf>, Vec<u8>)>,
     in_force: watch::Sender<Arc<str>>,
     /// One reload at a time.
     parts: Mutex<Parts>,
@@ -82,6 +84,7 @@ impl Reloader {
             started: settings.clone(),
             current: ArcSwap::from_pointee(settings.clone()),
             watched: RwLock::new(settings.watched.clone()),
+            seen: RwLock::default(),
             in_force: watch::Sender::new(digest),
             parts: Mutex::new(parts),
         }
@@ -126,7 +129,11 @@ impl Reloader {
         let mut parts = self.parts.lock().await;
         let current = self.settings();
         let examined = fresh::examine(&current.file, &self.environment).await;
-        self.watch(examined.as_ref().map(|examined| &*examined.files).unwrap_or_default());
+        if let Ok(examined) = &examined {
+            self.watch(&examined.files);
+            let seen = (examined.files.clone(), examined.seen.clone());
+            *self.seen.write().unwrap_or_else(PoisonError::into_inner) = seen;
+        }
         let fresh = match examined.and_then(fresh::Examined::settings) {
             Ok(settings) if cause == Cause::Files && settings.outline == current.outline => {
                 self.note_unchanged(settings);
@@ -150,6 +157,12 @@ impl Reloader {
     /// The files whose change is a reason to load again.
     pub fn watched(&self) -> Vec<PathBuf> {
         self.watched.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether the files are what was read of them last: one that was half there then may be whole by now.
+    pub(super) async fn has_seen_all(&self) -> bool {
+        let (files, seen) = self.seen.read().unwrap_or_else(PoisonError::into_inner).clone();
+        fingerprint(files).await == seen
     }
 
     /// The database of places that is to be in force.

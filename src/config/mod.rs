@@ -26,6 +26,7 @@ mod yaml;
 
 use std::{
     collections::BTreeMap,
+    fs,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -42,9 +43,12 @@ pub use self::{
     },
 };
 use self::{outline::Contents, sources::Sources};
-use crate::rules::{
-    policy::{RuleSet, compile},
-    written::{At, Findings, Node},
+use crate::{
+    feeds,
+    rules::{
+        policy::{RuleSet, compile},
+        written::{At, Findings, Node},
+    },
 };
 
 /// The environment as a map; read once, in `cli`.
@@ -64,6 +68,8 @@ pub struct Loaded {
 pub struct Examined {
     /// Every file that was looked at.
     pub files: Vec<PathBuf>,
+    /// A digest over them as they were read; see [`feeds::files::digest`].
+    pub seen: Vec<u8>,
     /// What it says, if it can be used.
     pub settings: Option<Settings>,
     /// What was found.
@@ -84,8 +90,10 @@ pub fn examine(path: &Path, environment: &Environment) -> Examined {
         Some(Settings { outline, ..settings })
     });
     let settings = settings.filter(|_| !sources.found.any_errors());
+    let seen = sources.seen();
     let (named, files, in_tests) = (sources.named, sources.files, sources.found_in_tests);
-    Examined { files, settings, problems: Problems::new(sources.found, sources.texts), in_tests, named }
+    let problems = Problems::new(sources.found, sources.texts);
+    Examined { files, seen, settings, problems, in_tests, named }
 }
 
 /// Reads the configuration and every file it names; policies are compiled in the same pass.
@@ -137,6 +145,15 @@ impl Sources<'_> {
         let rules = self.open(path, named).and_then(|root| self.compile(root));
         self.policies.insert(path.to_owned(), rules.clone());
         rules
+    }
+
+    /// What YAML was read, and what the other files hold.
+    fn seen(&self) -> Vec<u8> {
+        feeds::files::digest(self.files.iter().map(|file| {
+            let text = self.texts.get(&*file.display().to_string());
+            let content = text.map(|text| text.as_bytes().to_vec()).or_else(|| fs::read(file).ok());
+            (file.as_path(), content)
+        }))
     }
 
     /// What the files hold that are no YAML.

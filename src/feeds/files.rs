@@ -48,21 +48,23 @@ pub(super) async fn stamp(path: &Path) -> Option<Stamp> {
     Some(about.map_or((None, 0, 0), |about| (about.modified().ok(), about.len(), about.ino())))
 }
 
-/// A digest over names and contents; a file that cannot be read is told from one that is empty.
-async fn fingerprint(files: Vec<PathBuf>) -> Vec<u8> {
-    let look = move || {
-        let mut context = Context::new(&SHA256);
-        for file in files {
-            let content = fs::read(&file);
-            context.update(file.as_os_str().as_encoded_bytes());
-            context.update(&[u8::from(content.is_ok())]);
-            let content = content.unwrap_or_default();
-            context.update(&content.len().to_be_bytes());
-            context.update(&content);
-        }
-        context.finish().as_ref().to_vec()
-    };
+/// A digest over names and contents, as they are now.
+pub async fn fingerprint(files: Vec<PathBuf>) -> Vec<u8> {
+    let look = move || digest(files.iter().map(|file| (file.as_path(), fs::read(file).ok())));
     tokio::task::spawn_blocking(look).await.unwrap_or_default()
+}
+
+/// The same over what was read; a file that cannot be read is told from one that is empty.
+pub fn digest<'f, T: AsRef<[u8]>>(files: impl Iterator<Item = (&'f Path, Option<T>)>) -> Vec<u8> {
+    let mut context = Context::new(&SHA256);
+    for (file, content) in files {
+        context.update(file.as_os_str().as_encoded_bytes());
+        context.update(&[u8::from(content.is_some())]);
+        let content = content.as_ref().map(AsRef::as_ref).unwrap_or_default();
+        context.update(&content.len().to_be_bytes());
+        context.update(content);
+    }
+    context.finish().as_ref().to_vec()
 }
 
 #[cfg(test)]

@@ -48,6 +48,8 @@ impl From<String> for Refused {
 pub(super) struct Examined {
     /// Every file that was looked at.
     pub(super) files: Vec<PathBuf>,
+    /// A digest over them as they were read.
+    pub(super) seen: Vec<u8>,
     found: config::Examined,
 }
 
@@ -70,7 +72,8 @@ pub(super) async fn examine(file: &Path, environment: &Environment) -> Result<Ex
     let (file, environment) = (file.to_owned(), environment.clone());
     let reading = tokio::task::spawn_blocking(move || config::examine(&file, &environment));
     let mut found = reading.await.map_err(|fault| Refused::from(fault.to_string()))?;
-    Ok(Examined { files: std::mem::take(&mut found.files), found })
+    let (files, seen) = (std::mem::take(&mut found.files), std::mem::take(&mut found.seen));
+    Ok(Examined { files, seen, found })
 }
 
 impl Fresh {

@@ -56,7 +56,8 @@ pub fn diff_while(a: &RuleSet, b: &RuleSet, go_on: &dyn Fn() -> bool) -> Diff {
         let pair = ground.pair(a, b);
         for role in &roles {
             let scene = scenes.entry((ground.pages, role)).or_insert_with(|| Scene::of(&pair, role.as_ref()));
-            for (asker, models) in pair.askers(role.as_ref()) {
+            let looking = role.as_ref().filter(|_| ground.needs.0 != ground.needs.1).map(Pair::looking);
+            for (asker, models) in pair.askers(role.as_ref()).into_iter().chain(looking) {
                 if changes.len() >= MOST || !go_on() {
                     complete = false;
                     break 'all;

@@ -79,7 +79,7 @@ fn a_journal_is_judged_file_by_file_and_everything_that_is_not_judged_is_said() 
     let document = document(&told, 0);
     assert_eq!((&document["more"], &document["flips"]), (&json!(4), &json!([])));
     assert_eq!(document["not_judged"], json!({ "limit": 1 }));
-    assert_eq!(document["journal"]["gaps"][0]["missing"], json!(12));
+    assert_eq!(document["journal"]["missing"][0]["decisions"], json!(12));
 }
 
 #[test]

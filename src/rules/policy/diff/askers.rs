@@ -23,7 +23,7 @@ pub enum Asker {
     /// Nobody who is known. A role that neither policy knows is answered alike.
     Nobody,
     /// Somebody with a session, before the second factor and after it. Who acts for an account is answered as its role
-    /// is; that he may only look can hide a change and never makes one.
+    /// is; that he may only look makes a change of its own where what a request needs has changed.
     Session {
         /// His role.
         role: Role,
@@ -38,6 +38,11 @@ pub enum Asker {
         enrolled: Option<bool>,
         /// How and how long ago he proved it.
         proofs: Vec<Proof>,
+    },
+    /// Somebody who acts for an account and may only look, before the second factor and after it.
+    Looking {
+        /// The role of the account.
+        role: Role,
     },
     /// An API key.
     Key {
@@ -77,6 +82,7 @@ enum Kind {
     Plain,
     Relaxed,
     Proved(Factor, Duration),
+    Looking { relaxed: bool },
     Key(Vec<Scope>),
 }
 
@@ -99,6 +105,13 @@ impl Model {
                 let at = Wall::from_millis(at.millis().saturating_sub(ago));
                 session(Some(Elevation { at, by: *by }), false)
             }
+            Kind::Looking { relaxed } => Asked::Session {
+                role: Role::clone(&role),
+                enrolled,
+                proof: None,
+                relaxed: *relaxed,
+                acting: Some((role, false)),
+            },
             Kind::Key(scopes) => Asked::Key { role, enrolled, scopes: scopes.clone() },
         }
     }
@@ -141,6 +154,13 @@ impl Pair<'_> {
             all.push((Asker::Key { role: role(), enrolled, scopes, lacks }, models));
         }
         all
+    }
+
+    /// Those who act for somebody and may only look.
+    pub(super) fn looking(role: &Role) -> (Asker, Vec<Model>) {
+        let model =
+            |relaxed| Model { who: Kind::Looking { relaxed }, role: Role::clone(role), enrolled: true };
+        (Asker::Looking { role: Role::clone(role) }, vec![model(false), model(true)])
     }
 
     /// A factor that counts under both, and the proofs that count under the first alone and the second alone.
@@ -207,6 +227,7 @@ impl std::fmt::Display for Asker {
                 let proofs: Vec<String> = proofs.iter().map(spell).collect();
                 write!(f, "{role}{} verified {}", factor(enrolled), proofs.join(" or "))
             }
+            Self::Looking { role } => write!(f, "whoever acts for {role} and may only look"),
             Self::Key { role, enrolled, scopes, .. } => {
                 let scopes: Vec<&str> = scopes.iter().map(|scope| &**scope).collect();
                 let scopes = if scopes.is_empty() {
@@ -231,7 +252,10 @@ impl Asker {
     pub fn role(&self) -> Option<&Role> {
         match self {
             Self::Everybody | Self::Nobody => None,
-            Self::Session { role, .. } | Self::Between { role, .. } | Self::Key { role, .. } => Some(role),
+            Self::Session { role, .. }
+            | Self::Between { role, .. }
+            | Self::Looking { role }
+            | Self::Key { role, .. } => Some(role),
         }
     }
 }

@@ -306,6 +306,9 @@ fn level(
             let right = scopes.is_subset(&held) && lacks.is_disjoint(&held);
             (fits(own, *enrolled, role, *has) && right).then_some(0)
         }
+        (Asker::Looking { role: own }, Asked::Session { acting: Some((role, false)), .. }) => {
+            (own == role).then_some(0)
+        }
         (
             Asker::Session { role: own, enrolled } | Asker::Between { role: own, enrolled, .. },
             Asked::Session { role, enrolled: has, proof, relaxed, acting: None },
@@ -365,7 +368,11 @@ proptest! {
                     }
                 }
                 let differs = |q: &Question| { let (one, other) = answers(q, &a, &b); one != other };
-                prop_assert!(one == other || differs(&as_himself) || differs(&as_the_other), "{q}");
+                let looking = |change: &Change| {
+                    matches!(change.who, Asker::Looking { .. }) && covers(change, q, &a, &b).is_some()
+                };
+                let told = found.changes.iter().any(looking);
+                prop_assert!(one == other || differs(&as_himself) || differs(&as_the_other) || told, "{q}");
                 continue;
             }
             let said: Vec<(&Change, usize)> =

@@ -92,13 +92,26 @@ fn a_page_that_took_the_place_of_another_is_named_with_it() {
     assert_eq!(change.witness.target.path(), "/any/keys");
 }
 
+/// What a request needs can change for those alone who may only look.
+#[test]
+fn who_acts_for_somebody_and_may_only_look_is_told_apart_where_needs_change() {
+    let (a, b) =
+        (users(json!("full"), &[]), users(json!("full"), &[("writes", json!(["GET /users/*/login-as"]))]));
+    assert_eq!(
+        told(&a, &b),
+        [
+            "users: whoever acts for admin and may only look, look (now a change): always → never, refused (impersonation-read-only)  (with GET, HEAD)"
+        ]
+    );
+}
+
 /// Whoever has no time for all of it is told that there may be more.
 #[test]
 fn a_comparison_that_is_given_up_says_so() {
     let (a, b) = (users(json!("none"), &[]), users(json!("full"), &[]));
     let whole = diff(&a, &b);
     assert!(whole.complete);
-    for patience in [0, 1, 5, 20, 40] {
+    for patience in [0_u32, 1, 5, 20, 40] {
         let left = std::cell::Cell::new(patience);
         let found = diff_while(&a, &b, &|| left.replace(left.get().saturating_sub(1)) > 0);
         assert!(!found.complete || found.changes.len() == whole.changes.len(), "{patience}");
