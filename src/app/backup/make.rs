@@ -83,10 +83,12 @@ pub fn make(
 ) -> io::Result<Made> {
     let made = SystemClock::new().wall().secs();
     let config = written(&source.config, &source.environment)?;
-    let held = keys::hold(&compose::keys_dir(&source.data_dir)).map_err(io::Error::other)?;
+    let keys_dir = compose::keys_dir(&source.data_dir);
+    // A gate that never ran has none.
+    let held = keys_dir.try_exists()?.then(|| keys::hold(&keys_dir)).transpose().map_err(io::Error::other)?;
     let mut pieces: Vec<Piece> = Vec::new();
     let frozen = source.store.freeze().map_err(io::Error::other)?;
-    for (name, content) in &held.files {
+    for (name, content) in held.iter().flat_map(|held| &held.files) {
         pieces.push(Piece::text(format!("{KEYS}/{name}"), content.expose().to_vec()));
     }
     drop(held);

@@ -48,6 +48,18 @@ async fn what_was_backed_up_is_there_again_and_its_sessions_are_over() {
     assert_eq!(left.len(), 3, "{left:?}");
 }
 
+/// A gate that never ran has accounts, and keys are made when they are needed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_without_keys_is_backed_up_too() {
+    let (old, new) = (Home::empty(), Home::empty());
+    let file = old.folder.path().join("b.tar.gz");
+    let made = old.back_up(&file).await;
+    assert!(!made.manifest.members.iter().any(|member| member.name.starts_with("keys/")), "{made:?}");
+    new.restore(&file, false, true).await.unwrap();
+    assert!(new.data().join("keys/keys.json").exists());
+    assert_eq!(new.events(), ["restored"]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn sessions_are_kept_when_somebody_says_so() {
     let (old, new) = (Home::with(3).await, Home::empty());
