@@ -75,6 +75,9 @@ impl<W: Write> Packer<W> {
     ) -> io::Result<()> {
         let mut content =
             Watched { inner: content.take(bytes), digest: Context::new(&SHA256), read: 0, told };
+        if !is_plain(name) {
+            return Err(io::Error::other(format!("`{name}` is no name for a member of a backup")));
+        }
         self.append(name, bytes, &mut content)?;
         if content.read != bytes {
             let why = format!("{name} became shorter while it was read ({} of {bytes} bytes)", content.read);
@@ -197,7 +200,7 @@ fn read_manifest(content: &mut impl Read) -> Result<Manifest, Bad> {
 }
 
 /// A name that leads nowhere but below the place where it is unpacked.
-fn is_plain(name: &str) -> bool {
+pub(super) fn is_plain(name: &str) -> bool {
     !name.is_empty()
         && !name.contains(|c: char| c.is_control() || c == '\\')
         && Path::new(name).components().all(|part| matches!(part, Component::Normal(_)))

@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::{
-    container::Packer,
+    container::{Packer, is_plain},
     manifest::{FORMAT, Made, Manifest},
     place::{AUDIT, JOURNAL, KEYS, STORE},
 };
@@ -83,10 +83,12 @@ pub fn make(
 ) -> io::Result<Made> {
     let made = SystemClock::new().wall().secs();
     let config = written(&source.config, &source.environment)?;
-    let held = keys::hold(&compose::keys_dir(&source.data_dir)).map_err(io::Error::other)?;
+    let keys_dir = compose::keys_dir(&source.data_dir);
+    // A gate that never ran has none.
+    let held = keys_dir.try_exists()?.then(|| keys::hold(&keys_dir)).transpose().map_err(io::Error::other)?;
     let mut pieces: Vec<Piece> = Vec::new();
     let frozen = source.store.freeze().map_err(io::Error::other)?;
-    for (name, content) in &held.files {
+    for (name, content) in held.iter().flat_map(|held| &held.files) {
         pieces.push(Piece::text(format!("{KEYS}/{name}"), content.expose().to_vec()));
     }
     drop(held);
@@ -191,10 +193,12 @@ fn journal(data_dir: &Path) -> io::Result<Vec<Piece>> {
 
 /// The configuration with its policies and their tests, and what it names beside those.
 fn written(config: &Path, environment: &Environment) -> io::Result<Written> {
-    let examined = config::examine(config, environment);
+    // As it was named, it may be relative; what it names is not.
+    let config = std::path::absolute(config)?;
+    let examined = config::examine(&config, environment);
     let settings = examined.settings.as_ref();
     let base = config.parent().unwrap_or(Path::new("/"));
-    let mut files = vec![config.to_owned()];
+    let mut files = vec![config.clone()];
     let mut left_out = Vec::new();
     for named in examined.named {
         let what = match named.kind {
@@ -231,6 +235,7 @@ fn written(config: &Path, environment: &Environment) -> io::Result<Written> {
 fn config_piece(base: &Path, number: usize, path: &Path) -> io::Result<Piece> {
     let text = fs::read(path).map_err(|error| named(path, &error))?;
     let below = path.strip_prefix(base).ok().map(|below| below.display().to_string());
+    let below = below.filter(|below| is_plain(below));
     let file = || path.file_name().unwrap_or_default().to_string_lossy();
     let name = below.unwrap_or_else(|| format!("elsewhere/{number}-{}", file()));
     let mut piece = Piece::text(format!("config/{name}"), text);

@@ -191,6 +191,10 @@ fn what_is_there_is_not_overwritten_and_what_is_no_backup_is_refused() {
     run_for(&config, &["backup", &file]).ok();
     run_for(&config, &["backup", &file]).says(1, "--force");
     run_for(&config, &["backup", &file, "--force", "--quiet"]).ok();
+    // A configuration beside us is named without its folder.
+    let mut beside = command(&["backup", "b.tar.gz", "--force", "--config", "config.yaml"]);
+    let beside = beside.current_dir(&directory).output().expect("panelgate starts");
+    assert!(beside.status.success(), "{beside:?}");
     let nowhere = directory.join("none/b.tar.gz").display().to_string();
     run_for(&config, &["backup", &nowhere]).says(3, "No such file");
     run_for(&config, &["restore", &nowhere]).says(3, "No such file");

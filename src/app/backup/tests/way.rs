@@ -4,7 +4,7 @@ use std::{fs, os::unix::fs::MetadataExt, sync::Arc};
 
 use super::{Home, back_up, now, session, user};
 use crate::{
-    app::backup::{Failure, History, make, unpack},
+    app::backup::{Failure, History, make, unpack, verify},
     feeds::keys::GivenMaster,
     rules::{factor::totp, session::EndReason},
     secret::SecretBytes,
@@ -46,6 +46,45 @@ async fn what_was_backed_up_is_there_again_and_its_sessions_are_over() {
     assert_eq!(fs::metadata(new.data().join("keys")).unwrap().mode() & 0o777, 0o700);
     let left: Vec<_> = fs::read_dir(new.data()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left.len(), 3, "{left:?}");
+}
+
+/// A gate that never ran has accounts, and keys are made when they are needed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_without_keys_is_backed_up_too() {
+    let (old, new) = (Home::empty(), Home::empty());
+    let file = old.folder.path().join("b.tar.gz");
+    let made = old.back_up(&file).await;
+    assert!(!made.manifest.members.iter().any(|member| member.name.starts_with("keys/")), "{made:?}");
+    new.restore(&file, false, true).await.unwrap();
+    assert!(new.data().join("keys/keys.json").exists());
+    assert_eq!(new.events(), ["restored"]);
+}
+
+/// Policies may lie anywhere, and the configuration may be named in any way.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_file_of_the_configuration_gets_a_name_that_stays_inside() {
+    let home = Home::with(0).await;
+    let outside = tempfile::tempdir().unwrap();
+    fs::write(outside.path().join("far.yaml"), super::POLICY).unwrap();
+    let folder = home.folder.path();
+    let far = outside.path().join("far.yaml").display().to_string();
+    for policy in ["policies/../policies/panel.yaml", "./policies/panel.yaml", &far] {
+        let text = super::CONFIG.replace("policies/panel.yaml", policy);
+        fs::write(folder.join("config.yaml"), text).unwrap();
+        let store = home.store();
+        let mut source = home.source(store.clone());
+        source.config = folder.join("policies/../config.yaml");
+        let file = folder.join("b.tar.gz");
+        back_up(&source, &file).await;
+        store.close().await.unwrap();
+        let made = verify(&mut fs::File::open(&file).unwrap(), &mut |_| ()).unwrap();
+        let policies = made
+            .manifest
+            .members
+            .iter()
+            .filter(|member| member.name.ends_with("l.yaml") || member.name.ends_with("far.yaml"));
+        assert_eq!(policies.count(), 1, "{policy}: {:?}", made.manifest.members);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
