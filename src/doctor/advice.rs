@@ -110,7 +110,11 @@ impl Section {
                     let (proxy, place) = info.split_once(' ').unwrap_or((info, ""));
                     mends.push(Mend { proxy, place, lines: Vec::new() });
                 }
-                (None, true) => mends.last_mut().into_iter().for_each(|mend| mend.lines.push(line)),
+                (None, true) => {
+                    if let Some(mend) = mends.last_mut() {
+                        mend.lines.push(line);
+                    }
+                }
                 (None, false) => {}
             }
         }

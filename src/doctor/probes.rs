@@ -20,8 +20,8 @@ pub(super) const OWN_AUTHORIZATION: &str = "Basic ZG9jdG9yOm93bg==";
 pub(super) const OWN_KEY: &str = "doctor-own-key";
 /// The length of the body that is posted.
 pub(super) const BODY: usize = 3000;
-/// The length of a large cookie.
-pub(super) const LARGE: usize = 12 << 10;
+/// The length of a large cookie; the edge takes fields of up to 8 KB.
+pub(super) const LARGE: usize = 6 << 10;
 
 /// Every identity header that the gate sets.
 pub(super) const IDENTITY: [&str; 11] = [
@@ -69,7 +69,7 @@ pub(super) struct Probe {
     method: &'static str,
     /// Comes behind the name in the path; `{m}` is marker and name again.
     tail: &'static str,
-    /// `{m}` in a value is the marker, `{at}` origin and page, `{page}` the page.
+    /// `{m}` in a value is the marker, `{origin}` the origin, `{at}` origin and page, `{page}` the page.
     fields: &'static [(&'static str, &'static str)],
     body: usize,
     /// Only where the stand-in answers.
@@ -89,6 +89,7 @@ const HANDSHAKE: &[(&str, &str)] = &[
     ("Sec-WebSocket-Version", "13"),
     ("Sec-WebSocket-Key", "ZG9jdG9yZG9jdG9yZG9jdA=="),
     ("Sec-Fetch-Mode", "websocket"),
+    ("Origin", "{origin}"),
 ];
 
 const fn visitor(name: &'static str, fields: &'static [(&'static str, &'static str)]) -> Probe {
@@ -232,6 +233,7 @@ impl Probe {
         };
         for (name, value) in self.fields {
             let value = value.replace("{m}", &common.marker).replace("{page}", &common.page);
+            let value = value.replace("{origin}", &common.origin);
             ask = ask.field(name, &value.replace("{at}", &format!("{}{}", common.origin, common.page)));
         }
         if self.body > 0 {

@@ -100,10 +100,11 @@ impl Run<'_> {
             _ => Ok(None),
         };
         let sightings = inside.clone().and_then(|inside| {
-            match inside.ask(AdminRequest::Watched { marker: self.marker.clone() })? {
-                AdminAnswer::Sightings { sightings } => Ok(sightings),
-                _ => Err("panelgate answered something else than was asked".to_owned()),
-            }
+            let asked = inside.ask(AdminRequest::Watched { marker: self.marker.clone() })?;
+            let AdminAnswer::Sightings { sightings } = asked else {
+                return Err("panelgate answered something else than was asked".to_owned());
+            };
+            Ok(sightings)
         });
         let mut observed = worked?;
         observed.guest = removed?;
@@ -294,7 +295,9 @@ impl Run<'_> {
                         let body = String::from_utf8_lossy(body);
                         if body.contains(first) && alone.is_none() {
                             alone = Some(!body.contains(second));
-                            self.stand_in.iter().for_each(StandIn::heard);
+                            if let Some(stand_in) = &self.stand_in {
+                                stand_in.heard();
+                            }
                         }
                         body.contains(second)
                     })

@@ -1,6 +1,6 @@
 //! What is trusted, and whether versions of TLS are spoken that nobody should speak any more.
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use hyper_rustls::ConfigBuilderExt as _;
 use rustls::{
@@ -123,15 +123,11 @@ pub(super) async fn speaks_old_versions(wire: &Wire) -> Result<bool, String> {
             Ok(_) => match record {
                 [HANDSHAKE, .., SERVER_HELLO] => Ok(true),
                 [ALERT, ..] => Ok(false),
-                [kind, ..] => Err(format!("{} answered with record type {kind}", address(wire.address))),
+                [kind, ..] => Err(format!("{} answered with record type {kind}", wire.address)),
             },
         }
     };
     timeout(Duration::from_secs(5), ask).await.unwrap_or_else(|_| Err("no answer within 5 s".to_owned()))
-}
-
-fn address(address: SocketAddr) -> String {
-    address.to_string()
 }
 
 /// A `ClientHello` of TLS 1.1 with SNI, the usual curves and uncompressed points.

@@ -208,6 +208,8 @@ pub(super) fn upload(o: &Observed) -> Look {
 }
 
 pub(super) fn upgrade(o: &Observed) -> Look {
+    // An echo cannot answer a handshake, and not every proxy passes on what it answers instead.
+    o.stand_in.clone()?;
     may_change(o, "upgrade")?;
     let saw = o.saw("upgrade")?;
     let upgrades = saw.field("Upgrade").eq_ignore_ascii_case("websocket")

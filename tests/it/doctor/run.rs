@@ -148,7 +148,8 @@ pub(super) fn at_nobody() -> (i32, String) {
 /// The doctor in front of the edge.
 pub(super) async fn examine_edge(house: &House) -> (i32, Value) {
     let mut doctor = doctor(&house.directory, house.edge, "edge");
-    doctor.args(["--panel-echo", "/echo"]);
+    // Nothing redirects here; port 80 may be somebody else's.
+    doctor.args(["--panel-echo", "/echo", "--connect-plain", &format!("127.0.0.1:{}", ports::free())]);
     on_a_thread(move || report(doctor, "edge")).await
 }
 

@@ -200,6 +200,13 @@ pub(super) const SEEDS: &[Seed] = &[
     ),
     seed(
         Proxy::Nginx,
+        "n-small-buffers",
+        &[edit(NGINX, "    proxy_buffer_size           32k;\n", "    proxy_buffer_size 4k;\n")],
+        &["D068"],
+        "proxy_buffer_size           32k;",
+    ),
+    seed(
+        Proxy::Nginx,
         "n-cache",
         &[
             edit(NGINX, "upstream panel {", "proxy_cache_path cache keys_zone=kept:1m;\nupstream panel {"),
