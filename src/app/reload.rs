@@ -119,6 +119,8 @@ impl Reloader {
             snapshot.trusted = trusted.clone();
             snapshot.journal = fresh.settings.journal;
             snapshot.spared = spared.clone();
+            snapshot.lockout = Arc::clone(&fresh.settings.lockout);
+            snapshot.traps = Arc::clone(&fresh.settings.traps);
         });
         live.assertions.clear();
         live.counters.set_quotas(fresh.settings.quotas);

@@ -5,6 +5,7 @@
 mod assertions;
 mod bans;
 mod counters;
+mod failures;
 mod journal;
 mod records;
 mod reload;
@@ -19,6 +20,7 @@ pub use self::{
     assertions::Assertions,
     bans::Bans,
     counters::{Class, CounterLevels, Counters, QuotaKey, Quotas, Subject},
+    failures::{Failures, Try},
     journal::{JournalCounts, JournalTally},
     records::Records,
     reload::{ReloadProblem, ReloadState},
@@ -30,10 +32,12 @@ use crate::{
     rules::{
         address::TrustedProxies,
         ban::{Ban, Spared},
+        failures::Lockout,
         place::Places,
         record::Limits,
         site::Sites,
         token::{Issuers, KeySet},
+        traps::Traps,
     },
 };
 
@@ -50,6 +54,10 @@ pub struct Snapshot {
     pub trusted: TrustedProxies,
     /// Whom no ban reaches.
     pub spared: Spared,
+    /// How failures are answered.
+    pub lockout: Arc<Lockout>,
+    /// Paths that nobody asks for with good intentions.
+    pub traps: Arc<Traps>,
     /// Where addresses are.
     pub places: Places,
     /// What of decisions is kept.

@@ -22,6 +22,9 @@ fn quotas() -> Quotas {
         sign_in: quota("5/15m"),
         second_factor: quota("3/5m"),
         refresh: quota("30/min"),
+        portal: quota("20/min"),
+        account: quota("3/5m"),
+        key: quota("3/5m"),
     }
 }
 
