@@ -10,6 +10,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     clock::{Clock, SystemClock},
     live::Live,
+    rules::failures::Kind,
 };
 
 /// What `/readyz` says beside yes or no.
@@ -94,6 +95,13 @@ async fn metrics(State(health): State<Health>) -> ([(&'static str, &'static str)
     );
     text.push_str("# TYPE panelgate_banned_total counter\n");
     let _ = writeln!(text, "panelgate_banned_total {}", bans.turned_away());
+    let failures = health.live.records.failures();
+    text.push_str("# HELP panelgate_failures_total Wrong passwords and codes.\n# TYPE panelgate_failures_total counter\n");
+    for (what, kind) in [("password", Kind::Password), ("second-factor", Kind::Factor)] {
+        let _ = writeln!(text, "panelgate_failures_total{{what=\"{what}\"}} {}", failures.counted(kind));
+    }
+    text.push_str("# HELP panelgate_locked_out_total Tries that were not made because of failures before them.\n# TYPE panelgate_locked_out_total counter\n");
+    let _ = writeln!(text, "panelgate_locked_out_total {}", failures.barred());
     let now = SystemClock::new().wall();
     let sessions = health.live.records.live_sessions();
     let readiness = health.readiness.borrow().clone();

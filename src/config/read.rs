@@ -11,9 +11,7 @@ use super::{
     LogFormat, LogSettings, Settings, SiteSettings, issuers, journal, limits, listeners, logins, master_key,
     named::FileKind, notices, sites, sources::Sources,
 };
-use crate::{
-    rules::written::{At, Codes, Fields, Findings, Node, Written},
-};
+use crate::rules::written::{At, Codes, Fields, Findings, Node, Written};
 
 /// Codes of mistakes in the shape of the configuration.
 pub(super) const CODES: Codes =

@@ -6,8 +6,8 @@ use crate::{
     rules::{
         address::NetworkKey,
         ban::Ban,
-        failures::{BANNED_BY, Barred, Consequence, Failure, Kind, Known, Subject, Success},
         facts::{Facts, PresentedKey},
+        failures::{BANNED_BY, Barred, Consequence, Failure, Kind, Known, Subject, Success},
         identity::{UserId, UserName},
         judge::View,
         outcome::{Judgement, Outcome},
@@ -38,7 +38,12 @@ impl Gate {
     ///
     /// # Errors
     /// If the store cannot be written: then nobody must be told what became of the guess.
-    pub async fn guess_failed(&self, visit: &Visit, subject: Subject, kind: Kind) -> Result<Consequence, StoreError> {
+    pub async fn guess_failed(
+        &self,
+        visit: &Visit,
+        subject: Subject,
+        kind: Kind,
+    ) -> Result<Consequence, StoreError> {
         let failure = Failure { guessed: Some((subject, kind)), ..self.failure(&visit.facts, visit) };
         self.live.records.failures().count(kind);
         let written = self.store.fail(failure, visit.snapshot.lockout.clone()).await?;

@@ -2,6 +2,7 @@
 
 mod conditions;
 mod journal;
+mod limits;
 mod people;
 
 use std::{net::Ipv4Addr, num::NonZeroU32, sync::Arc, time::Duration};

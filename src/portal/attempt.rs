@@ -15,9 +15,8 @@ pub(crate) struct Attempt<'a> {
 impl<'a> Attempt<'a> {
     /// Begins it; without a subject, for a name that nobody can have, it counts for the network alone.
     pub(crate) fn begin(cx: &'a Cx, subject: Option<Subject>, kind: Kind) -> Result<Self, Fault> {
-        let begun = subject.map(|subject| {
-            cx.gate().begin_guess(&cx.visit, subject, kind).map(|held| (subject, kind, held))
-        });
+        let begun = subject
+            .map(|subject| cx.gate().begin_guess(&cx.visit, subject, kind).map(|held| (subject, kind, held)));
         Ok(Self { cx, guessed: begun.transpose()? })
     }
 

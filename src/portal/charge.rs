@@ -9,11 +9,7 @@ use axum::{
 };
 
 use super::{Portal, context::Cx, fault::Fault, guard};
-use crate::{
-    gate::Visit,
-    live::Class,
-    rules::address::NetworkKey,
-};
+use crate::{gate::Visit, live::Class, rules::address::NetworkKey};
 
 /// Charges the client's network, for a call of the API once more, before anything is read.
 pub(crate) async fn charge(State(portal): State<Arc<Portal>>, request: Request, next: Next) -> Response {

@@ -228,3 +228,14 @@ pub struct Standing {
     /// The failures of strangers that count towards the stop.
     pub failures: ByKind<u32>,
 }
+
+impl Standing {
+    /// What bars strangers most.
+    pub fn worst(&self) -> Option<Barred> {
+        match (*self.barred.of(Kind::Password), *self.barred.of(Kind::Factor)) {
+            (Some(Barred::For(one)), Some(Barred::For(other))) => Some(Barred::For(one.max(other))),
+            (Some(Barred::Stopped), _) | (_, Some(Barred::Stopped)) => Some(Barred::Stopped),
+            (one, other) => one.or(other),
+        }
+    }
+}

@@ -60,7 +60,10 @@ impl Traps {
     pub fn set(&mut self, text: &str) -> Result<(), (&'static str, &'static str)> {
         let pattern = Pattern::parse(&text.to_ascii_lowercase())?;
         if !pattern.is_pointed() {
-            return Err(("this is every page, or nearly", "begin with a part that no page of the panel begins with"));
+            return Err((
+                "this is every page, or nearly",
+                "begin with a part that no page of the panel begins with",
+            ));
         }
         self.set.push((text.to_owned(), pattern));
         Ok(())

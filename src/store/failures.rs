@@ -10,7 +10,11 @@ use crate::{
 };
 
 /// Counts a failure, at the account and at the network.
-pub(super) fn fail(to: &mut Writing<'_>, failure: &Failure, rules: &Lockout) -> Result<Consequence, StoreError> {
+pub(super) fn fail(
+    to: &mut Writing<'_>,
+    failure: &Failure,
+    rules: &Lockout,
+) -> Result<Consequence, StoreError> {
     let mut consequence = Consequence::default();
     if let Some((subject, kind)) = failure.guessed {
         let mut account = to.read().failures(&subject)?.unwrap_or_default();
@@ -24,7 +28,9 @@ pub(super) fn fail(to: &mut Writing<'_>, failure: &Failure, rules: &Lockout) -> 
     if let Some(ban) = ban {
         // An operator's ban that lasts longer stays.
         let before = to.read().ban(&ban.network)?;
-        if !before.is_some_and(|before| before.until.is_none_or(|until| ban.until.is_some_and(|ours| until >= ours))) {
+        if !before.is_some_and(|before| {
+            before.until.is_none_or(|until| ban.until.is_some_and(|ours| until >= ours))
+        }) {
             bans::ban(to, ban.clone())?;
             consequence.banned = Some(ban);
         }

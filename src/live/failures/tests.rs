@@ -23,7 +23,10 @@ fn of_many_tries_at_once_from_anywhere_five_are_made_and_each_that_ends_makes_ro
     let mut held: Vec<_> = (0..5).map(|n| begin(&failures, n).ok().unwrap()).collect();
     assert_eq!(held.iter().map(|held| held.free).collect::<Vec<_>>(), [5, 4, 3, 2, 1]);
     assert!(begin(&failures, 9).is_err());
-    assert!(failures.begin((SUBJECT, Kind::Factor), net(1), &Lockout::default(), NOW).is_ok(), "counted apart");
+    assert!(
+        failures.begin((SUBJECT, Kind::Factor), net(1), &Lockout::default(), NOW).is_ok(),
+        "counted apart"
+    );
     held.pop();
     assert!(begin(&failures, 9).is_ok());
     drop(held);
@@ -35,7 +38,8 @@ fn of_many_tries_at_once_from_anywhere_five_are_made_and_each_that_ends_makes_ro
 fn strangers_tries_take_none_from_a_known_network() {
     let failures = Failures::default();
     let mut account = Account::default();
-    let success = Success { user: UserId([1; 16]), network: net(7), password: Some(Known::Yes), factor: None, at: NOW };
+    let success =
+        Success { user: UserId([1; 16]), network: net(7), password: Some(Known::Yes), factor: None, at: NOW };
     account.succeed(&success, &Lockout::default());
     failures.put(SUBJECT, Some(Arc::new(account)));
     let held: Vec<_> = (0..5).map(|n| begin(&failures, n)).collect();

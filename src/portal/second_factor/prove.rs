@@ -83,7 +83,8 @@ pub(crate) async fn prove(
         Proof::Code(code) => code_of_app(cx, user, &code).await,
         Proof::Backup(code) => backup_code(cx, user, code).await,
     };
-    let (client, name, factor) = (cx.visit.facts.client.ip, &user.name, proved.as_ref().ok().copied().flatten());
+    let (client, name, factor) =
+        (cx.visit.facts.client.ip, &user.name, proved.as_ref().ok().copied().flatten());
     tracing::info!(target: "panelgate::audit", event = "second-factor", %client, user = %name, proved = ?factor);
     match proved? {
         Some(factor) => {

@@ -145,11 +145,7 @@ async fn sign_in(cx: &Cx, name: &str, password: SecretText, back: &Return) -> Re
 }
 
 /// The account, if the password is right. Charged before any work is done.
-async fn check<'a>(
-    cx: &'a Cx,
-    name: &str,
-    password: SecretText,
-) -> Result<(Verified, Attempt<'a>), Refused> {
+async fn check<'a>(cx: &'a Cx, name: &str, password: SecretText) -> Result<(Verified, Attempt<'a>), Refused> {
     let client = cx.visit.facts.client.ip;
     let charged = cx.gate().live().counters.charge(NetworkKey::of(client), Class::SignIn, cx.visit.moment);
     charged.map_err(Fault::Throttled)?;

@@ -153,7 +153,8 @@ impl Account {
             return self.networks.get_mut(at);
         }
         if self.networks.len() >= NETWORKS {
-            let (at, least) = self.networks.iter().enumerate().min_by_key(|(_, seen)| (seen.rank(), seen.last()))?;
+            let (at, least) =
+                self.networks.iter().enumerate().min_by_key(|(_, seen)| (seen.rank(), seen.last()))?;
             if least.rank() > upto {
                 return None;
             }
@@ -184,6 +185,10 @@ impl Seen {
 
     fn last(&self) -> Wall {
         let sides = [self.of.of(Kind::Password), self.of.of(Kind::Factor)];
-        sides.iter().map(|side| side.succeeded.unwrap_or_default().max(side.tally.last())).max().unwrap_or_default()
+        sides
+            .iter()
+            .map(|side| side.succeeded.unwrap_or_default().max(side.tally.last()))
+            .max()
+            .unwrap_or_default()
     }
 }

@@ -47,7 +47,9 @@ async fn barred(store: &Arc<dyn Store>, kind: Kind) -> bool {
     account.permits(&net(99), kind, &rules(), START, 0).is_err()
 }
 
-pub(super) async fn r16_failures_are_counted_by_account_and_by_name_and_show_in_the_stream(store: Arc<dyn Store>) {
+pub(super) async fn r16_failures_are_counted_by_account_and_by_name_and_show_in_the_stream(
+    store: Arc<dyn Store>,
+) {
     populate(&store, 1, &[]).await;
     let name = Subject::Name([7; 16]);
     let mut stream = store.changes(Cursor::default()).await.unwrap();
@@ -130,7 +132,8 @@ pub(super) async fn a_network_that_fails_too_often_is_banned_once_unless_it_is_s
     let spared = Failure { bannable: false, count: 500, ..failure(None, 2, 0) };
     assert_eq!(store.fail(spared, rules()).await.unwrap().value.banned, None);
 
-    let by_hand = Ban { network: net(3).0, reason: String::new(), by: "uid 0".into(), since: START, until: None };
+    let by_hand =
+        Ban { network: net(3).0, reason: String::new(), by: "uid 0".into(), since: START, until: None };
     store.ban(by_hand.clone()).await.unwrap();
     let many = Failure { count: 50, ..failure(None, 3, 0) };
     assert_eq!(store.fail(many, rules()).await.unwrap().value.banned, None);

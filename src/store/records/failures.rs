@@ -88,8 +88,18 @@ impl Reading<'_> {
 
 impl Writing<'_> {
     /// Writes the failures at an account or a name.
-    pub(in crate::store) fn put_failures(&mut self, subject: Subject, account: Account) -> Result<(), StoreError> {
-        let place = place(&*self.tables, Table::Failures, keys(&subject), |(whose, _): &Kept| *whose == subject, |(_, one)| one.last())?;
+    pub(in crate::store) fn put_failures(
+        &mut self,
+        subject: Subject,
+        account: Account,
+    ) -> Result<(), StoreError> {
+        let place = place(
+            &*self.tables,
+            Table::Failures,
+            keys(&subject),
+            |(whose, _): &Kept| *whose == subject,
+            |(_, one)| one.last(),
+        )?;
         if let Some((evicted, _)) = place.evicted {
             self.changes.push(Change::Failures(evicted, None));
         }
@@ -113,14 +123,17 @@ impl Writing<'_> {
     /// Writes the failures of a network.
     pub(in crate::store) fn put_network(&mut self, network: &Network) -> Result<(), StoreError> {
         let own = |one: &Network| one.network == network.network;
-        let place = place(&*self.tables, Table::Networks, network_keys(&network.network), own, Network::last)?;
+        let place =
+            place(&*self.tables, Table::Networks, network_keys(&network.network), own, Network::last)?;
         self.tables.put(Table::Networks, &place.key, &encode(network)?)
     }
 
     /// Forgets the failures of a network.
     pub(in crate::store) fn remove_network(&mut self, network: &NetworkKey) -> Result<(), StoreError> {
         for key in network_keys(network) {
-            if get::<Network>(&*self.tables, Table::Networks, &key)?.is_some_and(|one| one.network == *network) {
+            if get::<Network>(&*self.tables, Table::Networks, &key)?
+                .is_some_and(|one| one.network == *network)
+            {
                 self.tables.remove(Table::Networks, &key)?;
             }
         }
@@ -174,9 +187,9 @@ fn keys(subject: &Subject) -> Vec<Vec<u8>> {
 
 fn network_keys(network: &NetworkKey) -> Vec<Vec<u8>> {
     // FNV-1a; networks are not secret, and whoever finds two that meet has gained nothing over a third network.
-    let hash = ban_key(&network.0)
-        .iter()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3));
+    let hash = ban_key(&network.0).iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    });
     let [a, b, c, d, ..] = hash.to_be_bytes();
     WAYS.iter().map(|way| vec![a ^ c, b ^ d, *way]).collect()
 }

@@ -10,9 +10,7 @@ use super::{super::refused::Refused, words};
 use crate::{
     gate::SignedIn,
     portal::{body, context::Cx, fault::Fault, guard, problem},
-    rules::{
-        factor::strength::{Verdict, weigh},
-    },
+    rules::factor::strength::{Verdict, weigh},
     secret::SecretText,
 };
 

@@ -16,7 +16,11 @@ fn five_failures_are_free_then_the_wait_grows_to_an_hour() {
     }
     for wait in [30, 5 * MINUTE, HOUR, HOUR, HOUR] {
         let expected = Some(Barred::For(Duration::from_secs(wait)));
-        assert_eq!(barred(&account, net(2), Kind::Password, after(now)), expected, "another network is no way out");
+        assert_eq!(
+            barred(&account, net(2), Kind::Password, after(now)),
+            expected,
+            "another network is no way out"
+        );
         let almost = Some(Barred::For(Duration::from_secs(1)));
         assert_eq!(barred(&account, net(1), Kind::Password, after(now + wait - 1)), almost);
         now += wait;
@@ -71,7 +75,10 @@ fn what_strangers_do_never_bars_the_owner_where_he_comes_from() {
     for _ in 0..5 {
         account.fail(&net(9), Kind::Password, &rules, after(300));
     }
-    assert_eq!(barred(&account, net(9), Kind::Password, after(300)), Some(Barred::For(Duration::from_secs(30))));
+    assert_eq!(
+        barred(&account, net(9), Kind::Password, after(300)),
+        Some(Barred::For(Duration::from_secs(30)))
+    );
     assert_eq!(account.standing(&rules, after(300)).failures.of(Kind::Password), &200);
     // Not for ever.
     assert_eq!(barred(&account, net(9), Kind::Password, after(31 * DAY)), Some(Barred::Stopped));
@@ -89,7 +96,11 @@ fn a_success_takes_back_what_failed_on_the_same_network_and_nothing_else() {
     assert!(barred(&account, net(1), Kind::Password, START).is_some());
     account.succeed(&success(net(2), after(HOUR)), &rules);
     assert_eq!(account.standing(&rules, after(HOUR)).failures.of(Kind::Password), &4);
-    assert_eq!(account.permits(&net(1), Kind::Password, &rules, after(HOUR), 0), Ok(1), "the four of the other");
+    assert_eq!(
+        account.permits(&net(1), Kind::Password, &rules, after(HOUR), 0),
+        Ok(1),
+        "the four of the other"
+    );
     assert_eq!(account.permits(&net(2), Kind::Password, &rules, after(HOUR), 0), Ok(5));
 }
 
@@ -115,7 +126,11 @@ fn a_known_network_that_comes_to_the_stop_is_known_no_more() {
     }
     assert_eq!(account.lane(&net(1), Kind::Password, &rules, START), None);
     for _ in 0..5 {
-        assert_eq!(barred(&account, net(1), Kind::Password, START), None, "what strangers have is left to it");
+        assert_eq!(
+            barred(&account, net(1), Kind::Password, START),
+            None,
+            "what strangers have is left to it"
+        );
         account.fail(&net(1), Kind::Password, &rules, START);
     }
     assert!(barred(&account, net(1), Kind::Password, START).is_some());
@@ -191,7 +206,14 @@ fn a_network_is_banned_longer_each_time_and_a_week_later_as_at_first() {
         assert_eq!((&*ban.by, &*ban.reason), (BANNED_BY, "50 failed sign-ins or guesses"));
         now += lasts;
     }
-    assert_eq!(network.fail(50, &rules, after(now + 8 * DAY)).unwrap().until, Some(after(now + 8 * DAY + 900)));
+    assert_eq!(
+        network.fail(50, &rules, after(now + 8 * DAY)).unwrap().until,
+        Some(after(now + 8 * DAY + 900))
+    );
     assert_eq!(network.fail(49, &rules, after(now + 9 * DAY)), None);
-    assert_eq!(network.fail(49, &rules, after(now + 9 * DAY + HOUR)), None, "an hour later they are forgotten");
+    assert_eq!(
+        network.fail(49, &rules, after(now + 9 * DAY + HOUR)),
+        None,
+        "an hour later they are forgotten"
+    );
 }

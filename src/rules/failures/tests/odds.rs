@@ -49,7 +49,8 @@ fn r14_the_second_factor_is_guessed_as_rarely_as_the_docs_say() {
 #[test]
 fn a_password_is_tried_as_often_as_the_docs_say() {
     let docs = include_str!("../../../../docs/limits.md");
-    let (day, month) = (tries(Kind::Password, DAY, Duration::ZERO), tries(Kind::Password, WINDOW, Duration::ZERO));
+    let (day, month) =
+        (tries(Kind::Password, DAY, Duration::ZERO), tries(Kind::Password, WINDOW, Duration::ZERO));
     let said = format!("{day} guesses in the first 24 hours and {month} in 30 days");
     assert!(docs.contains(&said), "docs/limits.md does not say: {said}");
     assert!(month <= 100, "NIST SP 800-63B-4 §3.2.2");
