@@ -21,7 +21,7 @@ impl World {
         self.gate.decide(&visit).await
     }
 
-    async fn key(&self, user: UserId, number: u8) -> KeyId {
+    async fn scopeless_key(&self, user: UserId, number: u8) -> KeyId {
         let id = KeyId([number; 32]);
         let key = ApiKey {
             id,
@@ -43,7 +43,7 @@ impl World {
 async fn a_key_has_a_quota_of_its_own_and_keys_that_are_none_take_nothing() {
     let world = World::new().await;
     let root = world.account("root", true).await;
-    let (one, other) = (world.key(root, 1).await, world.key(root, 2).await);
+    let (one, other) = (world.scopeless_key(root, 1).await, world.scopeless_key(root, 2).await);
     world.gate.live().counters.set_quotas(Quotas { key: quota(3), ..Quotas::all(quota(1000)) });
     for _ in 0..3 {
         assert_eq!(world.asks_with_key(one).await.reason, Reason::KeyLacksScope);
@@ -60,7 +60,7 @@ async fn a_key_has_a_quota_of_its_own_and_keys_that_are_none_take_nothing() {
 async fn an_unknown_key_is_a_guess_that_is_noted_and_a_known_one_is_none() {
     let mut world = World::new().await;
     let root = world.account("root", true).await;
-    let known = world.key(root, 1).await;
+    let known = world.scopeless_key(root, 1).await;
     world.asks_with_key(known).await;
     assert!(world.notes.try_recv().is_err());
     assert_eq!(world.asks_with_key(KeyId([9; 32])).await.reason, Reason::BadCredential);

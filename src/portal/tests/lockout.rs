@@ -67,7 +67,6 @@ async fn r31_a_lock_says_nothing_about_whether_there_is_such_an_account() {
                 world.clock.advance(Duration::from_secs(30));
             }
         }
-        world.clock.advance(Duration::from_secs(0));
         stories.push(story.iter().map(|(status, wait, _)| (*status, wait.clone())).collect::<Vec<_>>());
         assert!(story.iter().all(|(_, _, said)| !said.contains(name)), "{story:?}");
     }
@@ -184,7 +183,7 @@ async fn a_stolen_session_gives_no_other_guesses_at_the_password() {
 }
 
 #[tokio::test]
-async fn fifty_failures_of_one_network_are_a_ban_and_an_uncertain_address_is_never_banned() {
+async fn fifty_failures_of_one_network_are_a_ban_of_that_network_for_a_while() {
     let world = World::new().await;
     for n in 0..50 {
         assert_eq!(guess(&world, 1, &format!("user-{n}"), "wrong").await.status, StatusCode::UNAUTHORIZED);

@@ -5,11 +5,14 @@ use serde_json::{Value, json};
 use super::{Owner, Remote, WRONG, address, runs};
 use crate::support::{browser::Browser, gate, house::House};
 
+/// The first wait is longer than the slowest machine takes for a test.
+const PATIENT: &str = "lockout: { password: { waits: [5m, 1h] } }";
+
 /// Many networks, one account: five guesses, then it waits for all of them; for a name that nobody has it looks the same.
 /// A new process, which reads what was written down, goes on where the old one was.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r16_stuffing_one_account_from_many_networks_ends_after_five_and_shuts_its_owner_nowhere_out() {
-    let house = House::start_with("attack-stuffing", "");
+    let house = House::start_with("attack-stuffing", PATIENT);
     let owner = Owner::at_work(&house).await;
     for (name, from) in [("some-user", 0), ("nobody-at-all", 100)] {
         let mut statuses = Vec::new();
@@ -17,7 +20,7 @@ async fn r16_stuffing_one_account_from_many_networks_ends_after_five_and_shuts_i
             let said = Remote::at(&house, &address(n)).sign_in(name, WRONG).await;
             statuses.push(said.status);
             if said.status == 429 {
-                assert!((1..=30).contains(&said.retry_after().unwrap()), "{said:?}");
+                assert!((1..=300).contains(&said.retry_after().unwrap()), "{said:?}");
                 assert!(said.body.contains("rate-limited") && !said.body.contains(name), "{said:?}");
             }
             owner.is_served().await;
@@ -38,18 +41,14 @@ async fn r16_stuffing_one_account_from_many_networks_ends_after_five_and_shuts_i
     assert!(unlocked.contains("locked nowhere"), "{unlocked}");
     assert_eq!(Remote::at(&house, &address(61)).sign_in("some-user", WRONG).await.status, 401);
     let log = house.gate.running.log();
-    assert!(
-        log.contains("event=\"locked\"") && log.contains("event=\"unlocked\""),
-        "{}",
-        house.gate.log_tail()
-    );
+    assert!(log.contains("\"locked\"") && log.contains("\"unlocked\""), "{}", house.gate.log_tail());
     assert!(!log.contains("nobody-at-all"), "what is no account's name may be a password");
 }
 
 /// A hundred guesses at once are five.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r16_guesses_at_once_are_no_more_than_one_after_the_other() {
-    let house = House::start_with("attack-parallel", "");
+    let house = House::start_with("attack-parallel", PATIENT);
     let remotes: Vec<_> = (0..100).map(|n| Remote::at(&house, &address(n))).collect();
     let guesses = remotes.iter().map(|remote| remote.sign_in("some-user", WRONG));
     let said = futures_util::future::join_all(guesses).await;
@@ -61,7 +60,7 @@ async fn r16_guesses_at_once_are_no_more_than_one_after_the_other() {
 /// All spellings of a name are one account.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r16_spellings_of_one_name_share_their_tries() {
-    let house = House::start_with("attack-spellings", "");
+    let house = House::start_with("attack-spellings", PATIENT);
     let owner = Owner::at_work(&house).await;
     let spellings =
         ["some-user", "SOME-USER", " some-user", "Some-User ", "\tsOmE-uSeR", "some-USER", "SoMe-UsEr"];
@@ -128,7 +127,7 @@ async fn guessing_tokens_and_keys_ends_in_a_ban_of_the_network() {
 
     let guesser = Remote::at(&house, &address(1));
     let mut banned = false;
-    for n in 0..60_u8 {
+    for n in 0..120_u8 {
         let key = panelgate::rules::api_key::KeyText::generate([n; 32]);
         banned = guesser.ask("/echo/x", &[("X-Api-Key", key.expose())]).await.is_refused("banned");
         if banned {

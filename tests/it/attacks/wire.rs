@@ -86,7 +86,7 @@ impl Said {
     /// Whether it is a refusal for this reason, with the name of its decision.
     pub(super) fn is_refused(&self, reason: &str) -> bool {
         self.status == 403
-            && self.body.contains(&format!("\"code\":\"{reason}\""))
+            && self.body.contains(&format!("\"reason\":\"{reason}\""))
             && self.body.contains("\"decision\":")
     }
 }
