@@ -2,12 +2,14 @@
 //!
 //! Both doors and the portal ask here. At most two store reads, only on a miss.
 
+pub mod failures;
 pub mod journal;
 pub mod panel;
 mod quotas;
 mod refusal;
 #[cfg(test)]
 mod tests;
+mod traps;
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -26,6 +28,7 @@ use crate::{
         address::NetworkKey,
         api_key::KeyUse,
         facts::{Ask, BadAsk, Facts},
+        failures::Failure,
         identity::{Role, User, UserId},
         judge::{self, Acting, Bench, Credential, Over, Signed, Step, View},
         outcome::{Access, Bearer, DecisionId, Grant, Holder, Judgement, Outcome},
@@ -80,6 +83,8 @@ pub enum Note {
         /// When.
         at: Wall,
     },
+    /// Something was guessed that is no account's, such as a refresh token.
+    Failed(Failure),
 }
 
 /// The gate.
@@ -203,6 +208,9 @@ impl Gate {
         }
         let judged = self.fetching(visit, decision, judge::judge).await;
         let (judgement, signed) = judged.unwrap_or_else(|reason| (failed(visit, decision, reason), None));
+        self.note_unknown_key(visit, &judgement);
+        let judgement = self.spring(visit, judgement).await;
+        let judgement = self.charge_holder(visit, judgement);
         let judgement = self.charge_page(visit, judgement);
         if let Some(signed) = &signed {
             self.notice(visit, signed);
@@ -303,7 +311,13 @@ impl Gate {
 
     fn charge(&self, visit: &Visit, decision: DecisionId) -> Option<Judgement> {
         let network = NetworkKey::of(visit.facts.client.ip);
-        let retry_after = self.live.counters.charge(network, Class::Request, visit.moment).err()?;
+        let counters = &self.live.counters;
+        let charged = counters.charge(network, Class::Request, visit.moment);
+        let charged = charged.and_then(|()| match self.known_key(&visit.facts) {
+            Some(key) => counters.charge_key(key, visit.moment),
+            None => Ok(()),
+        });
+        let retry_after = charged.err()?;
         let bench = self.bench(&visit.site, &visit.snapshot, visit.moment.wall, decision);
         Some(bench.says(Outcome::Throttle { retry_after }, Reason::RateLimited, None))
     }

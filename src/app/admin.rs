@@ -34,6 +34,7 @@ use crate::{
     rules::{
         api_key::Scope,
         ban::Spared,
+        failures::Lockout,
         identity::{Role, UserName},
         outcome::DecisionId,
         policy::diff::Listing,
@@ -82,6 +83,11 @@ pub enum AdminRequest {
         name: UserName,
         /// Which of the two.
         disabled: bool,
+    },
+    /// Forgets wrong passwords and codes, so that the account is locked nowhere.
+    Unlock {
+        /// Whose.
+        name: UserName,
     },
     /// One account.
     ShowUser {
@@ -259,6 +265,8 @@ pub struct Named {
     pub master: Option<GivenMaster>,
     /// Whom no ban reaches.
     pub spared: Spared,
+    /// How wrong passwords and codes are answered.
+    pub lockout: Arc<Lockout>,
 }
 
 /// What it is told.
@@ -387,6 +395,10 @@ pub struct UserLine {
     pub backup_codes: usize,
     /// When it was made.
     pub created: u64,
+    /// Until when nobody can sign in from networks that the account does not come from, after wrong passwords or codes.
+    pub locked_until: Option<u64>,
+    /// The same until it is unlocked.
+    pub stopped: bool,
 }
 
 /// A session as the command line shows it. Times are Unix seconds.
@@ -482,6 +494,7 @@ pub async fn alone(data_dir: &Path, named: Named, request: AdminRequest) -> Resu
             keys: compose::keys_dir(data_dir),
             master: named.master,
             spared: named.spared,
+            lockout: named.lockout,
         },
     );
     // Nothing is done that cannot be accounted for.

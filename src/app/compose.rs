@@ -197,6 +197,8 @@ impl Materials {
             places,
             journal: settings.journal,
             spared: translate::spared(settings),
+            lockout: Arc::clone(&settings.lockout),
+            traps: Arc::clone(&settings.traps),
             ..Snapshot::default()
         };
         let sidecar = settings.sidecar.as_ref().map(|written| translate::sidecar(written, sockets));
@@ -285,7 +287,7 @@ async fn compose_gate(
     let follow = tasks::follow(Arc::clone(&live), Arc::clone(&store), stop.clone()).await.map_err(broken)?;
     let (notes, noted) = mpsc::channel(NOTES);
     tasks.spawn(follow);
-    tasks.spawn(tasks::write_notes(Arc::clone(&store), noted, stop.clone()));
+    tasks.spawn(tasks::write_notes(Arc::clone(&live), Arc::clone(&store), noted, stop.clone()));
     tasks.spawn(tasks::write_touches(Arc::clone(&live), Arc::clone(&store), stop.clone()));
     tasks.spawn(tasks::purge(Arc::clone(&store), Arc::clone(&clock), stop.clone()));
     let logins = Logins(feeds::panel_login::PanelLogins::new(Arc::clone(&clock)));

@@ -13,7 +13,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     clock::{Clock, SystemClock, Wall},
     live::{Live, ReloadState},
-    rules::policy::diff::Effect,
+    rules::{failures::Kind, policy::diff::Effect},
 };
 
 /// What `/readyz` says beside yes or no.
@@ -125,6 +125,13 @@ async fn metrics(State(health): State<Health>) -> ([(&'static str, &'static str)
     );
     text.push_str("# TYPE panelgate_banned_total counter\n");
     let _ = writeln!(text, "panelgate_banned_total {}", bans.turned_away());
+    let failures = health.live.records.failures();
+    text.push_str("# HELP panelgate_failures_total Wrong passwords and codes.\n# TYPE panelgate_failures_total counter\n");
+    for (what, kind) in [("password", Kind::Password), ("second-factor", Kind::Factor)] {
+        let _ = writeln!(text, "panelgate_failures_total{{what=\"{what}\"}} {}", failures.counted(kind));
+    }
+    text.push_str("# HELP panelgate_locked_out_total Tries that were not made because of failures before them.\n# TYPE panelgate_locked_out_total counter\n");
+    let _ = writeln!(text, "panelgate_locked_out_total {}", failures.barred());
     let now = SystemClock::new().wall();
     let sessions = health.live.records.live_sessions();
     let readiness = health.readiness.borrow().clone();

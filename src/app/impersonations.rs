@@ -88,6 +88,7 @@ impl Journal {
             | Change::KeyGone(_)
             | Change::Ban(_)
             | Change::BanGone(_)
+            | Change::Failures(..)
             | Change::HighSecurity(_) => {}
         }
     }

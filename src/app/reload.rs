@@ -201,6 +201,8 @@ impl Reloader {
             snapshot.trusted = trusted.clone();
             snapshot.journal = settings.journal;
             snapshot.spared = spared.clone();
+            snapshot.lockout = Arc::clone(&settings.lockout);
+            snapshot.traps = Arc::clone(&settings.traps);
             if let Some(issuers) = &issuers {
                 snapshot.issuers = issuers.trusted().clone();
             }

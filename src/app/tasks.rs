@@ -1,6 +1,6 @@
 //! The background tasks: what feeds `live`, and what writes down what the request path noticed.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use futures_util::StreamExt;
 use tokio::{sync::mpsc, time::MissedTickBehavior};
@@ -8,9 +8,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::Reloader;
 use crate::{
-    clock::Clock,
-    gate::Note,
+    clock::{Clock, Wall},
+    gate::{Note, failures::tell_ban},
     live::Live,
+    rules::{address::NetworkKey, failures::Failure, session::Sid},
     store::{Cursor, Store, StoreError},
 };
 
@@ -19,6 +20,8 @@ const TOUCHES: Duration = Duration::from_secs(5);
 /// Sessions that nothing can name any more are removed this often, so many at a time.
 const PURGE: Duration = Duration::from_secs(60);
 const PURGE_BATCH: usize = 1_000;
+/// So many notes of the request path are taken at a time.
+const NOTED: usize = 256;
 /// Files that change while they are read are read again at once, so often; then when they are looked at next.
 const PASSES: u32 = 5;
 /// A refused configuration is tried again after this.
@@ -73,21 +76,51 @@ async fn reopen(
 
 /// Writes notes of the request path down.
 pub(super) async fn write_notes(
+    live: Arc<Live>,
     store: Arc<dyn Store>,
     mut notes: mpsc::Receiver<Note>,
     stop: CancellationToken,
 ) {
     loop {
-        let note = tokio::select! {
+        let mut noted = Vec::new();
+        let received = tokio::select! {
             () = stop.cancelled() => return,
-            note = notes.recv() => note,
+            received = notes.recv_many(&mut noted, NOTED) => received,
         };
-        let Some(Note::Seen { sid, generation, at }) = note else { return };
-        match store.mark_seen(sid, generation, at).await {
-            // The process that has taken over notices the same.
-            Ok(_) | Err(StoreError::HandedOver) => {}
-            Err(error) => tracing::warn!(%error, "a refresh generation was seen but could not be noted"),
+        if received == 0 {
+            return;
         }
+        let mut failures: HashMap<NetworkKey, Failure> = HashMap::new();
+        for note in noted {
+            match note {
+                Note::Seen { sid, generation, at } => mark_seen(&*store, sid, generation, at).await,
+                // Many of one network are one write.
+                Note::Failed(failure) => {
+                    let known = failures.entry(failure.network).or_insert(Failure { count: 0, ..failure });
+                    known.count = known.count.saturating_add(failure.count);
+                }
+            }
+        }
+        for failure in failures.into_values() {
+            count_failure(&live, &*store, failure).await;
+        }
+    }
+}
+
+async fn mark_seen(store: &dyn Store, sid: Sid, generation: u64, at: Wall) {
+    match store.mark_seen(sid, generation, at).await {
+        // The process that has taken over notices the same.
+        Ok(_) | Err(StoreError::HandedOver) => {}
+        Err(error) => tracing::warn!(%error, "a refresh generation was seen but could not be noted"),
+    }
+}
+
+async fn count_failure(live: &Live, store: &dyn Store, failure: Failure) {
+    let rules = Arc::clone(&live.snapshot().lockout);
+    match store.fail(failure, rules).await {
+        Ok(written) => written.value.banned.iter().for_each(tell_ban),
+        Err(StoreError::HandedOver) => {}
+        Err(error) => tracing::warn!(%error, "guesses could not be counted"),
     }
 }
 

@@ -14,6 +14,7 @@ use std::{
         net::UnixStream,
     },
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -64,7 +65,12 @@ impl Place {
         Self {
             socket: settings.admin_socket.clone(),
             data_dir: settings.data_dir.clone(),
-            named: Named { policies, master: settings.master_key.clone(), spared: app::spared(settings) },
+            named: Named {
+                policies,
+                master: settings.master_key.clone(),
+                spared: app::spared(settings),
+                lockout: Arc::clone(&settings.lockout),
+            },
         }
     }
 

@@ -52,6 +52,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ("user passwd", &["panelgate user passwd carol"]),
     ("user role", &["panelgate user role carol admin"]),
     ("user disable", &["panelgate user disable carol"]),
+    ("user unlock", &["panelgate user unlock carol"]),
     ("user enable", &["panelgate user enable carol"]),
     ("user remove", &["panelgate user remove carol --yes"]),
     ("2fa status", &["panelgate 2fa status carol"]),

@@ -82,6 +82,12 @@ enum Verb {
         #[arg(long)]
         yes: bool,
     },
+    /// Unlock an account after wrong passwords or codes; what failed is forgotten.
+    Unlock {
+        /// The account.
+        #[arg(value_parser = user_name)]
+        name: UserName,
+    },
     /// Enable an account again.
     Enable {
         /// The account.
@@ -144,6 +150,10 @@ fn carry_out(verb: &Verb, place: &Place) -> Result<String, Trouble> {
             place.ask(AdminRequest::RemoveUser { name: name.clone() })?;
             Ok(format!("`{name}` is removed, with its sessions and API keys\n"))
         }
+        Verb::Unlock { name } => {
+            place.ask(AdminRequest::Unlock { name: name.clone() })?;
+            Ok(format!("`{name}` is locked nowhere, from the next try on\n"))
+        }
         Verb::Enable { name } => {
             place.ask(AdminRequest::SetDisabled { name: name.clone(), disabled: false })?;
             Ok(format!("`{name}` can sign in again\n"))
@@ -158,7 +168,12 @@ fn show(users: Vec<UserLine>) -> String {
     let rows = users.into_iter().map(|user| {
         let role =
             if user.role_known { user.role } else { format!("{} (in no policy)", visible(&user.role)) };
-        let state = if user.disabled { "disabled" } else { "enabled" };
+        let state = match (user.disabled, user.stopped, user.locked_until) {
+            (true, _, _) => "disabled".to_owned(),
+            (false, true, _) => "locked until `user unlock`".to_owned(),
+            (false, false, Some(until)) => format!("locked until {}", moment(until)),
+            (false, false, None) => "enabled".to_owned(),
+        };
         let factor = if user.second_factor {
             format!("app, {} backup codes", user.backup_codes)
         } else {
@@ -169,7 +184,7 @@ fn show(users: Vec<UserLine>) -> String {
             (None, Some(login)) => format!("login {login}"),
             (None, None) => "panelgate".to_owned(),
         };
-        [user.name, role, state.to_owned(), factor, source, moment(user.created)]
+        [user.name, role, state, factor, source, moment(user.created)]
     });
     table(["NAME", "ROLE", "STATE", "SECOND FACTOR", "FROM", "CREATED"], rows.collect())
 }

@@ -1,10 +1,10 @@
 //! Configuration: YAML → what was written → every problem at once, or [`Settings`].
 
-mod bans;
 mod cookies;
 mod environment;
 mod issuers;
 mod journal;
+mod limits;
 mod listeners;
 mod logins;
 mod master_key;

@@ -3,20 +3,15 @@
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
 use super::{
-    LogFormat, LogSettings, Settings, SiteSettings, bans, issuers, journal, listeners, logins, master_key,
+    LogFormat, LogSettings, Settings, SiteSettings, issuers, journal, limits, listeners, logins, master_key,
     named::FileKind, notices, sites, sources::Sources,
 };
-use crate::{
-    live::Quotas,
-    rules::{
-        limit::Quota,
-        written::{At, Codes, Fields, Findings, Node, Written},
-    },
-};
+use crate::rules::written::{At, Codes, Fields, Findings, Node, Written};
 
 /// Codes of mistakes in the shape of the configuration.
 pub(super) const CODES: Codes =
@@ -70,8 +65,8 @@ pub(super) fn settings(root: &Node, file: &Path, sources: &mut Sources<'_>) -> O
         admin(&mut fields, base, sources).unwrap_or_else(|| (data_dir.join("admin.socket"), data_place));
     sources.name(FileKind::AdminSocket, &admin_socket, &admin_place);
     let metrics = metrics(&mut fields, sources);
-    let quotas = quotas(&mut fields, sources);
-    let bans_allow = bans::read(&mut fields, sources);
+    let quotas = limits::quotas(&mut fields, &mut sources.found);
+    let (bans_allow, traps, lockout) = limits::failures(&mut fields, &mut sources.found);
     let log = log(&mut fields, sources);
     let drain = drain(&mut fields, sources);
     let journal = journal::read(&mut fields, sources);
@@ -103,6 +98,8 @@ pub(super) fn settings(root: &Node, file: &Path, sources: &mut Sources<'_>) -> O
         metrics,
         quotas,
         bans_allow,
+        lockout: Arc::new(lockout),
+        traps: Arc::new(traps),
         issuers,
         master_key,
         places,
@@ -165,32 +162,6 @@ fn metrics(fields: &mut Fields<'_>, sources: &mut Sources<'_>) -> Option<SocketA
     let listen = section.text("listen", &mut sources.found);
     section.finish(&mut sources.found);
     address(&listen?, "metrics.listen", sources)
-}
-
-fn quotas(fields: &mut Fields<'_>, sources: &mut Sources<'_>) -> Quotas {
-    let mut section = fields.sub("limits", &mut sources.found);
-    let mut read = |key: &'static str, count: u32, seconds: u64| {
-        let count = std::num::NonZeroU32::new(count).unwrap_or(std::num::NonZeroU32::MIN);
-        let standard = Quota { count, per: Duration::from_secs(seconds) };
-        let text = section.as_mut().and_then(|section| section.text(key, &mut sources.found));
-        text.and_then(|text| {
-            let quota = Quota::parse(text.value);
-            quota
-                .map_err(|error| sources.found.error("C006", &text.at, error.to_string(), "write `600/min`"))
-                .ok()
-        })
-        .unwrap_or(standard)
-    };
-    let quotas = Quotas {
-        request: read("requests", 1200, 60),
-        sign_in: read("sign_in", 20, 60),
-        second_factor: read("second_factor", 5, 15 * 60),
-        refresh: read("refresh", 120, 60),
-    };
-    if let Some(section) = section {
-        section.finish(&mut sources.found);
-    }
-    quotas
 }
 
 fn log(fields: &mut Fields<'_>, sources: &mut Sources<'_>) -> LogSettings {

@@ -1,6 +1,6 @@
 //! Settings after every check: what `app` builds sites, doors and feeds from.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use ipnet::IpNet;
 
@@ -9,8 +9,10 @@ use crate::{
     feeds::keys::GivenMaster,
     live::Quotas,
     rules::{
+        failures::Lockout,
         record::Limits,
         site::Site,
+        traps::Traps,
         written::{At, Written},
     },
     secret::{SecretBytes, SecretText},
@@ -37,6 +39,10 @@ pub struct Settings {
     pub quotas: Quotas,
     /// Whom no ban reaches.
     pub bans_allow: Vec<IpNet>,
+    /// How wrong passwords and codes are answered.
+    pub lockout: Arc<Lockout>,
+    /// Paths that only scanners ask for.
+    pub traps: Arc<Traps>,
     /// Trusted issuers.
     pub issuers: Vec<IssuerSettings>,
     /// The master key, if it comes from outside the keys directory.

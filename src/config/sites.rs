@@ -17,9 +17,9 @@ use crate::rules::{
 };
 
 /// What no site says for itself.
-const OF_THE_GATE: [&str; 13] = [
-    "data_dir", "sidecar", "edge", "admin", "metrics", "limits", "logins", "geoip", "notices", "bans",
-    "journal", "restart", "log",
+const OF_THE_GATE: [&str; 14] = [
+    "data_dir", "sidecar", "edge", "admin", "metrics", "limits", "lockout", "logins", "geoip", "notices",
+    "bans", "journal", "restart", "log",
 ];
 
 const SECOND: Duration = Duration::from_secs(1);

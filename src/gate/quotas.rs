@@ -15,6 +15,20 @@ use crate::{
 };
 
 impl Gate {
+    /// Charges an allowed request to the account whose credential it is, over all its sessions and keys.
+    pub(super) fn charge_holder(&self, visit: &Visit, judgement: Judgement) -> Judgement {
+        let Outcome::Allow(grant) = &judgement.outcome else { return judgement };
+        let Some(bearer) = grant.bearer() else { return judgement };
+        match self.live.counters.charge_account(bearer.owner().id, visit.moment) {
+            Ok(()) => judgement,
+            Err(retry_after) => Judgement {
+                outcome: Outcome::Throttle { retry_after },
+                reason: Reason::RateLimited,
+                ..judgement
+            },
+        }
+    }
+
     /// Charges an allowed request to the quotas that its page has of its own.
     pub(super) fn charge_page(&self, visit: &Visit, judgement: Judgement) -> Judgement {
         let Outcome::Allow(grant) = &judgement.outcome else { return judgement };

@@ -2,6 +2,7 @@
 
 mod conditions;
 mod journal;
+mod limits;
 mod people;
 mod shadow;
 
@@ -66,7 +67,7 @@ impl World {
         let snapshot = Snapshot { sites, keys: keys(), ..Snapshot::default() };
         let quota = |count| Quota { count: NonZeroU32::new(count).unwrap(), per: Duration::from_secs(60) };
         let (request, other) = (quota(requests), quota(1000));
-        let quotas = Quotas { request, sign_in: other, second_factor: other, refresh: other };
+        let quotas = Quotas { request, ..Quotas::all(other) };
         let live = Arc::new(Live::new(snapshot, quotas));
         let mut changes = store.changes(crate::store::Cursor::default()).await.unwrap();
         let fed = Arc::clone(&live);

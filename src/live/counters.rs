@@ -17,7 +17,7 @@ use self::{
 };
 use crate::{
     clock::Moment,
-    rules::{address::NetworkKey, identity::UserId, limit::Quota},
+    rules::{address::NetworkKey, api_key::KeyId, identity::UserId, limit::Quota},
 };
 
 /// How many networks or accounts a class tells apart; further ones share coarse buckets. About 100 bytes each.
@@ -34,6 +34,8 @@ pub enum Class {
     SecondFactor,
     /// A refresh.
     Refresh,
+    /// A call of the portal's API.
+    Portal,
 }
 
 /// The quotas of the classes.
@@ -43,10 +45,16 @@ pub struct Quotas {
     pub request: Quota,
     /// Of passwords, per network.
     pub sign_in: Quota,
-    /// Of second factors, per network and, separately, per account.
+    /// Of second factors, per network.
     pub second_factor: Quota,
     /// Of refreshes, per network.
     pub refresh: Quota,
+    /// Of calls of the portal's API, per network.
+    pub portal: Quota,
+    /// Of allowed requests, per account.
+    pub account: Quota,
+    /// Of requests with an API key, per key.
+    pub key: Quota,
 }
 
 /// What all buckets lack.
@@ -56,7 +64,9 @@ pub struct CounterLevels {
     sign_in: Levels<NetworkKey>,
     second_factor: Levels<NetworkKey>,
     refresh: Levels<NetworkKey>,
+    portal: Levels<NetworkKey>,
     account: Levels<UserId>,
+    key: Levels<KeyId>,
     pages: Vec<(QuotaKey, Levels<Subject>)>,
 }
 
@@ -72,7 +82,25 @@ struct Limits {
     sign_in: Arc<Limiter<NetworkKey>>,
     second_factor: Arc<Limiter<NetworkKey>>,
     refresh: Arc<Limiter<NetworkKey>>,
+    portal: Arc<Limiter<NetworkKey>>,
     account: Arc<Limiter<UserId>>,
+    key: Arc<Limiter<KeyId>>,
+}
+
+#[cfg(test)]
+impl Quotas {
+    /// The same of everything.
+    pub(crate) const fn all(quota: Quota) -> Self {
+        Self {
+            request: quota,
+            sign_in: quota,
+            second_factor: quota,
+            refresh: quota,
+            portal: quota,
+            account: quota,
+            key: quota,
+        }
+    }
 }
 
 impl Counters {
@@ -97,17 +125,25 @@ impl Counters {
             Class::SignIn => &limits.sign_in,
             Class::SecondFactor => &limits.second_factor,
             Class::Refresh => &limits.refresh,
+            Class::Portal => &limits.portal,
         };
-        limiter.charge(&network, at.mono).map(drop)
+        limiter.charge(&network, at.mono)
     }
 
-    /// Charges an account for one try of the second factor, whatever session or network it comes from (R14), and says
-    /// how many more tries it has at once.
+    /// Charges an account for one request that is allowed, whatever session, key or network it comes from.
     ///
     /// # Errors
     /// With the time until it is worth trying again.
-    pub fn charge_account(&self, account: UserId, at: Moment) -> Result<u32, Duration> {
+    pub fn charge_account(&self, account: UserId, at: Moment) -> Result<(), Duration> {
         self.limits.load().account.charge(&account, at.mono)
+    }
+
+    /// Charges an API key for one request. Only keys that there are have buckets, so that nobody can crowd them out.
+    ///
+    /// # Errors
+    /// With the time until it is worth trying again.
+    pub fn charge_key(&self, key: KeyId, at: Moment) -> Result<(), Duration> {
+        self.limits.load().key.charge(&key, at.mono)
     }
 
     /// Charges a subject for one use of a page that has a quota of its own.
@@ -126,7 +162,9 @@ impl Counters {
             sign_in: limits.sign_in.levels(at.mono),
             second_factor: limits.second_factor.levels(at.mono),
             refresh: limits.refresh.levels(at.mono),
+            portal: limits.portal.levels(at.mono),
             account: limits.account.levels(at.mono),
+            key: limits.key.levels(at.mono),
             pages: self.pages.levels(at.mono),
         }
     }
@@ -139,7 +177,9 @@ impl Counters {
         limits.sign_in.take_over(levels.sign_in, at.mono);
         limits.second_factor.take_over(levels.second_factor, at.mono);
         limits.refresh.take_over(levels.refresh, at.mono);
+        limits.portal.take_over(levels.portal, at.mono);
         limits.account.take_over(levels.account, at.mono);
+        limits.key.take_over(levels.key, at.mono);
         self.pages.take_over(levels.pages, at.mono);
     }
 
@@ -161,7 +201,9 @@ impl Limits {
             sign_in: Arc::new(Limiter::new(quotas.sign_in, capacity)),
             second_factor: Arc::new(Limiter::new(quotas.second_factor, capacity)),
             refresh: Arc::new(Limiter::new(quotas.refresh, capacity)),
-            account: Arc::new(Limiter::new(quotas.second_factor, capacity)),
+            portal: Arc::new(Limiter::new(quotas.portal, capacity)),
+            account: Arc::new(Limiter::new(quotas.account, capacity)),
+            key: Arc::new(Limiter::new(quotas.key, capacity)),
         }
     }
 
@@ -171,7 +213,9 @@ impl Limits {
             sign_in: self.sign_in.with(quotas.sign_in, capacity),
             second_factor: self.second_factor.with(quotas.second_factor, capacity),
             refresh: self.refresh.with(quotas.refresh, capacity),
-            account: self.account.with(quotas.second_factor, capacity),
+            portal: self.portal.with(quotas.portal, capacity),
+            account: self.account.with(quotas.account, capacity),
+            key: self.key.with(quotas.key, capacity),
         }
     }
 }

@@ -5,6 +5,7 @@
 mod assertions;
 mod bans;
 mod counters;
+mod failures;
 mod journal;
 mod records;
 mod reload;
@@ -20,6 +21,7 @@ pub use self::{
     assertions::Assertions,
     bans::Bans,
     counters::{Class, CounterLevels, Counters, QuotaKey, Quotas, Subject},
+    failures::{Failures, Try},
     journal::{JournalCounts, JournalTally},
     records::Records,
     reload::{ReloadProblem, ReloadState},
@@ -32,10 +34,12 @@ use crate::{
     rules::{
         address::TrustedProxies,
         ban::{Ban, Spared},
+        failures::Lockout,
         place::Places,
         record::Limits,
         site::Sites,
         token::{Issuers, KeySet},
+        traps::Traps,
     },
 };
 
@@ -52,6 +56,10 @@ pub struct Snapshot {
     pub trusted: TrustedProxies,
     /// Whom no ban reaches.
     pub spared: Spared,
+    /// How failures are answered.
+    pub lockout: Arc<Lockout>,
+    /// Paths that nobody asks for with good intentions.
+    pub traps: Arc<Traps>,
     /// Where addresses are.
     pub places: Places,
     /// What of decisions is kept.

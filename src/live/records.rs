@@ -11,7 +11,7 @@ use std::{
 use dashmap::{DashMap, mapref::entry::Entry};
 use tokio::sync::watch;
 
-use super::bans::Bans;
+use super::{bans::Bans, failures::Failures};
 use crate::{
     clock::Wall,
     rules::{
@@ -33,6 +33,7 @@ pub struct Records {
     names: DashMap<UserName, UserId>,
     keys: DashMap<KeyId, Arc<ApiKey>>,
     bans: Bans,
+    failures: Failures,
     /// High Security Mode is off for the whole installation.
     relaxed: AtomicBool,
     /// Uses not yet written down.
@@ -55,6 +56,7 @@ impl Default for Records {
             names: DashMap::new(),
             keys: DashMap::new(),
             bans: Bans::default(),
+            failures: Failures::default(),
             relaxed: AtomicBool::new(false),
             touched: DashMap::new(),
             keys_touched: DashMap::new(),
@@ -79,6 +81,7 @@ impl Records {
             self.keys.insert(key.id, Arc::new(key));
         }
         self.bans.load(everything.bans);
+        self.failures.load(everything.failures);
         self.relaxed.store(everything.high_security == Some(false), Ordering::Release);
         self.applied.send_replace(everything.cursor);
     }
@@ -100,6 +103,7 @@ impl Records {
             Change::Everything(everything) => {
                 self.load(Arc::unwrap_or_clone(everything));
             }
+            Change::Failures(subject, account) => self.failures.put(subject, account),
             Change::HighSecurity(on) => self.relaxed.store(!on, Ordering::Release),
         }
         self.applied.send_if_modified(|applied| {
@@ -210,6 +214,11 @@ impl Records {
     /// The bans.
     pub fn bans(&self) -> &Bans {
         &self.bans
+    }
+
+    /// Wrong passwords and codes.
+    pub fn failures(&self) -> &Failures {
+        &self.failures
     }
 
     /// Whether High Security Mode is on for the installation.

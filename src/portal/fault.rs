@@ -14,7 +14,7 @@ use super::{
 use crate::{
     clock::Wall,
     gate::journal::Noted,
-    rules::{outcome::DecisionId, reason::Reason, record::Said},
+    rules::{failures::STOPPED_RETRY, outcome::DecisionId, reason::Reason, record::Said},
     store::StoreError,
 };
 
@@ -35,6 +35,8 @@ pub(crate) enum Fault {
     NotFound,
     /// Too many tries.
     Throttled(Duration),
+    /// Too many tries for waiting to help.
+    Stopped,
     /// Too many passwords are being checked.
     Busy,
     /// A fault on our side.
@@ -76,6 +78,7 @@ impl Fault {
             | Self::TooLarge
             | Self::NotFound
             | Self::Throttled(_)
+            | Self::Stopped
             | Self::Busy
             | Self::Unavailable
             | Self::WhileActing
@@ -106,6 +109,7 @@ impl Fault {
                 Said::Throttle { millis: u64::try_from(wait.as_millis()).unwrap_or(u64::MAX) },
                 Reason::RateLimited,
             ),
+            Self::Stopped => (Said::Deny, Reason::RateLimited),
             Self::Busy => (Said::Unavailable, Reason::Portal),
             Self::Unavailable => (Said::Unavailable, Reason::StoreUnavailable),
             Self::StaleForm | Self::TooLarge | Self::WrongType | Self::BadBody(_) | Self::NotFound => {
@@ -125,6 +129,7 @@ impl Fault {
             Self::TooLarge => words.too_large.to_owned(),
             Self::WrongType | Self::BadBody(_) => words.bad_form.to_owned(),
             Self::NotFound => words.not_found_text.to_owned(),
+            Self::Stopped => words.stopped.to_owned(),
             Self::Busy => words.busy.to_owned(),
             Self::Unavailable => words.unavailable.to_owned(),
             Self::SignedOut(_) => words.ended_text.to_owned(),
@@ -152,7 +157,7 @@ impl Fault {
             Self::WrongType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::BadBody(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::NotFound => StatusCode::NOT_FOUND,
-            Self::Throttled(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::Throttled(_) | Self::Stopped => StatusCode::TOO_MANY_REQUESTS,
             Self::Busy | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::SignedOut(_) => StatusCode::UNAUTHORIZED,
         }
@@ -162,6 +167,7 @@ impl Fault {
     pub(crate) fn wait(self) -> Option<Duration> {
         match self {
             Self::Throttled(wait) => Some(wait),
+            Self::Stopped => Some(STOPPED_RETRY),
             Self::Busy => Some(Duration::from_secs(3)),
             Self::Unavailable => Some(Duration::from_secs(30)),
             Self::CrossSite
@@ -186,7 +192,7 @@ impl Fault {
             Self::WrongType => "wrong-type",
             Self::BadBody(_) => "bad-body",
             Self::NotFound => "not-found",
-            Self::Throttled(_) => Reason::RateLimited.code(),
+            Self::Throttled(_) | Self::Stopped => Reason::RateLimited.code(),
             Self::Busy => "busy",
             Self::Unavailable => Reason::StoreUnavailable.code(),
             Self::SignedOut(reason) => reason.code(),
@@ -203,7 +209,7 @@ impl Fault {
                 words.unsaved_title
             }
             Self::NotFound => words.not_found,
-            Self::Throttled(_) | Self::Busy => words.throttled_title,
+            Self::Throttled(_) | Self::Stopped | Self::Busy => words.throttled_title,
             Self::Unavailable => words.unavailable_title,
             Self::SignedOut(_) => words.ended_title,
             Self::WhileActing => words.account.acting_title,

@@ -118,6 +118,7 @@ pub(crate) fn refuse(cx: &Cx, fault: Fault) -> Response {
         | Fault::BadBody(_)
         | Fault::NotFound
         | Fault::Throttled(_)
+        | Fault::Stopped
         | Fault::Busy
         | Fault::Unavailable => fault.page(cx),
         Fault::WhileActing => {
@@ -151,6 +152,7 @@ fn refuse_call(cx: &Cx, fault: Fault) -> Response {
         | Fault::BadBody(_)
         | Fault::NotFound
         | Fault::Throttled(_)
+        | Fault::Stopped
         | Fault::Busy
         | Fault::Unavailable
         | Fault::WhileActing

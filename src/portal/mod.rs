@@ -8,7 +8,9 @@ mod account;
 mod acting;
 mod admin;
 mod assets;
+mod attempt;
 mod body;
+mod charge;
 mod context;
 mod cookies;
 mod csrf;
@@ -71,7 +73,10 @@ fn serve(portal: Arc<Portal>) -> Router {
     let guarded = routes::guarded().into_iter().fold(Router::new(), |router, route| {
         router.route(
             route.path,
-            route.handler.layer(middleware::from_fn_with_state(Arc::clone(&portal), csrf::guard)),
+            route
+                .handler
+                .layer(middleware::from_fn_with_state(Arc::clone(&portal), csrf::guard))
+                .layer(middleware::from_fn_with_state(Arc::clone(&portal), charge::charge)),
         )
     });
     let refused = routes::refused();

@@ -81,11 +81,13 @@ pub enum Reason {
     UpstreamTimeout,
     /// The panel sent a page that cannot carry the mark of an impersonation.
     PageUnmarkable,
+    /// Only scanners ask for this.
+    Trap,
 }
 
 impl Reason {
     /// Every reason, for tables and metrics.
-    pub const ALL: [Self; 38] = [
+    pub const ALL: [Self; 39] = [
         Self::RoleAllows,
         Self::ElevatedAllows,
         Self::RelaxedAllows,
@@ -124,6 +126,7 @@ impl Reason {
         Self::UpstreamUnreachable,
         Self::UpstreamTimeout,
         Self::PageUnmarkable,
+        Self::Trap,
     ];
 
     /// The stable code.
@@ -161,6 +164,7 @@ impl Reason {
             Self::AmbiguousTarget => "ambiguous-target",
             Self::Malformed => "malformed",
             Self::Banned => "banned",
+            Self::Trap => "trap",
             Self::RateLimited => "rate-limited",
             Self::PageLimit => "page-limit",
             Self::StoreUnavailable => "store-unavailable",

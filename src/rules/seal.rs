@@ -8,7 +8,7 @@ use std::{fmt, sync::Arc};
 use aws_lc_rs::{
     aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey},
     digest::{SHA256, digest},
-    hkdf::{HKDF_SHA256, Prk, Salt},
+    hkdf::{HKDF_SHA256, KeyType, Prk, Salt},
 };
 use zeroize::Zeroizing;
 
@@ -93,9 +93,30 @@ impl Sealer {
         Resealed::New(self.seal(purpose, &plain, nonce))
     }
 
+    /// A digest that nobody can compute without the master key; another one after a rotation, and all the same without
+    /// a key.
+    pub fn digest(&self, purpose: &str, text: &[u8]) -> [u8; 16] {
+        let mut digest = [0; 16];
+        if let Some(master) = self.ring.first() {
+            // Two purposes of different lengths never run into one another.
+            let info = [purpose.as_bytes(), &[0], text];
+            // Sixteen bytes are never too many for HKDF.
+            let _ = master.root.expand(&info, Sixteen).and_then(|okm| okm.fill(&mut digest));
+        }
+        digest
+    }
+
     fn open_by_id(&self, purpose: &str, sealed: &[u8]) -> Option<Vec<u8>> {
         let (id, sealed) = sealed.split_first_chunk::<8>()?;
         self.ring.iter().find(|master| master.id == *id)?.open(purpose, sealed)
+    }
+}
+
+struct Sixteen;
+
+impl KeyType for Sixteen {
+    fn len(&self) -> usize {
+        16
     }
 }
 

@@ -4,6 +4,7 @@ mod accounts;
 mod bans;
 mod batches;
 mod changes;
+mod failures;
 mod people;
 mod sessions;
 
@@ -98,6 +99,13 @@ contract! {
         a_ban_lives_until_it_is_lifted_and_there_is_one_for_a_network
         bans_that_have_long_been_over_are_forgotten
         bans_show_in_the_stream;
+    failures:
+        r16_failures_are_counted_by_account_and_by_name_and_show_in_the_stream
+        r16_of_200_parallel_failures_none_is_lost
+        a_success_takes_back_its_own_and_writes_only_news
+        a_new_password_and_a_new_factor_forgive_their_own_kind
+        a_network_that_fails_too_often_is_banned_once_unless_it_is_spared
+        names_have_two_places_and_the_one_that_was_quiet_for_longest_goes;
     changes:
         every_write_shows_in_order_and_before_its_answer
         one_write_of_many_changes_has_a_position_for_each

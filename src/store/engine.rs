@@ -1,5 +1,7 @@
 //! What an embedded backend must be able to do, and the [`Store`] that follows from it.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 use ipnet::IpNet;
@@ -9,6 +11,7 @@ use super::{
     Change, Cursor, Everything, ExternalOpened, Import, Reseal, Store, StoreError, UserChange, Which,
     Written, bans,
     batches::{self, Restored},
+    failures,
     feed::{self, Feed},
     operations,
     records::{Reading, Writing},
@@ -19,6 +22,7 @@ use crate::{
     rules::{
         api_key::{ApiKey, KeyId, KeyUse},
         ban::Ban,
+        failures::{Consequence, Failure as Guess, Kind, Lockout, Success},
         identity::{Totp, User, UserId, UserName},
         session::{
             Elevation, EndReason, ExternalIdentity, ExternalKey, Presented, Rotation, Session, SessionChange,
@@ -280,6 +284,18 @@ impl<E: Engine + Clone> Store for E {
 
     async fn lift_ban(&self, network: IpNet) -> Result<Written<bool>, StoreError> {
         write(self, move |to| bans::lift(to, network)).await
+    }
+
+    async fn fail(&self, failure: Guess, rules: Arc<Lockout>) -> Result<Written<Consequence>, StoreError> {
+        write(self, move |to| failures::fail(to, &failure, &rules)).await
+    }
+
+    async fn succeed(&self, success: Success, rules: Arc<Lockout>) -> Result<Written<()>, StoreError> {
+        write(self, move |to| failures::succeed(to, &success, &rules)).await
+    }
+
+    async fn forgive(&self, user: UserId, kinds: Vec<Kind>) -> Result<Written<bool>, StoreError> {
+        write(self, move |to| failures::forgive(to, user, &kinds)).await
     }
 
     async fn end(&self, which: Which, why: EndReason, at: Wall) -> Result<Written<usize>, StoreError> {

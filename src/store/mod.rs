@@ -9,6 +9,7 @@ mod batches;
 #[cfg(test)]
 mod contract;
 mod engine;
+mod failures;
 mod feed;
 mod memory;
 mod operations;
@@ -34,6 +35,7 @@ use crate::{
     rules::{
         api_key::{ApiKey, KeyId, KeyUse},
         ban::Ban,
+        failures::{Account as Failures, Consequence, Failure, Kind, Lockout, Subject, Success},
         identity::{Known, Role, Totp, User, UserId, UserName},
         session::{
             Elevation, EndReason, ExternalIdentity, ExternalKey, Presented, Rotation, Session, SessionChange,
@@ -82,6 +84,8 @@ pub enum Change {
     Everything(Arc<Everything>),
     /// High Security Mode was switched for the whole installation.
     HighSecurity(bool),
+    /// Failures were counted or forgiven; `None`: they are forgotten.
+    Failures(Subject, Option<Arc<Failures>>),
 }
 
 /// Everything at one position of the change stream.
@@ -97,6 +101,8 @@ pub struct Everything {
     pub keys: Vec<ApiKey>,
     /// All bans, those that were over a short while ago included.
     pub bans: Vec<Ban>,
+    /// What failures have left of accounts and of names that are none.
+    pub failures: Vec<(Subject, Failures)>,
     /// Whether High Security Mode is on; it is unless it was switched off.
     pub high_security: Option<bool>,
 }
@@ -337,6 +343,16 @@ pub trait Store: Send + Sync + 'static {
 
     /// Lifts the ban of exactly this network; `false` if there is none.
     async fn lift_ban(&self, network: IpNet) -> Result<Written<bool>, StoreError>;
+
+    /// Counts a failure at an account or a name, and at a network, which is banned when it was one too many.
+    async fn fail(&self, failure: Failure, rules: Arc<Lockout>) -> Result<Written<Consequence>, StoreError>;
+
+    /// Takes note of a success, which takes back what failed from the same network and nothing else.
+    async fn succeed(&self, success: Success, rules: Arc<Lockout>) -> Result<Written<()>, StoreError>;
+
+    /// Forgets the failures at an account; whether there were any. A new password forgives those with passwords, a new
+    /// second factor those with codes.
+    async fn forgive(&self, user: UserId, kinds: Vec<Kind>) -> Result<Written<bool>, StoreError>;
 
     /// Ends sessions; the number that were alive and are not any more.
     async fn end(&self, which: Which, why: EndReason, at: Wall) -> Result<Written<usize>, StoreError>;

@@ -1,13 +1,14 @@
 //! What each write does, once for all embedded stores. The transitions of a session are those of `rules::session`.
 
 use super::{
-    ExternalOpened, MOST_KEYS, StoreError, UserChange, Which, bans,
+    ExternalOpened, MOST_KEYS, StoreError, UserChange, Which, bans, failures,
     records::{Kept, Writing},
 };
 use crate::{
     clock::Wall,
     rules::{
         api_key::{ApiKey, KeyId, KeyUse},
+        failures::{Kind, Subject},
         identity::{Known, Totp, User, UserId, UserSource},
         session::{
             self, Elevation, EndReason, Ended, ExternalIdentity, Presented, Rotation, Session, SessionChange,
@@ -36,7 +37,7 @@ pub(super) fn change_user(
         return Ok(false);
     }
     let new_password = change.password.is_some();
-    let loses_factor = change.totp == Some(None);
+    let (new_factor, loses_factor) = (change.totp.is_some(), change.totp == Some(None));
     let keep = change.keep;
     apply_change(&mut user, change, at);
     if loses_factor {
@@ -51,6 +52,9 @@ pub(super) fn change_user(
         end(to, which, EndReason::PasswordChanged, at)?;
     }
     to.put_user(user)?;
+    let renewed = [(Kind::Password, new_password), (Kind::Factor, new_factor)];
+    let renewed: Vec<Kind> = renewed.into_iter().filter(|(_, new)| *new).map(|(kind, _)| kind).collect();
+    failures::forgive(to, id, &renewed)?;
     Ok(true)
 }
 
@@ -96,6 +100,7 @@ pub(super) fn enrol(
     let user = to.read().user(&id)?.filter(has);
     let Some(user) = user else { return Ok(false) };
     to.put_user(User { totp: Some(totp), backup_codes, ..user })?;
+    failures::forgive(to, id, &[Kind::Factor])?;
     Ok(true)
 }
 
@@ -133,6 +138,7 @@ pub(super) fn remove_user(to: &mut Writing<'_>, id: UserId, at: Wall) -> Result<
         to.remove_key(key.id)?;
     }
     to.remove_user(&user)?;
+    to.remove_failures(Subject::Account(id))?;
     Ok(true)
 }
 
@@ -311,6 +317,7 @@ pub(super) fn purge(to: &mut Writing<'_>, now: Wall, limit: usize) -> Result<usi
         to.remove_session(&kept)?;
     }
     bans::purge(to, now, limit)?;
+    failures::purge(to, now)?;
     Ok(due.len())
 }
 

@@ -1,5 +1,6 @@
 //! Records in tables: how each is spelled, and the indexes that go with it.
 
+mod failures;
 #[cfg(test)]
 mod tests;
 mod v1;
@@ -24,7 +25,7 @@ use crate::{
 };
 
 /// The layout of all tables together. A change that an older program would misread counts it up.
-pub const SCHEMA: u32 = 3;
+pub const SCHEMA: u32 = 4;
 
 /// How long a session that nothing can name any more is kept, so that late requests still hear why.
 const PURGE_GRACE: Duration = Duration::from_secs(3600);
@@ -146,6 +147,7 @@ impl Reading<'_> {
             users: self.all(Table::Users, |key, value| user_from(value, key))?,
             keys: self.all(Table::Keys, |key, value| key_from(value, key))?,
             bans: self.bans()?,
+            failures: self.all_failures()?,
             high_security: self.high_security()?,
         })
     }
@@ -277,7 +279,7 @@ impl<'a> Writing<'a> {
     /// one when they change.
     pub(super) fn upgrade(&mut self) -> Result<(), StoreError> {
         match self.read().schema()? {
-            Some(1 | 2) => self.put_schema(SCHEMA),
+            Some(1..SCHEMA) => self.put_schema(SCHEMA),
             _ => Ok(()),
         }
     }

@@ -26,6 +26,10 @@ pub(super) enum Table {
     Keys,
     /// network → ban.
     Bans,
+    /// account, or a place for names that are none → failures.
+    Failures,
+    /// a place → failures of a network.
+    Networks,
     /// issuer and session claim → sid.
     External,
     /// user id, sid → nothing.
@@ -38,12 +42,14 @@ pub(super) enum Table {
 
 impl Table {
     /// All of them.
-    pub(super) const ALL: [Self; 9] = [
+    pub(super) const ALL: [Self; 11] = [
         Self::Sessions,
         Self::Users,
         Self::Names,
         Self::Keys,
         Self::Bans,
+        Self::Failures,
+        Self::Networks,
         Self::External,
         Self::ByUser,
         Self::Due,
@@ -58,6 +64,8 @@ impl Table {
             Self::Names => "names",
             Self::Keys => "api_keys",
             Self::Bans => "bans",
+            Self::Failures => "failures",
+            Self::Networks => "failures_by_network",
             Self::External => "external",
             Self::ByUser => "sessions_by_user",
             Self::Due => "sessions_due",

@@ -1,6 +1,8 @@
 //! The integration tests: the built binary, with the real world around it.
 
 #[cfg(test)]
+mod attacks;
+#[cfg(test)]
 mod canary;
 #[cfg(test)]
 mod cli;

@@ -2,12 +2,13 @@
 
 mod api_keys;
 mod bans;
+mod locks;
 mod modes;
 mod policies;
 mod watches;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     path::PathBuf,
     sync::Arc,
 };
@@ -23,13 +24,14 @@ use crate::{
         api_key::Scope,
         ban::Spared,
         factor::{backup, password, totp},
+        failures::{Account, Barred, Lockout, Subject},
         identity::{Role, Totp, User, UserId, UserName, UserSource},
         outcome::DecisionId,
         record::Report,
         session::{self, EndReason, Origin, PublicId, Session, SiteId, Status},
         token::KeySet,
     },
-    store::{Store, StoreError, UserChange, Which, Written},
+    store::{Everything, Store, StoreError, UserChange, Which, Written},
 };
 
 /// Answers administration requests.
@@ -59,6 +61,8 @@ pub(super) enum Ground {
         master: Option<GivenMaster>,
         /// Whom no ban reaches.
         spared: Spared,
+        /// How wrong passwords and codes are answered.
+        lockout: Arc<Lockout>,
     },
 }
 
@@ -120,9 +124,11 @@ impl Handler {
             }
             AdminRequest::ListUsers => self.list_users().await,
             AdminRequest::ShowUser { name } => {
-                let users = vec![self.user_line(&self.user(&name).await?)];
-                Ok(AdminAnswer::Users { users })
+                let user = self.user(&name).await?;
+                let failures = self.failures().await?;
+                Ok(AdminAnswer::Users { users: vec![self.user_line(&user, &failures)] })
             }
+            AdminRequest::Unlock { name } => self.unlock(&name, by).await,
             AdminRequest::Enrol { name } => self.enrol(&name, by).await,
             AdminRequest::SetPassword { name, password_hash } => {
                 check_hash(&password_hash)?;
@@ -179,9 +185,10 @@ impl Handler {
     }
 
     async fn list_users(&self) -> Outcome {
-        let mut users = self.store.everything().await?.users;
+        let Everything { mut users, failures, .. } = self.store.everything().await?;
         users.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(AdminAnswer::Users { users: users.iter().map(|user| self.user_line(user)).collect() })
+        let failures = failures.into_iter().collect();
+        Ok(AdminAnswer::Users { users: users.iter().map(|user| self.user_line(user, &failures)).collect() })
     }
 
     async fn change_user(&self, name: &UserName, change: UserChange, event: &str, by: u32) -> Outcome {
@@ -345,7 +352,10 @@ impl Handler {
         Err(Refusal::No(format!("no policy knows the role `{role}`; there are {}", known.join(", "))))
     }
 
-    fn user_line(&self, user: &User) -> UserLine {
+    fn user_line(&self, user: &User, failures: &HashMap<Subject, Account>) -> UserLine {
+        let now = self.clock.wall();
+        let failures = failures.get(&Subject::Account(user.id));
+        let barred = failures.and_then(|failures| failures.standing(&self.lockout(), now).worst());
         UserLine {
             name: user.name.to_string(),
             display: user.display.clone(),
@@ -365,6 +375,11 @@ impl Handler {
             second_factor: user.totp.is_some(),
             backup_codes: user.backup_codes.len(),
             created: user.created.secs(),
+            locked_until: match barred {
+                Some(Barred::For(wait)) => Some(now.plus(wait).secs()),
+                Some(Barred::Stopped) | None => None,
+            },
+            stopped: barred == Some(Barred::Stopped),
         }
     }
 }

@@ -52,6 +52,7 @@ fn desk() -> Desk {
         keys: folder.path().join("keys"),
         master: None,
         spared: Spared::default(),
+        lockout: Arc::default(),
     };
     let entropy = Arc::new(SeededEntropy::new(1));
     let handler = Handler::new(Arc::clone(&store), Arc::clone(&clock) as Arc<dyn Clock>, entropy, ground);

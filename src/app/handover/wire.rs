@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// Counts up whenever what is said, records included, changes its form.
-pub(super) const PROTOCOL: u32 = 1;
+pub(super) const PROTOCOL: u32 = 2;
 
 /// The longest message; a whole store may be told at once.
 const LONGEST: u32 = 1 << 30;

@@ -22,7 +22,7 @@ struct Rig {
 fn rig() -> Rig {
     let folder = tempfile::tempdir().unwrap();
     let quota = Quota::parse("10/min").unwrap();
-    let quotas = Quotas { request: quota, sign_in: quota, second_factor: quota, refresh: quota };
+    let quotas = Quotas::all(quota);
     let live = Arc::new(Live::new(Snapshot::default(), quotas));
     let clock: Arc<dyn Clock> = Arc::new(ManualClock::at(NOON));
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());

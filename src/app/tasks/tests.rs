@@ -62,7 +62,7 @@ fn session() -> Session {
 #[tokio::test(start_paused = true)]
 async fn uses_of_a_session_are_written_down_all_at_once_and_not_one_by_one() {
     let quota = Quota { count: std::num::NonZeroU32::MIN, per: Duration::from_secs(1) };
-    let quotas = Quotas { request: quota, sign_in: quota, second_factor: quota, refresh: quota };
+    let quotas = Quotas::all(quota);
     let live = Arc::new(Live::new(Snapshot::default(), quotas));
     let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
     store.add_user(user()).await.unwrap();

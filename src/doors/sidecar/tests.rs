@@ -32,7 +32,7 @@ const ASKS: &str = "GET /api/authz/forward-auth HTTP/1.1\r\nHost: gate\r\nX-Forw
 /// A sidecar for no site that trusts this machine and one secret.
 fn start(places: usize) -> (SocketAddr, listen::Stop) {
     let plenty = Quota { count: NonZeroU32::new(1000).unwrap(), per: Duration::from_secs(1) };
-    let quotas = Quotas { request: plenty, sign_in: plenty, second_factor: plenty, refresh: plenty };
+    let quotas = Quotas::all(plenty);
     let trusted = TrustedProxies(vec!["127.0.0.0/8".parse().unwrap()]);
     let live = Live::new(Snapshot { trusted, ..Snapshot::default() }, quotas);
     let (notes, _) = tokio::sync::mpsc::channel(1);

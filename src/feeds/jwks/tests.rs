@@ -68,7 +68,7 @@ fn issuers() -> Issuers {
 
 fn live() -> Live {
     let quota = Quota::parse("1/s").unwrap();
-    let quotas = Quotas { request: quota, sign_in: quota, second_factor: quota, refresh: quota };
+    let quotas = Quotas::all(quota);
     Live::new(Snapshot { issuers: issuers(), ..Snapshot::default() }, quotas)
 }
 

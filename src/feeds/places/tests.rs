@@ -12,7 +12,7 @@ fn data(name: &str) -> PathBuf {
 
 fn memory(places: Places) -> Arc<Live> {
     let quota = crate::rules::limit::Quota { count: std::num::NonZeroU32::MIN, per: Duration::from_secs(1) };
-    let quotas = Quotas { request: quota, sign_in: quota, second_factor: quota, refresh: quota };
+    let quotas = Quotas::all(quota);
     Arc::new(Live::new(Snapshot { places, ..Snapshot::default() }, quotas))
 }
 

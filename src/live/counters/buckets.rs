@@ -13,7 +13,7 @@ use std::{
 use governor::{
     RateLimiter,
     clock::Clock,
-    middleware::StateInformationMiddleware,
+    middleware::NoOpMiddleware,
     nanos::Nanos,
     state::{
         InMemoryState, NotKeyed, StateStore,
@@ -22,7 +22,7 @@ use governor::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::rules::{address::NetworkKey, identity::UserId, limit::Quota};
+use crate::rules::{address::NetworkKey, api_key::KeyId, identity::UserId, limit::Quota};
 
 /// How often full buckets, which say nothing, are forgotten.
 const SWEEP: Duration = Duration::from_secs(60);
@@ -53,6 +53,13 @@ impl Key for NetworkKey {
     }
 }
 
+impl Key for KeyId {
+    fn coarse(&self) -> u16 {
+        let [a, b, ..] = self.0;
+        u16::from_be_bytes([a, b])
+    }
+}
+
 impl Key for UserId {
     fn coarse(&self) -> u16 {
         let [a, b, ..] = self.0;
@@ -71,7 +78,7 @@ pub(super) struct Levels<K> {
 /// The buckets of one class.
 pub(super) struct Limiter<K: Key> {
     quota: Quota,
-    governor: RateLimiter<K, Buckets<K>, Mono, StateInformationMiddleware>,
+    governor: RateLimiter<K, Buckets<K>, Mono, NoOpMiddleware<Nanos>>,
     /// The same that governor has.
     buckets: Buckets<K>,
     clock: Mono,
@@ -94,14 +101,12 @@ impl<K: Key> Limiter<K> {
         if self.quota == quota { Arc::clone(self) } else { Arc::new(Self::new(quota, capacity)) }
     }
 
-    /// How many more may come at once, or how long to wait.
-    pub(super) fn charge(&self, key: &K, mono: Duration) -> Result<u32, Duration> {
+    /// Takes one out of the bucket of a key, or says how long to wait.
+    pub(super) fn charge(&self, key: &K, mono: Duration) -> Result<(), Duration> {
         let now = self.clock.advance(mono);
         self.sweep(now);
         let charged = self.governor.check_key(key);
-        charged
-            .map(|left| left.remaining_burst_capacity())
-            .map_err(|not_until| not_until.wait_time_from(self.clock.now()))
+        charged.map_err(|not_until| not_until.wait_time_from(self.clock.now()))
     }
 
     /// What the buckets lack: for each key the nanoseconds until it is full again, and the same for the coarse buckets

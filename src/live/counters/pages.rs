@@ -51,7 +51,7 @@ impl Key for Subject {
         let head = |bytes: &[u8]| bytes.first_chunk().map_or(0, |head| u16::from_be_bytes(*head));
         match self {
             Self::Session(sid) => head(&sid.0),
-            Self::Key(id) => head(&id.0),
+            Self::Key(id) => id.coarse(),
             Self::User(id) => id.coarse(),
             Self::Network(network) => network.coarse(),
         }
@@ -64,7 +64,7 @@ pub(super) struct PageBuckets(DashMap<QuotaKey, Arc<Limiter<Subject>>>);
 
 impl PageBuckets {
     pub(super) fn charge(&self, key: QuotaKey, subject: Subject, at: Moment) -> Result<(), Duration> {
-        self.limiter(key).charge(&subject, at.mono).map(drop)
+        self.limiter(key).charge(&subject, at.mono)
     }
 
     pub(super) fn levels(&self, mono: Duration) -> Vec<(QuotaKey, Levels<Subject>)> {

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use super::{Class, Counters, Quotas, buckets::Limiter};
 use crate::{
     clock::{Moment, Wall},
-    rules::{address::NetworkKey, identity::UserId, limit::Quota},
+    rules::{address::NetworkKey, api_key::KeyId, identity::UserId, limit::Quota},
 };
 
 fn quota(text: &str) -> Quota {
@@ -22,6 +22,9 @@ fn quotas() -> Quotas {
         sign_in: quota("5/15m"),
         second_factor: quota("3/5m"),
         refresh: quota("30/min"),
+        portal: quota("20/min"),
+        account: quota("3/5m"),
+        key: quota("3/5m"),
     }
 }
 
@@ -67,7 +70,7 @@ fn an_account_is_charged_whatever_network_the_tries_come_from() {
         })
         .count();
     assert_eq!(allowed, 3);
-    assert_eq!(counters.charge_account(UserId([8; 16]), at(0)), Ok(2), "another account has all its tries");
+    assert_eq!(counters.charge_account(UserId([8; 16]), at(0)), Ok(()), "another account has all of its own");
 }
 
 #[test]
@@ -136,13 +139,19 @@ fn what_was_counted_is_carried_over_and_refills_as_before() {
     for _ in 0..5 {
         old.charge(net(1), Class::SignIn, at(1_000_000)).unwrap();
     }
-    old.charge_account(UserId([7; 16]), at(1_000_000)).unwrap();
+    for _ in 0..3 {
+        old.charge_account(UserId([7; 16]), at(1_000_000)).unwrap();
+        old.charge_key(KeyId([7; 32]), at(1_000_000)).unwrap();
+    }
     let levels = old.levels(at(1_060_000));
     let wire = postcard::to_stdvec(&levels).unwrap();
     new.take_over(postcard::from_bytes(&wire).unwrap(), at(50));
     assert_eq!(new.charge(net(1), Class::SignIn, at(50)), Err(Duration::from_secs(120)));
     assert_eq!(new.charge(net(2), Class::SignIn, at(50)), Ok(()));
-    assert_eq!(new.charge_account(UserId([7; 16]), at(50)), Ok(1), "one of three was used a while ago");
+    let wait = Err(Duration::from_secs(40));
+    assert_eq!(new.charge_account(UserId([7; 16]), at(50)), wait, "one of three comes back in 100 s");
+    assert_eq!(new.charge_key(KeyId([7; 32]), at(50)), wait);
+    assert_eq!(new.charge_key(KeyId([8; 32]), at(50)), Ok(()));
     assert_eq!(new.charge(net(1), Class::SignIn, at(120_050)), Ok(()));
 }
 

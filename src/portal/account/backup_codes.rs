@@ -86,7 +86,7 @@ async fn file(cx: &Cx, me: &SignedIn, body: Body) -> Result<Response, Fault> {
 
 /// The code is used up first, so that of any number of tries with it one makes codes.
 async fn make(cx: &Cx, me: &SignedIn, code: SecretText) -> Result<Fresh, Refused> {
-    prove(cx, &me.user, Proof::Code(code)).await?;
+    prove(cx, &me.user, Proof::Code(code), None).await?;
     let fresh = Fresh::make(cx, me.user.id).await?;
     let change = UserChange { backup_codes: Some(fresh.hashes.clone()), ..UserChange::default() };
     let written = cx.gate().store().change_user(me.user.id, change, cx.now()).await?;

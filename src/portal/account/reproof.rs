@@ -7,9 +7,10 @@ use crate::{
     clock::Wall,
     gate::SignedIn,
     live::Class,
-    portal::{context::Cx, fault::Fault, identities},
+    portal::{attempt::Attempt, context::Cx, fault::Fault, identities},
     rules::{
         address::NetworkKey,
+        failures::{Kind, Known, Subject},
         identity::{User, UserSource},
         session::Session,
     },
@@ -53,10 +54,13 @@ pub(super) async fn password(cx: &Cx, me: &SignedIn, password: SecretText) -> Re
     let client = cx.visit.facts.client.ip;
     let charged = cx.gate().live().counters.charge(NetworkKey::of(client), Class::SignIn, cx.visit.moment);
     charged.map_err(Fault::Throttled)?;
+    let attempt = Attempt::begin(cx, Some(Subject::Account(me.user.id)), Kind::Password)?;
     if identities::confirms(cx, &me.user, password).await? {
+        cx.gate().guess_succeeded(&cx.visit, me.user.id, Some(Known::NotYet), None).await?;
         return Ok(());
     }
     tracing::info!(target: "panelgate::audit", event = "password-failed", %client, user = %me.user.name, session = %me.public);
+    attempt.failed().await?;
     Err(Refused::WrongPassword)
 }
 

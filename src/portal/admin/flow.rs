@@ -17,6 +17,8 @@ pub(crate) enum Act {
     Enable,
     /// For somebody who has lost the app and the backup codes.
     RemoveFactor,
+    /// Forgets wrong passwords and codes.
+    Unlock,
     /// Ends every session.
     SignOut,
     /// Gives it another role.
@@ -63,7 +65,8 @@ impl Administrator<'_> {
             Act::Disable => user.disabled,
             Act::Enable => !user.disabled,
             Act::RemoveFactor => user.totp.is_none() && user.backup_codes.is_empty(),
-            Act::SignOut => false,
+            // Whether there is anything to forget, the store says.
+            Act::SignOut | Act::Unlock => false,
             Act::Role(role) if !self.roles().contains(role) => return Err(No::RoleTooHigh),
             Act::Role(role) => user.role == *role,
         };

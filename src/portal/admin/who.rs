@@ -10,6 +10,7 @@ use crate::{
     gate::SignedIn,
     portal::{context::Cx, fault::Fault, sessions::is_living},
     rules::{
+        failures::{Barred, Standing, Subject},
         identity::{User, UserId, UserName},
         policy::RuleSet,
     },
@@ -73,9 +74,21 @@ pub(super) fn usage(cx: &Cx) -> HashMap<UserId, Usage> {
     all
 }
 
+/// How an account stands with those who come from networks that it does not come from.
+pub(super) fn standing(cx: &Cx, user: &User) -> Standing {
+    let failures = cx.gate().live().records.failures().get(&Subject::Account(user.id)).unwrap_or_default();
+    failures.standing(&cx.visit.snapshot.lockout, cx.now())
+}
+
 /// An account for programs.
-pub(super) fn document(user: &User, usage: Usage) -> Value {
+pub(super) fn document(cx: &Cx, user: &User, usage: Usage) -> Value {
+    let barred = standing(cx, user).worst();
     json!({
+        "locked_until": match barred {
+            Some(Barred::For(wait)) => Some(cx.now().plus(wait).secs()),
+            Some(Barred::Stopped) | None => None,
+        },
+        "stopped": barred == Some(Barred::Stopped),
         "name": user.name.as_str(),
         "display": user.display,
         "email": user.email,

@@ -31,9 +31,15 @@ pub(super) async fn rotate(cx: &Cx) -> Result<Issued, Fault> {
     let sid = flow::session_of(&tokens, access).ok_or(Fault::SignedOut(Reason::ConflictingCredentials))?;
     let session = usable(cx, &sid).await?;
     let minted = |token: &RefreshToken| cx.keys().check_refresh(token, &session.family);
-    let token = flow::newest(&tokens, sid, minted).ok_or(Fault::SignedOut(Reason::BadCredential))?;
+    let token = flow::newest(&tokens, sid, minted).ok_or_else(|| guessed(cx, Reason::BadCredential))?;
     let generation = turn(cx, &session, token.generation).await?;
     issue::renewed(cx, &session, generation)
+}
+
+/// Nobody was ever given such a token, or it was long ago.
+fn guessed(cx: &Cx, reason: Reason) -> Fault {
+    cx.gate().note_guess(&cx.visit);
+    Fault::SignedOut(reason)
 }
 
 fn presented(cx: &Cx) -> Vec<RefreshToken> {
@@ -44,7 +50,7 @@ fn presented(cx: &Cx) -> Vec<RefreshToken> {
 /// The session, if it belongs to this site and its account is enabled. Whether it is alive, the rotation itself says.
 async fn usable(cx: &Cx, sid: &Sid) -> Result<Arc<Session>, Fault> {
     let session = issue::session(cx, sid).await?.filter(|session| session.site == cx.site().id);
-    let session = session.ok_or(Fault::SignedOut(Reason::SessionEnded))?;
+    let session = session.ok_or_else(|| guessed(cx, Reason::SessionEnded))?;
     match cx.gate().live().records.user(&session.user) {
         Some(user) if !user.disabled => Ok(session),
         Some(_) => Err(Fault::SignedOut(Reason::AccountDisabled)),

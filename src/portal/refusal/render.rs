@@ -191,6 +191,7 @@ fn say_deny(reason: Reason, words: &'static Words, panel: &str) -> (&'static str
         (Reason::KeyLacksScope, (words.keys.refused_title, words.keys.lacks_scope)),
         (Reason::Banned, (words.bans.refused_title, words.bans.refused)),
         (Reason::NoPage, (words.denied_title, words.no_page)),
+        (Reason::Trap, (words.denied_title, words.no_page)),
         (Reason::OutsideNetworks, (words.denied_title, words.outside_networks)),
         (Reason::OutsideCountries, (words.denied_title, words.outside_countries)),
         (Reason::OutsideHours, (words.closed_now_title, words.outside_hours)),

@@ -19,7 +19,7 @@ use crate::{
         pages,
         redirect::Return,
     },
-    rules::{identity::User, judge::View, login::Jar, session::Elevation, token::Pending},
+    rules::{failures::Known, identity::User, judge::View, login::Jar, session::Elevation, token::Pending},
 };
 
 const PAGE: &str = "/_gate/second-factor";
@@ -70,7 +70,7 @@ pub(super) async fn complete(
     user: &User,
     proof: Proof,
 ) -> Result<(Issued, Option<Elevation>), Unproved> {
-    let by = prove(cx, user, proof).await?;
+    let by = prove(cx, user, proof, Some(Known::Yes)).await?;
     let elevation = cx.site().second_factor.sign_in_elevates.then_some(Elevation { at: cx.now(), by });
     let jar = pending.panel.as_ref().and_then(|bytes| Jar::from_bytes(bytes.expose()));
     let issued = issue::open_at_panel(cx, user, elevation, jar.as_ref()).await.map_err(Unproved::Fault)?;

@@ -7,10 +7,11 @@ use tokio::task::spawn_blocking;
 use super::flow::{self, Checked, Proof};
 use crate::{
     live::Class,
-    portal::{context::Cx, fault::Fault, problem::seconds_up, words::fill},
+    portal::{attempt::Attempt, context::Cx, fault::Fault, problem::seconds_up, words::fill},
     rules::{
         address::NetworkKey,
         factor::{backup, totp},
+        failures::{Kind, Known, Subject},
         identity::User,
         session::Factor,
     },
@@ -64,30 +65,53 @@ impl From<StoreError> for Unproved {
     }
 }
 
-/// Takes the proof. Both the network and the account are charged before anything is looked at, so that failures count
-/// per account, over any number of sessions (R14, R16).
-pub(crate) async fn prove(cx: &Cx, user: &User, proof: Proof) -> Result<Factor, Unproved> {
+/// Takes the proof. The network and the account are charged before anything is looked at; failures count per account,
+/// over any number of sessions and networks (R14, R16). `password` is what the proof says about a password that was
+/// given before it.
+pub(crate) async fn prove(
+    cx: &Cx,
+    user: &User,
+    proof: Proof,
+    password: Option<Known>,
+) -> Result<Factor, Unproved> {
     if user.totp.is_none() {
         return Err(Unproved::NotEnrolled);
     }
-    let left = charge(cx, user).map_err(|wait| Unproved::Fault(Fault::Throttled(wait)))?;
+    let attempt = begin(cx, user).map_err(Unproved::Fault)?;
+    let backup = matches!(proof, Proof::Backup(_));
     let proved = match proof {
-        Proof::Code(code) => code_of_app(cx, user, &code, left).await,
-        Proof::Backup(code) => backup_code(cx, user, code, left).await,
+        Proof::Code(code) => code_of_app(cx, user, &code).await,
+        Proof::Backup(code) => backup_code(cx, user, code).await,
     };
-    let (client, name, factor) = (cx.visit.facts.client.ip, &user.name, proved.as_ref().ok());
+    let (client, name, factor) =
+        (cx.visit.facts.client.ip, &user.name, proved.as_ref().ok().copied().flatten());
     tracing::info!(target: "panelgate::audit", event = "second-factor", %client, user = %name, proved = ?factor);
-    proved
+    match proved? {
+        Some(factor) => {
+            cx.gate().guess_succeeded(&cx.visit, user.id, password, Some(Known::Yes)).await?;
+            Ok(factor)
+        }
+        None => Err(wrong(attempt, backup).await),
+    }
 }
 
-/// Charges for one try, and says how many more the account has.
-pub(crate) fn charge(cx: &Cx, user: &User) -> Result<u32, Duration> {
-    let counters = &cx.gate().live().counters;
-    counters.charge(NetworkKey::of(cx.visit.facts.client.ip), Class::SecondFactor, cx.visit.moment)?;
-    counters.charge_account(user.id, cx.visit.moment)
+/// Charges the network for one try, and begins it at the account.
+pub(crate) fn begin<'a>(cx: &'a Cx, user: &User) -> Result<Attempt<'a>, Fault> {
+    let (counters, network) = (&cx.gate().live().counters, NetworkKey::of(cx.visit.facts.client.ip));
+    counters.charge(network, Class::SecondFactor, cx.visit.moment).map_err(Fault::Throttled)?;
+    Attempt::begin(cx, Some(Subject::Account(user.id)), Kind::Factor)
 }
 
-async fn code_of_app(cx: &Cx, user: &User, code: &SecretText, left: u32) -> Result<Factor, Unproved> {
+/// The answer to a wrong code, once it is counted.
+pub(crate) async fn wrong(attempt: Attempt<'_>, backup: bool) -> Unproved {
+    match attempt.failed().await {
+        Ok(consequence) => Unproved::Wrong { backup, left: flow::few(consequence.left) },
+        Err(fault) => Unproved::Fault(fault),
+    }
+}
+
+/// `None`: it is wrong.
+async fn code_of_app(cx: &Cx, user: &User, code: &SecretText) -> Result<Option<Factor>, Unproved> {
     let app = user.totp.as_ref().ok_or(Unproved::NotEnrolled)?;
     let Some(secret) = totp::open(cx.keys().master(), &user.id, &app.sealed_secret) else {
         tracing::error!(user = %user.name, "the authenticator secret does not open with this master key; restore the key, or remove the factor with `2fa disable`");
@@ -95,23 +119,23 @@ async fn code_of_app(cx: &Cx, user: &User, code: &SecretText, left: u32) -> Resu
     };
     let used = || Unproved::Used(flow::next_code_in(cx.now()));
     match flow::check(secret.expose(), code.expose(), cx.now(), app.last_step) {
-        Checked::Wrong => Err(Unproved::Wrong { backup: false, left: flow::few(left) }),
+        Checked::Wrong => Ok(None),
         Checked::Used => Err(used()),
         Checked::Step(step) => {
             let written = cx.gate().store().consume_totp(user.id, step).await?;
-            if cx.gate().settled(written).await { Ok(Factor::Totp) } else { Err(used()) }
+            if cx.gate().settled(written).await { Ok(Some(Factor::Totp)) } else { Err(used()) }
         }
     }
 }
 
-async fn backup_code(cx: &Cx, user: &User, code: SecretText, left: u32) -> Result<Factor, Unproved> {
-    let wrong = || Unproved::Wrong { backup: true, left: flow::few(left) };
+/// `None`: it is wrong.
+async fn backup_code(cx: &Cx, user: &User, code: SecretText) -> Result<Option<Factor>, Unproved> {
     if !backup::plausible(code.expose()) {
-        return Err(wrong());
+        return Ok(None);
     }
     let id = user.id;
     let hash = spawn_blocking(move || backup::hash(&id, code.expose())).await;
     let hash = hash.map_err(|_| Unproved::Fault(Fault::Unavailable))?;
     let written = cx.gate().store().consume_backup_code(id, hash).await?;
-    cx.gate().settled(written).await.map(|_| Factor::BackupCode).ok_or_else(wrong)
+    Ok(cx.gate().settled(written).await.map(|_| Factor::BackupCode))
 }

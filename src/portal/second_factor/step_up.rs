@@ -91,7 +91,7 @@ pub(super) async fn step_up(
     if !cx.site().policy.elevates_by(proof.factor()) {
         return Err(Unproved::NotHere);
     }
-    let by = prove(cx, &bearer.user, proof).await?;
+    let by = prove(cx, &bearer.user, proof, None).await?;
     let elevation = Elevation { at: cx.now(), by };
     let written = cx.gate().store().elevate(bearer.sid, elevation).await?;
     let ended = || Unproved::Fault(Fault::SignedOut(Reason::SessionEnded));

@@ -14,6 +14,7 @@ use super::flow::{self, Next};
 use crate::{
     live::Class,
     portal::{
+        attempt::Attempt,
         body::{self, Form},
         context::Cx,
         cookies::SetCookie,
@@ -28,6 +29,7 @@ use crate::{
     },
     rules::{
         address::NetworkKey,
+        failures::{Kind, Known},
         identity::{User, UserName},
         login::Jar,
         reason::Reason,
@@ -129,31 +131,40 @@ pub(crate) async fn call(cx: Cx, body: Body) -> Response {
 }
 
 async fn sign_in(cx: &Cx, name: &str, password: SecretText, back: &Return) -> Result<Signed, Refused> {
-    let Verified { user, jar } = check(cx, name, password).await?;
+    // It stays under way until what it came to is written down.
+    let (Verified { user, jar }, _attempt) = check(cx, name, password).await?;
     let asks = cx.site().second_factor.at_sign_in;
     let known = asks == AtSignIn::NewDevice && is_known(cx, &user).await?;
-    match flow::after_password(&user, asks, known) {
+    let next = flow::after_password(&user, asks, known);
+    let network = if next == Next::Open { Known::Yes } else { Known::NotYet };
+    cx.gate().guess_succeeded(&cx.visit, user.id, Some(network), None).await.map_err(Fault::from)?;
+    match next {
         Next::Open => Ok(Signed::In(issue::open_at_panel(cx, &user, None, jar.as_ref()).await?)),
         Next::AskCode => Ok(Signed::Half(pending(cx, &user, jar.as_ref(), back)?)),
     }
 }
 
 /// The account, if the password is right. Charged before any work is done.
-async fn check(cx: &Cx, name: &str, password: SecretText) -> Result<Verified, Refused> {
+async fn check<'a>(cx: &'a Cx, name: &str, password: SecretText) -> Result<(Verified, Attempt<'a>), Refused> {
     let client = cx.visit.facts.client.ip;
     let charged = cx.gate().live().counters.charge(NetworkKey::of(client), Class::SignIn, cx.visit.moment);
     charged.map_err(Fault::Throttled)?;
     let name = UserName::parse(name).ok();
-    identities::of(cx).check(name.as_ref(), password).await.map_err(|why| {
-        if let Some(fault) = why.fault() {
-            return Refused::Fault(fault);
-        }
-        // Only a name that is one: people type their password into the wrong field (R29).
-        let known = name.as_ref().and_then(|name| cx.gate().live().records.user_by_name(name));
-        let user = known.as_ref().map(|user| user.name.as_str());
-        tracing::info!(target: "panelgate::audit", event = "sign-in-failed", %client, user);
-        Refused::NoMatch
-    })
+    let subject = name.as_ref().map(|name| cx.gate().subject(&cx.visit, name));
+    let attempt = Attempt::begin(cx, subject, Kind::Password)?;
+    let why = match identities::of(cx).check(name.as_ref(), password).await {
+        Ok(verified) => return Ok((verified, attempt)),
+        Err(why) => why,
+    };
+    if let Some(fault) = why.fault() {
+        return Err(Refused::Fault(fault));
+    }
+    // Only a name that is one: people type their password into the wrong field (R29).
+    let known = name.as_ref().and_then(|name| cx.gate().live().records.user_by_name(name));
+    let user = known.as_ref().map(|user| user.name.as_str());
+    tracing::info!(target: "panelgate::audit", event = "sign-in-failed", %client, user);
+    attempt.failed().await?;
+    Err(Refused::NoMatch)
 }
 
 async fn is_known(cx: &Cx, user: &User) -> Result<bool, Fault> {

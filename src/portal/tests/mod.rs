@@ -5,6 +5,7 @@ mod forced;
 mod forgery;
 mod high_security;
 mod keys;
+mod lockout;
 mod matrix;
 mod operators;
 mod overview;

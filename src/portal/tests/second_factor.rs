@@ -131,9 +131,10 @@ async fn one_code_works_once() {
     });
     let answers = futures_util::future::join_all(tries).await;
     let count = |status| answers.iter().filter(|answer| answer.status == status).count();
-    assert_eq!((count(StatusCode::OK), count(StatusCode::UNAUTHORIZED)), (1, 199));
+    assert_eq!(count(StatusCode::OK), 1);
     let used = answers.iter().filter(|answer| answer.status != StatusCode::OK).map(Answer::reason);
-    assert!(used.into_iter().all(|reason| reason == "used-code"));
+    // Those that are too many at once are not looked at.
+    assert!(used.into_iter().all(|reason| reason == "used-code" || reason == "rate-limited"));
 }
 
 #[tokio::test]
@@ -162,19 +163,19 @@ async fn wrong_used_and_late_codes_are_told_apart_in_words() {
 /// R14, R16: the tries are those of the account, over any number of sign-ins and sessions.
 #[tokio::test]
 async fn the_account_is_locked_not_the_session() {
-    let world = World::with(|_| {}, 3).await;
-    for _ in 0..3 {
+    let world = World::new().await;
+    for _ in 0..5 {
         assert_eq!(half(&world).await.code("000000").await.status, StatusCode::UNAUTHORIZED);
     }
     let mut browser = half(&world).await;
     let answer = browser.code(&world.code()).await;
-    assert_eq!((answer.status, answer.header("retry-after")), (StatusCode::TOO_MANY_REQUESTS, "300"));
+    assert_eq!((answer.status, answer.header("retry-after")), (StatusCode::TOO_MANY_REQUESTS, "900"));
     let form = browser.open("/_gate/second-factor").await.form();
     let page =
         browser.submit("/_gate/second-factor", &[("form", &form), ("rd", ""), ("code", &world.code())]).await;
     assert_eq!(page.status, StatusCode::TOO_MANY_REQUESTS);
-    assert!(page.text.contains("Too many tries. Try again in 5 min, at "), "{}", page.text);
-    world.clock.advance(Duration::from_secs(300));
+    assert!(page.text.contains("Too many tries. Try again in 15 min, at "), "{}", page.text);
+    world.clock.advance(Duration::from_secs(900));
     assert_eq!(half(&world).await.code(&world.code()).await.status, StatusCode::OK);
 }
 

@@ -15,6 +15,7 @@ catalogue! {
     enable enable_title enable_effect
     remove_factor remove_factor_title remove_factor_effect
     sign_out sign_out_title sign_out_effect
+    unlock unlock_title unlock_effect locked_until stopped
     change_role role_title role_effect new_role choose
 }
 
@@ -66,6 +67,11 @@ pub(super) const EN: Words = Words {
     sign_out: "Sign out everywhere",
     sign_out_title: "Sign {name} out everywhere?",
     sign_out_effect: "Every session of the account ends at once, in every window. It can sign in again.",
+    unlock: "Unlock",
+    unlock_title: "Unlock {name}?",
+    unlock_effect: "Wrong passwords and codes are forgotten, and the account can be signed in to from everywhere again. Whoever has been guessing can go on guessing from the start.",
+    locked_until: "Locked until {time} UTC, except where it has signed in lately",
+    stopped: "Locked until it is unlocked, except where it has signed in lately",
     change_role: "Change role",
     role_title: "Change the role of {name}?",
     role_effect: "The new role counts at the very next click.",
@@ -121,6 +127,11 @@ pub(super) const DE: Words = Words {
     sign_out: "Überall abmelden",
     sign_out_title: "{name} überall abmelden?",
     sign_out_effect: "Jede Sitzung des Kontos endet sofort, in jedem Fenster. Es kann sich wieder anmelden.",
+    unlock: "Sperre aufheben",
+    unlock_title: "Die Sperre von {name} aufheben?",
+    unlock_effect: "Falsche Passwörter und Codes werden vergessen, und das Konto kann sich wieder von überall anmelden. Wer geraten hat, kann von vorn anfangen zu raten.",
+    locked_until: "Gesperrt bis {time} UTC, außer dort, wo es sich zuletzt angemeldet hat",
+    stopped: "Gesperrt, bis die Sperre aufgehoben wird, außer dort, wo es sich zuletzt angemeldet hat",
     change_role: "Rolle ändern",
     role_title: "Die Rolle von {name} ändern?",
     role_effect: "Die neue Rolle gilt beim nächsten Klick.",

@@ -53,6 +53,7 @@ pub(super) const WORDS: Words = Words {
     not_enrolled_title: "Sie brauchen eine Authenticator-App",
     not_enrolled: "Hier ist ein zweiter Nachweis nötig, und Ihr Konto hat noch keinen. Das Einrichten dauert eine Minute.",
     enrolment_required: "Ihre Rolle braucht eine Authenticator-App, und Ihr Konto hat noch keine. Bis dahin öffnet sich nichts anderes. Das Einrichten dauert eine Minute.",
+    stopped: "Zu viele Versuche. Von hier aus hilft Warten nicht mehr: Melden Sie sich dort an, wo Sie es zuletzt getan haben, oder bitten Sie den Betreiber, das Konto freizugeben.",
     locked: "Zu viele Versuche. Versuchen Sie es in {wait} wieder, um {time} UTC.",
     seconds: "{n} s",
     minutes: "{n} min",

@@ -53,6 +53,7 @@ pub(super) const WORDS: Words = Words {
     not_enrolled_title: "You need an authenticator app",
     not_enrolled: "This needs a second proof that it’s you, and your account has none yet. Setting one up takes a minute.",
     enrolment_required: "Your role needs an authenticator app, and your account has none yet. Until it has one, nothing else opens. Setting it up takes a minute.",
+    stopped: "Too many tries. From here, waiting does not help any more: sign in where you have signed in lately, or ask whoever runs this site to unlock the account.",
     locked: "Too many tries. Try again in {wait}, at {time} UTC.",
     seconds: "{n} s",
     minutes: "{n} min",

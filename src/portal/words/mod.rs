@@ -62,7 +62,7 @@ catalogue! {
     code code_hint backup_code backup_hint use_backup use_app not_now start_over
     code_wrong backup_wrong factor_not_here tries_left try_left code_used enter_code enter_backup
     verified_until not_enrolled_title not_enrolled enrolment_required
-    locked seconds minutes hours
+    stopped locked seconds minutes hours
     sign_out sign_out_text signed_out signed_out_text sign_in_again
     renewing renewing_text not_renewed not_renewed_text
     stale_form cross_site too_large bad_form busy

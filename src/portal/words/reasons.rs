@@ -48,6 +48,7 @@ const fn german(reason: Reason) -> &'static str {
         Reason::Malformed => "Die Anfrage war nicht zu verstehen.",
         Reason::RateLimited => "Zu viele Anfragen kamen aus dem Netz des Clients.",
         Reason::Banned => "Das Netz des Clients ist gesperrt.",
+        Reason::Trap => "Danach fragen nur Programme, die nach Lücken suchen.",
         Reason::PageLimit => "Das Kontingent der Seite war verbraucht.",
         Reason::StoreUnavailable => "Der Speicher des Tors war nicht zu fragen, deshalb blieb es zu.",
         Reason::UpstreamUnreachable => "Es war erlaubt, und das Panel war nicht zu erreichen.",

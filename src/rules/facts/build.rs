@@ -87,6 +87,7 @@ impl Facts {
             trail: Trail::of(ask.route, ask.headers),
             upgrade,
             method_override: nature::overrides_method(ask.headers, target.query.as_deref()),
+            foreign: nature::is_foreign(ask.headers),
             origin: nature::origin(ask.headers)?,
             referrer: nature::referrer(ask.headers, scheme, &host),
             audience: nature::audience(ask.headers, upgrade)?,

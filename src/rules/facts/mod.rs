@@ -200,6 +200,8 @@ pub struct Facts {
     pub upgrade: bool,
     /// A method-override header or `_method` was present (a write for the policy, R36).
     pub method_override: bool,
+    /// A browser says that a page of another site led here.
+    pub foreign: bool,
     /// `Origin`, if exactly one was sent.
     pub origin: Option<Arc<str>>,
     /// The page of this same origin that the request came from, if the client said so.

@@ -9,6 +9,7 @@ use http::{
 
 use super::{Audience, BadAsk, Host, Scheme};
 
+const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 const REQUESTED_WITH: HeaderName = HeaderName::from_static("x-requested-with");
 const HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
@@ -56,6 +57,12 @@ pub(super) fn origin(headers: &HeaderMap) -> Result<Option<Arc<str>>, BadAsk> {
         .filter(|text| text.bytes().all(|byte| byte.is_ascii_graphic()))
         .ok_or(BadAsk::malformed("Origin is not printable ASCII"))?;
     Ok(Some(text.into()))
+}
+
+/// Whether a browser was sent by a page of another site. Only browsers know, and they always say.
+pub(super) fn is_foreign(headers: &HeaderMap) -> bool {
+    let own: [&[u8]; 2] = [b"same-origin", b"none"];
+    headers.get_all(FETCH_SITE).iter().any(|site| !own.contains(&site.as_bytes()))
 }
 
 /// The page that the request came from, if it is one of the same origin; anything else is nobody's business.

@@ -68,7 +68,7 @@ impl Amendment {
     }
 
     fn covers(&self, needs: Access, method: &str, target: &Target) -> bool {
-        self.needs == needs && *self.method == *method && self.pattern.covers(target)
+        self.needs == needs && *self.method == *method && self.pattern.covers(&target.segments)
     }
 }
 

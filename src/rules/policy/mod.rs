@@ -23,6 +23,7 @@ mod why;
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
+pub(in crate::rules) use self::pattern::Pattern;
 pub use self::{
     case::{ActingAs, Answer, Case, Decided, Sitting, Who},
     compile::compile,

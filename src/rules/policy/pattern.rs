@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::rules::facts::{Ambiguity, Target};
+use crate::rules::facts::Ambiguity;
 
 /// Longer patterns are refused; no panel has them.
 const MAX_SEGMENTS: usize = 64;
@@ -12,7 +12,7 @@ type Fault = (&'static str, &'static str);
 
 /// A parsed pattern.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Pattern {
+pub(in crate::rules) struct Pattern {
     /// Segment by segment; `None` is `*`.
     pub(super) segments: Vec<Option<String>>,
     /// Ends in `**`: anything below, and the place itself.
@@ -24,7 +24,7 @@ impl Pattern {
     ///
     /// # Errors
     /// With what is wrong, and how to mend it.
-    pub(super) fn parse(text: &str) -> Result<Self, Fault> {
+    pub(in crate::rules) fn parse(text: &str) -> Result<Self, Fault> {
         if text.contains("://") {
             return Err(("a path has no scheme and no host", "write what comes after the host: `/users/**`"));
         }
@@ -61,6 +61,11 @@ impl Pattern {
         self.segments.iter().flatten().find_map(|part| undecoded(part, opened))
     }
 
+    /// Whether it begins with a part that is written out.
+    pub(in crate::rules) fn is_pointed(&self) -> bool {
+        self.segments.first().is_some_and(Option::is_some)
+    }
+
     /// A part that looks like a pattern of another language, and stands for itself in this one.
     pub(super) fn foreign(&self) -> Option<&str> {
         let looks = |part: &str| {
@@ -71,8 +76,8 @@ impl Pattern {
     }
 
     /// Whether the pattern covers a path.
-    pub(super) fn covers(&self, target: &Target) -> bool {
-        let (own, path) = (&self.segments, &target.segments);
+    pub(in crate::rules) fn covers(&self, path: &[String]) -> bool {
+        let own = &self.segments;
         let long_enough = if self.deep { path.len() >= own.len() } else { path.len() == own.len() };
         long_enough && own.iter().zip(path).all(|(own, part)| own.as_ref().is_none_or(|own| own == part))
     }

@@ -126,6 +126,11 @@ impl RuleSet {
         self.trie.find(&target.segments).and_then(|index| self.pages.get(index))
     }
 
+    /// Whether a page covers a path by more than covering everything.
+    pub fn has_own_page(&self, target: &Target) -> bool {
+        self.trie.find_own(&target.segments).is_some()
+    }
+
     /// The levels of a role on a page (`None`: where no page covers the path, the policy's default for everybody), as
     /// long as the conditions are met. A role that the policy does not know gets nothing.
     pub fn levels(&self, page: Option<&Page>, role: &Role) -> Levels {

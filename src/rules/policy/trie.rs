@@ -36,6 +36,12 @@ impl Trie {
         literal.or_else(|| self.any.as_ref().and_then(|child| child.find(rest))).or(self.below)
     }
 
+    /// The same among patterns that begin with the first part of the path itself.
+    pub(super) fn find_own(&self, parts: &[String]) -> Option<usize> {
+        let (first, rest) = parts.split_first()?;
+        self.literal.get(first).and_then(|child| child.find(rest))
+    }
+
     /// Every pattern with what it leads to, in no order.
     pub(super) fn patterns(&self) -> Vec<(Pattern, usize)> {
         let mut all = Vec::new();

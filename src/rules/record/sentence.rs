@@ -43,6 +43,7 @@ impl Reason {
             Self::Malformed => "The request could not be understood.",
             Self::Banned => "The client's network is banned.",
             Self::RateLimited => "Too many requests came from the client's network.",
+            Self::Trap => "Only programs that look for holes ask for this.",
             Self::PageLimit => "The quota of the page was used up.",
             Self::StoreUnavailable => "The gate's store could not be asked, so the gate stayed closed.",
             Self::UpstreamUnreachable => "It was allowed, and the panel could not be reached.",

@@ -25,6 +25,7 @@ fn kind(change: &Change) -> String {
         Change::Ban(ban) => format!("ban {}", ban.network),
         Change::BanGone(network) => format!("ban {network} gone"),
         Change::Everything(_) => "everything".to_owned(),
+        Change::Failures(subject, account) => format!("failures {subject:?} {}", account.is_some()),
         Change::HighSecurity(on) => format!("high security {on}"),
     }
 }

@@ -53,8 +53,13 @@ pub(crate) struct Load {
 }
 
 impl House {
-    /// Starts one.
+    /// Starts one from which nobody is banned.
     pub(crate) fn start(name: &str) -> Self {
+        Self::start_with(name, "bans: { allow: [127.0.0.0/8] }")
+    }
+
+    /// Starts one with more in its configuration.
+    pub(crate) fn start_with(name: &str, top: &str) -> Self {
         let directory = workspace::directory(name);
         let (edge, metrics) = (ports::free(), ports::free());
         let tls = certificates::issue(&directory, HOST);
@@ -67,7 +72,7 @@ impl House {
             site: format!("    upstream: http://127.0.0.1:{}\n", panel::start()),
             top: format!(
                 "edge: {{ listen: [\"127.0.0.1:{edge}\"], certificates: certs }}\n\
-                 metrics: {{ listen: \"127.0.0.1:{metrics}\" }}\nrestart: {{ drain: 60s }}\nbans: {{ allow: [127.0.0.0/8] }}\n"
+                 metrics: {{ listen: \"127.0.0.1:{metrics}\" }}\nrestart: {{ drain: 60s }}\n{top}\n"
             ),
             requests: Some("1000000/s"),
             environment: vec![("NOTIFY_SOCKET", directory.join("notify").display().to_string())],

@@ -104,7 +104,7 @@ impl Drop for Rig {
 async fn gate(store: &Arc<MemoryStore>, keys: KeySet, stop: &CancellationToken) -> Arc<Gate> {
     let snapshot = Snapshot { sites: Sites::new(vec![site()]).unwrap(), keys, ..Snapshot::default() };
     let plenty = Quota { count: NonZeroU32::new(1_000_000).unwrap(), per: Duration::from_secs(1) };
-    let quotas = Quotas { request: plenty, sign_in: plenty, second_factor: plenty, refresh: plenty };
+    let quotas = Quotas::all(plenty);
     let live = Arc::new(Live::new(snapshot, quotas));
     let mut changes = store.changes(Cursor::default()).await.unwrap();
     let (fed, stop) = (Arc::clone(&live), stop.clone());

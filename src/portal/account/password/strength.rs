@@ -9,12 +9,8 @@ use serde_json::Value;
 use super::{super::refused::Refused, words};
 use crate::{
     gate::SignedIn,
-    live::Class,
     portal::{body, context::Cx, fault::Fault, guard, problem},
-    rules::{
-        address::NetworkKey,
-        factor::strength::{Verdict, weigh},
-    },
+    rules::factor::strength::{Verdict, weigh},
     secret::SecretText,
 };
 
@@ -24,7 +20,7 @@ struct Wanted {
     password: SecretText,
 }
 
-/// `POST /_gate/api/v1/password/strength`. Counted like any request: it takes milliseconds, and people type.
+/// `POST /_gate/api/v1/password/strength`. Counted like any call: it takes milliseconds, and people type.
 pub(crate) async fn call(cx: Cx, body: Body) -> Result<Response, Response> {
     let me = guard::own_credentials(&cx).await?;
     Ok(match judge(&cx, &me, body).await {
@@ -37,9 +33,6 @@ pub(crate) async fn call(cx: Cx, body: Body) -> Result<Response, Response> {
 
 async fn judge(cx: &Cx, me: &SignedIn, body: Body) -> Result<Verdict, Fault> {
     let wanted: Wanted = body::json(&cx.headers, body, "an object with password, a string").await?;
-    let network = NetworkKey::of(cx.visit.facts.client.ip);
-    let counters = &cx.gate().live().counters;
-    counters.charge(network, Class::Request, cx.visit.moment).map_err(Fault::Throttled)?;
     verdict(cx, me, &wanted.password).await
 }
 

@@ -24,7 +24,7 @@ use crate::{
         issue::{self, Issued},
         pages, problem,
         redirect::Return,
-        second_factor::{self, Checked, Unproved},
+        second_factor::{self, Checked},
     },
     rules::{
         factor::totp,
@@ -104,7 +104,7 @@ pub(crate) async fn call(cx: Cx, body: Body) -> Result<Response, Response> {
 /// any number of parallel tries exactly one turns the app on and is told its backup codes.
 async fn confirm(cx: &Cx, me: &SignedIn, code: &SecretText) -> Result<Done, Refused> {
     let enrolment = under_way(&me.session, &me.user, cx.now()).ok_or(Refused::Gone)?;
-    let step = first_step(cx, me, enrolment, code)?;
+    let step = first_step(cx, me, enrolment, code).await?;
     let codes = Fresh::make(cx, me.user.id).await?;
     let app = Totp { sealed_secret: enrolment.sealed_secret.clone(), last_step: step };
     let store = cx.gate().store();
@@ -119,15 +119,18 @@ async fn confirm(cx: &Cx, me: &SignedIn, code: &SecretText) -> Result<Done, Refu
     Ok(Done { codes, elevation, issued })
 }
 
-fn first_step(cx: &Cx, me: &SignedIn, enrolment: &Enrolment, code: &SecretText) -> Result<u64, Refused> {
-    let left = second_factor::charge(cx, &me.user).map_err(Fault::Throttled)?;
+async fn first_step(
+    cx: &Cx,
+    me: &SignedIn,
+    enrolment: &Enrolment,
+    code: &SecretText,
+) -> Result<u64, Refused> {
+    let attempt = second_factor::begin(cx, &me.user)?;
     let secret =
         totp::open(cx.keys().master(), &me.user.id, &enrolment.sealed_secret).ok_or(Refused::Gone)?;
     match second_factor::check(secret.expose(), code.expose(), cx.now(), 0) {
         Checked::Step(step) => Ok(step),
-        Checked::Used | Checked::Wrong => {
-            Err(Unproved::Wrong { backup: false, left: second_factor::few(left) }.into())
-        }
+        Checked::Used | Checked::Wrong => Err(second_factor::wrong(attempt, false).await.into()),
     }
 }
 

@@ -70,7 +70,7 @@ pub(in crate::portal::account) async fn read_code(
 }
 
 async fn remove(cx: &Cx, me: &SignedIn, code: SecretText) -> Result<(), Refused> {
-    prove(cx, &me.user, Proof::Code(code)).await?;
+    prove(cx, &me.user, Proof::Code(code), None).await?;
     let change = UserChange { totp: Some(None), ..UserChange::default() };
     let written = cx.gate().store().change_user(me.user.id, change, cx.now()).await?;
     cx.gate().settled(written).await;

@@ -102,7 +102,7 @@ pub(crate) async fn call(cx: Cx, body: Body) -> Result<Response, Response> {
 /// Takes the proof and puts a new secret into the session.
 async fn start(cx: &Cx, me: &SignedIn, given: Given) -> Result<Material, Refused> {
     match (reproof::need(cx, me), given) {
-        (Need::Code, Given { proof: Some(proof), .. }) => drop(prove(cx, &me.user, proof).await?),
+        (Need::Code, Given { proof: Some(proof), .. }) => drop(prove(cx, &me.user, proof, None).await?),
         (Need::Code, Given { proof: None, .. }) => return Err(Refused::CodeNeeded),
         (Need::Password, Given { password: Some(password), .. }) => {
             reproof::password(cx, me, password).await?;

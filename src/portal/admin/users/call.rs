@@ -35,7 +35,7 @@ pub(crate) async fn call_list(cx: Cx) -> Result<Response, Response> {
     let filter = cx.query("q").unwrap_or_default();
     let paged = Paged::new(&cx, accounts(&cx, &member, filter), "", ("q", filter));
     let usage = usage(&cx);
-    let describe = |user: &Arc<User>| document(user, usage.get(&user.id).copied().unwrap_or_default());
+    let describe = |user: &Arc<User>| document(&cx, user, usage.get(&user.id).copied().unwrap_or_default());
     let users: Vec<_> = paged.items.iter().map(describe).collect();
     let (page, pages, total) = (paged.page, paged.pages, paged.total);
     Ok(problem::answer(&json!({ "users": users, "page": page, "pages": pages, "total": total })))
@@ -49,13 +49,15 @@ pub(crate) async fn call_show(cx: Cx, Path(name): Path<String>) -> Response {
     }
 }
 
-const WANTED: &str = "an object with disabled (true or false), role (a string), or both";
+const WANTED: &str =
+    "an object with disabled (true or false), role (a string), locked (false), or several of them";
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Wanted {
     disabled: Option<bool>,
     role: Option<String>,
+    locked: Option<bool>,
 }
 
 /// `PATCH /_gate/api/v1/admin/users/{name}`
@@ -70,8 +72,11 @@ pub(crate) async fn call_change(cx: Cx, Path(name): Path<String>, body: Body) ->
         Err(fault) => return Ok(guard::refuse(&cx, fault)),
     };
     let disabled = wanted.disabled.map(|disabled| if disabled { Act::Disable } else { Act::Enable });
-    let acts: Vec<Act> = wanted.role.map(|role| Act::Role(role.into())).into_iter().chain(disabled).collect();
-    if acts.is_empty() {
+    // Only failures lock.
+    let unlock = wanted.locked.map(|_| Act::Unlock);
+    let role = wanted.role.map(|role| Act::Role(role.into()));
+    let acts: Vec<Act> = role.into_iter().chain(disabled).chain(unlock).collect();
+    if acts.is_empty() || wanted.locked == Some(true) {
         return Ok(guard::refuse(&cx, Fault::BadBody(WANTED)));
     }
     for act in &acts {
@@ -122,7 +127,7 @@ async fn found(cx: &Cx, name: &str) -> Result<(SignedIn, Arc<User>), Response> {
 
 fn described(cx: &Cx, user: &User) -> Response {
     let usage = usage(cx).get(&user.id).copied().unwrap_or_default();
-    problem::answer(&document(user, usage))
+    problem::answer(&document(cx, user, usage))
 }
 
 fn refuse(cx: &Cx, undone: Undone) -> Response {

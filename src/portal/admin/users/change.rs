@@ -11,7 +11,7 @@ use crate::{
         fault::Fault,
         words::Words,
     },
-    rules::{identity::User, session::EndReason},
+    rules::{failures::Kind, identity::User, session::EndReason},
     store::{UserChange, Which},
 };
 
@@ -40,6 +40,7 @@ pub(super) async fn carry_out(cx: &Cx, member: &SignedIn, user: &User, act: &Act
         Act::RemoveFactor => UserChange { totp: Some(None), ..UserChange::default() },
         Act::Role(role) => UserChange { role: Some(role.clone()), ..UserChange::default() },
         Act::SignOut => return sign_out(cx, member, user).await,
+        Act::Unlock => return unlock(cx, member, user).await,
     };
     let written = cx.gate().store().change_user(user.id, change, cx.now()).await?;
     if !cx.gate().settled(written).await {
@@ -59,12 +60,23 @@ async fn sign_out(cx: &Cx, member: &SignedIn, user: &User) -> Result<(), Undone>
     Ok(())
 }
 
+async fn unlock(cx: &Cx, member: &SignedIn, user: &User) -> Result<(), Undone> {
+    let written = cx.gate().store().forgive(user.id, vec![Kind::Password, Kind::Factor]).await?;
+    if !cx.gate().settled(written).await {
+        return Err(Undone::No(No::Nothing));
+    }
+    let (client, name, by) = (cx.visit.facts.client.ip, &user.name, &member.user.name);
+    tracing::info!(target: "panelgate::audit", event = event(&Act::Unlock), %client, user = %name, %by, session = %member.public);
+    Ok(())
+}
+
 fn event(act: &Act) -> &'static str {
     match act {
         Act::Disable => "user-disabled",
         Act::Enable => "user-enabled",
         Act::RemoveFactor => "second-factor-removed",
         Act::SignOut => "sessions-revoked",
+        Act::Unlock => "unlocked",
         Act::Role(_) => "role-set",
     }
 }

@@ -13,7 +13,7 @@ use crate::{
         admin::{
             flow::{Act, No},
             paging::Paged,
-            who::{Usage, account, accounts, administrator, other_policies, usage},
+            who::{Usage, account, accounts, administrator, other_policies, standing, usage},
         },
         body::Form,
         context::Cx,
@@ -24,7 +24,10 @@ use crate::{
         sessions::When,
         words::fill,
     },
-    rules::identity::{Role, User},
+    rules::{
+        failures::{Barred, ByKind},
+        identity::{Role, User},
+    },
 };
 
 const LIST: &str = "/_gate/admin/users";
@@ -56,8 +59,12 @@ pub(crate) async fn show(cx: Cx, Path(name): Path<String>) -> Response {
     let others = other_policies(&cx);
     let administrator = administrator(&cx, &member, &others);
     let own = user.id == member.user.id;
+    let standing = standing(&cx, &user);
     let possible = |name: &'static str| {
         let wanted = act_named(name, &user, &administrator.roles()).filter(|_| !own)?;
+        if wanted == Act::Unlock && standing.failures == ByKind::default() {
+            return None;
+        }
         administrator.may(&user, &wanted).ok().map(|()| name)
     };
     let usage = usage(&cx).get(&user.id).copied().unwrap_or_default();
@@ -125,7 +132,7 @@ pub(crate) async fn act(
 }
 
 /// What can be done, as addresses spell it.
-const ACTS: [&str; 5] = ["role", "sign-out", "remove-second-factor", "disable", "enable"];
+const ACTS: [&str; 6] = ["role", "unlock", "sign-out", "remove-second-factor", "disable", "enable"];
 
 /// The act of this name; for a role, the first of `roles` that the account does not have.
 fn act_named(name: &str, user: &User, roles: &[Role]) -> Option<Act> {
@@ -134,6 +141,7 @@ fn act_named(name: &str, user: &User, roles: &[Role]) -> Option<Act> {
         "enable" => Act::Enable,
         "remove-second-factor" => Act::RemoveFactor,
         "sign-out" => Act::SignOut,
+        "unlock" => Act::Unlock,
         "role" => Act::Role(roles.iter().find(|role| **role != user.role).or(roles.first())?.clone()),
         _ => return None,
     })
@@ -158,6 +166,7 @@ fn confirm(
         "enable" => (words.enable_title, words.enable_effect),
         "remove-second-factor" => (words.remove_factor_title, words.remove_factor_effect),
         "sign-out" => (words.sign_out_title, words.sign_out_effect),
+        "unlock" => (words.unlock_title, words.unlock_effect),
         _ => (words.role_title, words.role_effect),
     };
     let others = other_policies(cx);
@@ -173,7 +182,7 @@ fn confirm(
         error: refused.map(|(_, text)| text.to_owned()),
         action: format!("{back}/{act}"),
         button: button(cx, act),
-        danger: !matches!(act, "enable" | "role"),
+        danger: !matches!(act, "enable" | "role" | "unlock"),
         choices: choices.map(ToString::to_string).collect(),
         choice_label: words.new_role,
         ..Confirm::new(cx, member, Tab::Users, &back, words.leave)
@@ -188,6 +197,7 @@ fn button(cx: &Cx, act: &str) -> &'static str {
         "enable" => words.enable,
         "remove-second-factor" => words.remove_factor,
         "sign-out" => words.sign_out,
+        "unlock" => words.unlock,
         _ => words.change_role,
     }
 }
@@ -212,14 +222,21 @@ fn escape(text: &str) -> String {
 fn facts(cx: &Cx, user: &User, usage: Usage) -> Vec<Fact> {
     let words = &cx.words.admin;
     let factor = if user.totp.is_some() { words.set_up } else { words.not_set_up };
-    let state = if user.disabled { words.disabled } else { words.active };
+    let state = match (user.disabled, standing(cx, user).worst()) {
+        (true, _) => words.disabled.to_owned(),
+        (false, Some(Barred::Stopped)) => words.stopped.to_owned(),
+        (false, Some(Barred::For(wait))) => {
+            fill(words.locked_until, &[("time", &pages::clock(cx.now().plus(wait)))])
+        }
+        (false, None) => words.active.to_owned(),
+    };
     let last = usage.last.map_or_else(|| words.never.to_owned(), pages::date_and_time);
     [
         (cx.words.user_name, user.name.to_string()),
         (words.display, user.display.clone()),
         (words.mail, user.email.clone()),
         (words.role, user.role.to_string()),
-        (words.state, state.to_owned()),
+        (words.state, state),
         (words.second_factor, factor.to_owned()),
         (words.sessions, usage.sessions.to_string()),
         (words.last_active, last),

@@ -8,9 +8,14 @@ use std::{
 };
 
 use super::{Dice, state};
+use crate::rules::{
+    address::NetworkKey,
+    failures::{Failure, Kind, Lockout, Subject},
+    identity::UserId,
+};
 use crate::store::{
     Everything, RedbStore, Store, StoreError,
-    contract::{session, user},
+    contract::{START, session, user},
     records::Writing,
     redb::{
         file::builder,
@@ -124,7 +129,49 @@ async fn another_schema_is_refused_with_both_numbers() {
     filled(&place.path).await;
     tamper(&place.path, |tables| Writing::new(tables).put_schema(7).unwrap());
     let error = RedbStore::open(&place.path).err();
-    assert!(matches!(error, Some(StoreError::Schema { found: 7, wanted: 3 })), "{error:?}");
+    assert!(matches!(error, Some(StoreError::Schema { found: 7, wanted: 4 })), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_file_of_the_schema_before_gets_the_tables_that_it_lacks_and_keeps_what_it_has() {
+    let place = place();
+    let before = filled(&place.path).await;
+    {
+        let database = builder().open(&place.path).unwrap();
+        let transaction = begin(&database).unwrap();
+        for name in ["failures", "failures_by_network"] {
+            let table = ::redb::TableDefinition::<&[u8], &[u8]>::new(name);
+            assert!(transaction.delete_table(table).unwrap(), "{name}");
+        }
+        let mut meta = transaction.open_table(::redb::TableDefinition::<&[u8], &[u8]>::new("meta")).unwrap();
+        meta.insert(&b"schema"[..], &3_u32.to_be_bytes()[..]).unwrap();
+        drop(meta);
+        transaction.commit().unwrap();
+    }
+    assert_eq!(state(reopened(&place.path).await.unwrap()), state(before));
+}
+
+#[tokio::test]
+async fn r16_failures_are_still_there_after_a_restart() {
+    let place = place();
+    filled(&place.path).await;
+    let store = RedbStore::open(&place.path).unwrap();
+    let failure = Failure {
+        guessed: Some((Subject::Account(UserId([1; 16])), Kind::Password)),
+        network: NetworkKey::of(std::net::Ipv4Addr::LOCALHOST.into()),
+        bannable: true,
+        count: 1,
+        at: START,
+    };
+    for _ in 0..5 {
+        store.fail(failure, Arc::default()).await.unwrap();
+    }
+    let before = store.everything().await.unwrap().failures;
+    store.close().await.unwrap();
+    let after = reopened(&place.path).await.unwrap().failures;
+    assert_eq!(after, before);
+    let (_, account) = after.first().unwrap();
+    assert!(account.standing(&Lockout::default(), START).worst().is_some(), "it is still locked");
 }
 
 #[tokio::test]

@@ -1,0 +1,133 @@
+//! Guesses: begun only if failures before them allow it, and counted where they fail.
+
+use super::{Gate, Note, Visit};
+use crate::{
+    live::Try,
+    rules::{
+        address::NetworkKey,
+        ban::Ban,
+        facts::{Facts, PresentedKey},
+        failures::{BANNED_BY, Barred, Consequence, Failure, Kind, Known, Subject, Success},
+        identity::{UserId, UserName},
+        judge::View,
+        outcome::{Judgement, Outcome},
+        reason::Reason,
+    },
+    store::StoreError,
+};
+
+impl Gate {
+    /// Whose failures a name counts with. A name that nobody has is somebody, too (R31).
+    pub fn subject(&self, visit: &Visit, name: &UserName) -> Subject {
+        match self.live.records.user_by_name(name) {
+            Some(user) => Subject::Account(user.id),
+            None => Subject::name(visit.snapshot.keys.master(), name),
+        }
+    }
+
+    /// Begins a guess, before any work is done for it.
+    ///
+    /// # Errors
+    /// With what bars it.
+    pub fn begin_guess(&self, visit: &Visit, subject: Subject, kind: Kind) -> Result<Try<'_>, Barred> {
+        let (network, rules) = (NetworkKey::of(visit.facts.client.ip), &visit.snapshot.lockout);
+        self.live.records.failures().begin((subject, kind), network, rules, visit.moment.wall)
+    }
+
+    /// Counts a guess that failed, durably, and at this process before it returns.
+    ///
+    /// # Errors
+    /// If the store cannot be written: then nobody must be told what became of the guess.
+    pub async fn guess_failed(
+        &self,
+        visit: &Visit,
+        subject: Subject,
+        kind: Kind,
+    ) -> Result<Consequence, StoreError> {
+        let failure = Failure { guessed: Some((subject, kind)), ..self.failure(&visit.facts, visit) };
+        self.live.records.failures().count(kind);
+        let written = self.store.fail(failure, visit.snapshot.lockout.clone()).await?;
+        let consequence = self.settled(written).await;
+        self.tell(visit, subject, kind, &consequence);
+        Ok(consequence)
+    }
+
+    /// Takes note of a success.
+    ///
+    /// # Errors
+    /// If the store cannot be written.
+    pub async fn guess_succeeded(
+        &self,
+        visit: &Visit,
+        user: UserId,
+        password: Option<Known>,
+        factor: Option<Known>,
+    ) -> Result<(), StoreError> {
+        let network = NetworkKey::of(visit.facts.client.ip);
+        let success = Success { user, network, password, factor, at: visit.moment.wall };
+        let written = self.store.succeed(success, visit.snapshot.lockout.clone()).await?;
+        self.settled(written).await;
+        Ok(())
+    }
+
+    /// Counts a guess at something that has too many random bits to be guessed: it costs its network alone, and no
+    /// request waits for the write. A full queue forgets it.
+    pub fn note_guess(&self, visit: &Visit) {
+        let _ = self.notes.try_send(Note::Failed(self.failure(&visit.facts, visit)));
+    }
+
+    /// Whether a decision is about an API key that nobody has.
+    pub(super) fn note_unknown_key(&self, visit: &Visit, judgement: &Judgement) {
+        let wrong = matches!(judgement.outcome, Outcome::SignIn(Reason::BadCredential));
+        if wrong && visit.facts.presented.api_key.is_some() {
+            self.note_guess(visit);
+        }
+    }
+
+    /// Whether a ban would reach the client, and only the client.
+    pub(super) fn bannable(&self, facts: &Facts, visit: &Visit) -> bool {
+        facts.client.certain().is_some_and(|ip| !visit.snapshot.spared.contains(ip))
+    }
+
+    /// The API key that is presented, if it is one that there is.
+    pub(super) fn known_key(&self, facts: &Facts) -> Option<crate::rules::api_key::KeyId> {
+        let Some(PresentedKey::Key(id)) = facts.presented.api_key else { return None };
+        self.live.records.key(&id).map(|key| key.id)
+    }
+
+    fn failure(&self, facts: &Facts, visit: &Visit) -> Failure {
+        Failure {
+            guessed: None,
+            network: NetworkKey::of(facts.client.ip),
+            bannable: self.bannable(facts, visit),
+            count: 1,
+            at: visit.moment.wall,
+        }
+    }
+
+    fn tell(&self, visit: &Visit, subject: Subject, kind: Kind, consequence: &Consequence) {
+        // A name that is no account's may be a password in the wrong field (R29).
+        let user = match subject {
+            Subject::Account(id) => self.live.records.user(&id),
+            Subject::Name(_) => None,
+        };
+        if let (Some(barred), Some(user)) = (consequence.barred, user) {
+            let (client, user) = (visit.facts.client.ip, &user.name);
+            let seconds = match barred {
+                Barred::For(wait) => Some(wait.as_secs()),
+                Barred::Stopped => None,
+            };
+            let from = if consequence.strangers { "unknown networks" } else { "this network" };
+            tracing::warn!(target: "panelgate::audit", event = "locked", %user, %client, what = ?kind, from, seconds, by = BANNED_BY);
+        }
+        if let Some(ban) = &consequence.banned {
+            tell_ban(ban);
+        }
+    }
+}
+
+/// Writes down that a network was banned by itself.
+pub fn tell_ban(ban: &Ban) {
+    let (network, until, reason) = (&ban.network, ban.until.map(crate::clock::Wall::secs), &ban.reason);
+    tracing::warn!(target: "panelgate::audit", event = "banned", %network, until, reason = ?reason, by = BANNED_BY);
+}

@@ -1,0 +1,65 @@
+//! What failures have left of one network.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::Patience;
+use crate::{
+    clock::Wall,
+    rules::{address::NetworkKey, ban::Ban},
+};
+
+/// Who bans by itself.
+pub const BANNED_BY: &str = "panelgate";
+/// A ban so long ago does not make the next one longer.
+const FORGETS: Duration = Duration::from_secs(7 * 86_400);
+
+/// The failures from one network.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Network {
+    /// Which.
+    pub network: NetworkKey,
+    count: u32,
+    since: Wall,
+    last: Wall,
+    bans: u32,
+    banned: Wall,
+}
+
+impl Network {
+    /// Without failures.
+    pub fn new(network: NetworkKey) -> Self {
+        let never = Wall::default();
+        Self { network, count: 0, since: never, last: never, bans: 0, banned: never }
+    }
+
+    /// Counts failures. One too many is a ban, and the count starts again.
+    pub fn fail(&mut self, count: u32, rules: &Patience, now: Wall) -> Option<Ban> {
+        if self.count == 0 || now.since(self.since) >= rules.per {
+            (self.count, self.since) = (0, now);
+        }
+        self.count = self.count.saturating_add(count);
+        self.last = now;
+        if self.count < rules.failures {
+            return None;
+        }
+        let before = if now.since(self.banned) < FORGETS { self.bans } else { 0 };
+        let lasts = usize::try_from(before).ok().and_then(|step| rules.bans.get(step));
+        let lasts = *lasts.or(rules.bans.last())?;
+        let reason = format!("{} failed sign-ins or guesses", self.count);
+        (self.count, self.bans, self.banned) = (0, before.saturating_add(1), now);
+        let (network, by) = (self.network.0, BANNED_BY.to_owned());
+        Some(Ban { network, reason, by, since: now, until: Some(now.plus(lasts)) })
+    }
+
+    /// The last failure.
+    pub const fn last(&self) -> Wall {
+        self.last
+    }
+
+    /// Whether nothing in it counts any more.
+    pub fn is_over(&self, now: Wall) -> bool {
+        now.since(self.last) >= FORGETS
+    }
+}

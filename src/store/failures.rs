@@ -1,0 +1,78 @@
+//! Writes about failures. What follows from them is decided by `rules::failures`.
+
+use super::{StoreError, bans, records::Writing};
+use crate::{
+    clock::Wall,
+    rules::{
+        failures::{Consequence, Failure, Kind, Lockout, Network, Subject, Success},
+        identity::UserId,
+    },
+};
+
+/// Counts a failure, at the account and at the network.
+pub(super) fn fail(
+    to: &mut Writing<'_>,
+    failure: &Failure,
+    rules: &Lockout,
+) -> Result<Consequence, StoreError> {
+    let mut consequence = Consequence::default();
+    if let Some((subject, kind)) = failure.guessed {
+        let mut account = to.read().failures(&subject)?.unwrap_or_default();
+        consequence = account.fail(&failure.network, kind, rules, failure.at);
+        to.put_failures(subject, account)?;
+    }
+    let known = to.read().network(&failure.network)?;
+    let mut network = known.unwrap_or_else(|| Network::new(failure.network));
+    let ban = network.fail(failure.count, &rules.network, failure.at).filter(|_| failure.bannable);
+    to.put_network(&network)?;
+    if let Some(ban) = ban {
+        // An operator's ban that lasts longer stays.
+        let before = to.read().ban(&ban.network)?;
+        if !before.is_some_and(|before| {
+            before.until.is_none_or(|until| ban.until.is_some_and(|ours| until >= ours))
+        }) {
+            bans::ban(to, ban.clone())?;
+            consequence.banned = Some(ban);
+        }
+    }
+    Ok(consequence)
+}
+
+/// Takes note of a success.
+pub(super) fn succeed(to: &mut Writing<'_>, success: &Success, rules: &Lockout) -> Result<(), StoreError> {
+    // Somebody who was removed meanwhile leaves nothing behind.
+    if to.read().user(&success.user)?.is_none() {
+        return Ok(());
+    }
+    let subject = Subject::Account(success.user);
+    let before = to.read().failures(&subject)?.unwrap_or_default();
+    let mut after = before.clone();
+    after.succeed(success, rules);
+    if after == before { Ok(()) } else { to.put_failures(subject, after) }
+}
+
+/// Forgets the failures of these kinds at an account; whether there were any.
+pub(super) fn forgive(to: &mut Writing<'_>, user: UserId, kinds: &[Kind]) -> Result<bool, StoreError> {
+    let subject = Subject::Account(user);
+    let Some(before) = to.read().failures(&subject)? else { return Ok(false) };
+    let mut after = before.clone();
+    kinds.iter().for_each(|kind| after.forgive(*kind));
+    let news = after != before;
+    if news {
+        to.put_failures(subject, after)?;
+    }
+    Ok(news)
+}
+
+/// Forgets names and networks whose failures count no more. Looks at one part in 256 each minute: what stays a few hours
+/// longer takes no room from anybody.
+pub(super) fn purge(to: &mut Writing<'_>, now: Wall) -> Result<(), StoreError> {
+    let [.., part] = (now.secs() / 60).to_be_bytes();
+    for subject in to.read().names_over(part, now)? {
+        to.remove_failures(subject)?;
+    }
+    for network in to.read().networks_over(part, now)? {
+        to.remove_network(&network)?;
+    }
+    Ok(())
+}
