@@ -25,6 +25,9 @@ pub(in crate::cli) fn say(place: &Place, words: &[&str]) -> Result<String, Troub
         | Verb::Policy(_)
         | Verb::Why(_)
         | Verb::Demo(_)
+        | Verb::Doctor(_)
+        | Verb::Backup(_)
+        | Verb::Restore(_)
         | Verb::KeyMaterial(_)
         | Verb::Audit(_)
         | Verb::Completions { .. }

@@ -105,6 +105,7 @@ async fn what_is_in_force_is_said_with_what_waits_and_what_is_wrong() {
         }),
         done: 1,
         failed: 1,
+        ..ReloadState::default()
     }));
     let mut admin = signed_in(&world, "admin").await;
     let page = admin.open(PAGE).await;
