@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::{Asked, Held, Question, RuleSet, why::Told};
+use super::{Answer, Asked, Held, Question, RuleSet, why::Told};
 use crate::rules::{
     outcome::Access,
     session::{Elevation, Factor},
@@ -85,7 +85,7 @@ pub fn explain(rules: &RuleSet, question: &Question) -> Explanation {
         outcome: decided.answer.as_str(),
         reason: decided.answer.reason().code(),
         why: told.why(),
-        outcome_elevated: after.map(|after| after.as_str()),
+        outcome_elevated: after.map(Answer::as_str),
         reason_elevated: after.map(|after| after.reason().code()),
     }
 }

@@ -36,7 +36,7 @@ pub enum Holder {
 pub struct Coverage {
     /// In the order of the policy.
     cells: Vec<Cell>,
-    /// By the cell, its place in the order, and whether it was exercised.
+    /// Whether each of them was.
     exercised: BTreeMap<Cell, bool>,
 }
 
