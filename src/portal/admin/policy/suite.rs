@@ -44,9 +44,9 @@ pub(super) async fn show(cx: Cx) -> Result<Response, Response> {
     }
     if let Some(report) = run(&cx).await {
         let (passed, failed) = (report.passed(), report.failed());
-        let counts = [("passed", passed.to_string()), ("failed", failed.to_string())];
-        let counts: Vec<(&str, &str)> = counts.iter().map(|(name, n)| (*name, n.as_str())).collect();
-        page.verdict = fill(if failed == 0 { words.tests_hold } else { words.tests_fail }, &counts);
+        let (held, broken) = (passed.to_string(), failed.to_string());
+        let pattern = if failed == 0 { words.tests_hold } else { words.tests_fail };
+        page.verdict = fill(pattern, &[("passed", &held), ("failed", &broken)]);
         page.holds = failed == 0;
         page.failures = report.failures().take(MOST).map(row).collect();
         page.passed = cases(&report);
