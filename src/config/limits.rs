@@ -55,7 +55,7 @@ pub(super) fn failures(fields: &mut Fields<'_>, found: &mut Findings) -> (Vec<Ip
         None => standard,
         Some(mut section) => {
             let read = Lockout {
-                password: steps(&mut section, "password", standard.password, found),
+                password: steps(&mut section, "sign_in", standard.password, found),
                 factor: steps(&mut section, "second_factor", standard.factor, found),
                 known_for: section
                     .duration("known_for", SECOND, found)

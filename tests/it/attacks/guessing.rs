@@ -6,7 +6,7 @@ use super::{Owner, Remote, WRONG, address, runs};
 use crate::support::{browser::Browser, gate, house::House};
 
 /// The first wait is longer than the slowest machine takes for a test.
-const PATIENT: &str = "lockout: { password: { waits: [5m, 1h] } }";
+const PATIENT: &str = "lockout: { sign_in: { waits: [5m, 1h] } }";
 
 /// Many networks, one account: five guesses, then it waits for all of them; for a name that nobody has it looks the same.
 /// A new process, which reads what was written down, goes on where the old one was.
