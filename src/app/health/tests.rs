@@ -27,7 +27,7 @@ fn tried(outcomes: (Outcome, Outcome)) -> Tried {
 #[test]
 fn what_candidates_would_have_answered_is_a_metric_once_there_is_one() {
     let quota = Quota { count: NonZeroU32::MIN, per: Duration::from_secs(1) };
-    let quotas = Quotas { request: quota, sign_in: quota, second_factor: quota, refresh: quota };
+    let quotas = Quotas::all(quota);
     let live = Live::new(Snapshot::default(), quotas);
     let mut text = String::new();
     shadows(&mut text, &live);

@@ -11,7 +11,7 @@ use crate::{
 
 fn memory() -> Arc<Live> {
     let quota = crate::rules::limit::Quota { count: std::num::NonZeroU32::MIN, per: Duration::from_secs(1) };
-    let quotas = Quotas { request: quota, sign_in: quota, second_factor: quota, refresh: quota };
+    let quotas = Quotas::all(quota);
     Arc::new(Live::new(Snapshot::default(), quotas))
 }
 

@@ -139,7 +139,13 @@ impl Copied {
             Table::Sessions => self.sessions = count,
             Table::Keys => self.keys = count,
             Table::Bans => self.bans = count,
-            Table::Names | Table::External | Table::ByUser | Table::Due | Table::Meta => {}
+            Table::Failures
+            | Table::Networks
+            | Table::Names
+            | Table::External
+            | Table::ByUser
+            | Table::Due
+            | Table::Meta => {}
         }
     }
 }
