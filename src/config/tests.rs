@@ -32,7 +32,7 @@ fn the_policy_of_the_demo_compiles() {
 #[test]
 fn tests_beside_a_policy_keep_nothing_from_being_used() {
     let folder = tempfile::tempdir().unwrap();
-    let put = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    let put = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
     put(
         "policy.yaml",
         "version: 1\nroles: [root]\npages: [{ name: all, paths: [/**], access: { root: full } }]\n",
