@@ -19,8 +19,6 @@ const TOUCHES: Duration = Duration::from_secs(5);
 /// Sessions that nothing can name any more are removed this often, so many at a time.
 const PURGE: Duration = Duration::from_secs(60);
 const PURGE_BATCH: usize = 1_000;
-/// Files that change while they are read are read again at once, so often; then when they are looked at next.
-const PASSES: u32 = 5;
 /// A refused configuration is tried again after this.
 const TRY_AGAIN: Duration = Duration::from_secs(30);
 /// A failed change stream is opened again after this.
@@ -157,12 +155,7 @@ pub(super) async fn reload_on_change(
             () = tokio::time::sleep(TRY_AGAIN), if refused => {}
         }
         // What came of it is in the log, in the metrics and at `/readyz`.
-        for _ in 0..PASSES {
-            refused = reloader.look_again().await.is_err();
-            if reloader.has_seen_all().await {
-                break;
-            }
-        }
+        refused = reloader.look_again().await.is_err();
     }
 }
 
