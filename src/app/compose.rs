@@ -118,7 +118,7 @@ pub(super) async fn compose(
     let ways = Arc::new(ArcSwap::from_pointee(ways));
     let portal = portal_service(&gate, start_notices(&ways, &stop, &tasks), folder);
     let accepting = stop.child_token();
-    let ground = Ground { portal, gate, sockets, accepting, stop, tasks };
+    let ground = Ground { gate, portal, sockets, accepting, stop, tasks };
     let readiness = watch::Sender::new(Readiness::default());
     let issuers = IssuerFeeds::start(keys, ground.gate.live(), &ground.stop, &ground.tasks);
     let shown = certificates.clone();
