@@ -207,7 +207,7 @@ fn totals(told: &Told) -> String {
     match kept {
         Allowed::All => {}
         Allowed::Writes => {
-            lines.push("of what was allowed, the journal only keeps what changes something".to_owned())
+            lines.push("of what was allowed, the journal only keeps what changes something".to_owned());
         }
         Allowed::None => lines.push("the journal keeps nothing of what was allowed".to_owned()),
     }

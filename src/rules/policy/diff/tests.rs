@@ -424,7 +424,11 @@ fn a_proof_between_two_lasts_is_its_own_class() {
             Asker::Between { proofs, .. } => {
                 Some(proofs.iter().map(|proof| (proof.from, proof.to)).collect::<Vec<_>>())
             }
-            Asker::Everybody | Asker::Nobody | Asker::Session { .. } | Asker::Key { .. } => None,
+            Asker::Everybody
+            | Asker::Nobody
+            | Asker::Session { .. }
+            | Asker::Looking { .. }
+            | Asker::Key { .. } => None,
         })
         .collect();
     let span = (Duration::from_secs(300), Duration::from_secs(900));
