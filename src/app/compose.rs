@@ -377,8 +377,8 @@ fn start_feeds(ground: &Ground, reloader: &Arc<Reloader>, places: feeds::places:
     let file = move || named.places();
     ground.tasks.spawn(feeds::places::follow(file, places, live, clock, ground.stop.clone()));
     let (changed, changes) = mpsc::channel(1);
-    let watched = Arc::clone(reloader);
-    ground.tasks.spawn(feeds::files::follow(move || watched.watched(), changed, ground.stop.clone()));
+    let read = Arc::clone(reloader);
+    ground.tasks.spawn(feeds::files::follow(move || read.seen(), changed, ground.stop.clone()));
     ground.tasks.spawn(tasks::reload_on_change(Arc::clone(reloader), changes, ground.stop.clone()));
 }
 

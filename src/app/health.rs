@@ -199,7 +199,7 @@ fn reload(text: &mut String, state: &ReloadState) {
     let _ = writeln!(text, "{name}{{digest=\"{}\"}} 1", state.digest);
     let name = "panelgate_stale";
     let _ =
-        write!(text, "# HELP {name} What is not as its file or address has it; the last good one stays.\n");
+        writeln!(text, "# HELP {name} What is not as its file or address has it; the last good one stays.");
     let _ = writeln!(text, "# TYPE {name} gauge");
     for what in state.stale.keys() {
         let what = what.replace(['\\', '"', '\n'], "?");

@@ -23,7 +23,7 @@ use super::{notice, translate};
 use crate::{
     config::{self, Environment, Settings},
     doors::{edge::Switch, sidecar::Vouchers},
-    feeds::{certs::Certificates, files::fingerprint},
+    feeds::certs::Certificates,
     gate::Gate,
     live::{ReloadProblem, ReloadState},
     rules::policy::RuleSet,
@@ -37,7 +37,6 @@ pub struct Reloader {
     /// What the process started with: some of it counts for its whole life.
     started: Settings,
     current: ArcSwap<Settings>,
-    watched: RwLock<Vec<PathBuf>>,
     /// The files that were read last, and a digest over them as they were.
     seen: RwLock<(Vec<PathBuf>, Vec<u8>)>,
     in_force: watch::Sender<Arc<str>>,
@@ -83,7 +82,6 @@ impl Reloader {
             gate: Arc::clone(gate),
             started: settings.clone(),
             current: ArcSwap::from_pointee(settings.clone()),
-            watched: RwLock::new(settings.watched.clone()),
             seen: RwLock::default(),
             in_force: watch::Sender::new(digest),
             parts: Mutex::new(parts),
@@ -130,7 +128,6 @@ impl Reloader {
         let current = self.settings();
         let examined = fresh::examine(&current.file, &self.environment).await;
         if let Ok(examined) = &examined {
-            self.watch(&examined.files);
             let seen = (examined.files.clone(), examined.seen.clone());
             *self.seen.write().unwrap_or_else(PoisonError::into_inner) = seen;
         }
@@ -154,15 +151,10 @@ impl Reloader {
         }
     }
 
-    /// The files whose change is a reason to load again.
-    pub fn watched(&self) -> Vec<PathBuf> {
-        self.watched.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Whether the files are what was read of them last: one that was half there then may be whole by now.
-    pub(super) async fn has_seen_all(&self) -> bool {
-        let (files, seen) = self.seen.read().unwrap_or_else(PoisonError::into_inner).clone();
-        fingerprint(files).await == seen
+    /// The files that were read last, be they in force or refused, and a digest over them as they were: a file that was
+    /// half there then may be whole by now.
+    pub(super) fn seen(&self) -> (Vec<PathBuf>, Vec<u8>) {
+        self.seen.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The database of places that is to be in force.
@@ -176,14 +168,6 @@ impl Reloader {
     /// With everything that is wrong with it.
     pub(super) fn compile(&self, file: &str, text: &str) -> Result<Arc<RuleSet>, config::Problems> {
         config::policy_from(file, text, &self.environment)
-    }
-
-    /// Besides the files of what is in force, those that a refused configuration names: it may be one of them that
-    /// makes it good.
-    fn watch(&self, looked_at: &[PathBuf]) {
-        let mut files = self.current.load().watched.clone();
-        files.extend(looked_at.iter().filter(|file| !files.contains(file)).cloned().collect::<Vec<_>>());
-        *self.watched.write().unwrap_or_else(PoisonError::into_inner) = files;
     }
 
     async fn take(&self, fresh: Fresh, parts: &mut Parts, cause: Cause) {
@@ -226,7 +210,6 @@ impl Reloader {
         }
         telemetry::set_level(&settings.log.level);
         self.current.store(Arc::clone(&settings));
-        self.watch(&[]);
         let waiting = waiting(&self.started, &settings);
         let at = self.gate.moment().wall;
         live.reload.rcu(|state| ReloadState {
@@ -270,9 +253,7 @@ impl Reloader {
 
     /// Nothing is to be taken; a configuration that was refused in between is no problem any more.
     fn note_unchanged(&self, settings: Settings) {
-        let watched = settings.watched.clone();
         self.current.store(Arc::new(settings));
-        self.watch(&watched);
         let before =
             self.gate.live().reload.rcu(|state| ReloadState { problem: None, ..ReloadState::clone(state) });
         if before.problem.is_some() {

@@ -22,8 +22,6 @@ const PURGE: Duration = Duration::from_secs(60);
 const PURGE_BATCH: usize = 1_000;
 /// So many notes of the request path are taken at a time.
 const NOTED: usize = 256;
-/// Files that change while they are read are read again at once, so often; then when they are looked at next.
-const PASSES: u32 = 5;
 /// A refused configuration is tried again after this.
 const TRY_AGAIN: Duration = Duration::from_secs(30);
 /// A failed change stream is opened again after this.
@@ -190,12 +188,7 @@ pub(super) async fn reload_on_change(
             () = tokio::time::sleep(TRY_AGAIN), if refused => {}
         }
         // What came of it is in the log, in the metrics and at `/readyz`.
-        for _ in 0..PASSES {
-            refused = reloader.look_again().await.is_err();
-            if reloader.has_seen_all().await {
-                break;
-            }
-        }
+        refused = reloader.look_again().await.is_err();
     }
 }
 

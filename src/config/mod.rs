@@ -151,6 +151,8 @@ impl Sources<'_> {
     fn seen(&self) -> Vec<u8> {
         feeds::files::digest(self.files.iter().map(|file| {
             let text = self.texts.get(&*file.display().to_string());
+            // Of a longer one, only the beginning was read.
+            let text = text.filter(|text| text.len() <= yaml::MAX_BYTES);
             let content = text.map(|text| text.as_bytes().to_vec()).or_else(|| fs::read(file).ok());
             (file.as_path(), content)
         }))

@@ -87,9 +87,8 @@ pub(super) fn settings(root: &Node, file: &Path, sources: &mut Sources<'_>) -> O
         let help = "write at least one of them: without a door nobody can ask";
         sources.found.error("C030", &start, "neither `sidecar` nor `edge` is on", help);
     }
-    let (file, watched) = (file.to_owned(), sources.files.clone());
     Some(Settings {
-        file,
+        file: file.to_owned(),
         data_dir,
         sites,
         sidecar,
@@ -106,7 +105,6 @@ pub(super) fn settings(root: &Node, file: &Path, sources: &mut Sources<'_>) -> O
         notices,
         journal,
         log,
-        watched,
         drain,
         outline: super::Outline::default(),
     })

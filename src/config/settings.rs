@@ -55,8 +55,6 @@ pub struct Settings {
     pub journal: Limits,
     /// Logs.
     pub log: LogSettings,
-    /// Every file that was read: a change in one of them is a reason to load again.
-    pub watched: Vec<PathBuf>,
     /// How long live connections stay with a process that was replaced.
     pub drain: Duration,
     /// For telling what a reload changes.

@@ -14,25 +14,22 @@ use tokio_util::sync::CancellationToken;
 /// Looks at the files this often.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// Sends a note at the start, for what may have changed since the files were read, and whenever what they hold has
-/// changed. `files` is asked each time, since a new configuration may name other files. A half-written file is a change
-/// like any other, and so is its completion.
+/// Sends a note whenever the files do not hold what was read of them last. `seen` is asked each time: which files that
+/// were, and the [`digest`] of what was read. A half-written file is a change like any other, and so is its completion.
 pub async fn follow(
-    files: impl Fn() -> Vec<PathBuf> + Send,
+    seen: impl Fn() -> (Vec<PathBuf>, Vec<u8>) + Send,
     changed: mpsc::Sender<()>,
     stop: CancellationToken,
 ) {
     let mut ticks = tokio::time::interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut last = Vec::new();
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
             _ = ticks.tick() => {}
         }
-        let now = fingerprint(files()).await;
-        if now != last {
-            last = now;
+        let (files, read) = seen();
+        if fingerprint(files).await != read {
             // A full queue means that somebody is about to look anyway.
             let _ = changed.try_send(());
         }
@@ -49,7 +46,7 @@ pub(super) async fn stamp(path: &Path) -> Option<Stamp> {
 }
 
 /// A digest over names and contents, as they are now.
-pub async fn fingerprint(files: Vec<PathBuf>) -> Vec<u8> {
+async fn fingerprint(files: Vec<PathBuf>) -> Vec<u8> {
     let look = move || digest(files.iter().map(|file| (file.as_path(), fs::read(file).ok())));
     tokio::task::spawn_blocking(look).await.unwrap_or_default()
 }

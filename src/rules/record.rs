@@ -289,7 +289,7 @@ impl Record {
             Who::Session(sitting) if self.reply.reason == Reason::ImpersonationOver => {
                 Who::Session(Sitting { acting: Some(ActingAs::Over), ..sitting })
             }
-            who => who,
+            who @ (Who::Nobody | Who::Session(_) | Who::Key { .. }) => who,
         };
         let client = self.client.certain();
         let circumstances = Circumstances { client, country: self.client.country, at: self.at };

@@ -128,9 +128,7 @@ fn text(compared: &Compared, reasons: bool) -> String {
     if !listing.besides.is_empty() {
         text += "\n";
     }
-    for said in &listing.besides {
-        text += &format!("~ {}\n", visible(said));
-    }
+    text.extend(listing.besides.iter().map(|said| format!("~ {}\n", visible(said))));
     text + "\n" + &summary(listing, reasons)
 }
 
@@ -168,12 +166,11 @@ fn summary(listing: &Listing, reasons: bool) -> String {
     if listing.is_empty() {
         return "no request is answered differently\n".to_owned();
     }
-    let mut text = listing.totals.to_string();
-    match listing.totals.reasons {
-        0 => {}
-        count if reasons => text += &format!("; {count} refused for another reason"),
-        count => text += &format!("; {count} refused for another reason (--reasons lists them)"),
-    }
+    let hint = if reasons { "" } else { " (--reasons lists them)" };
+    let mut text = match listing.totals.reasons {
+        0 => listing.totals.to_string(),
+        count => format!("{}; {count} refused for another reason{hint}", listing.totals),
+    };
     text.push('\n');
     if !listing.complete {
         text += "not everything was compared, there are too many kinds of paths: there may be more changes\n";

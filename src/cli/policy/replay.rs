@@ -154,10 +154,8 @@ fn text(told: &Told, args: &ReplayArgs) -> String {
         let headings =
             ["", "COUNT", "PAGE", "ROLE", "USER", "NEEDS", "WAS", "WOULD BE", "EXAMPLE", "REQUEST"];
         text += &table(headings, replayed.flips.iter().take(args.limit).map(row).collect());
-        match unlisted(replayed, args.limit) {
-            0 => {}
-            more => text += &format!("and {more} more decisions, of other kinds (--limit)\n"),
-        }
+        let more = Some(unlisted(replayed, args.limit)).filter(|more| *more > 0);
+        text.extend(more.map(|more| format!("and {more} more decisions, of other kinds (--limit)\n")));
         text += "`panelgate why EXAMPLE` tells the whole story of one\n\n";
     }
     text + &totals(told)
@@ -209,7 +207,7 @@ fn totals(told: &Told) -> String {
     match kept {
         Allowed::All => {}
         Allowed::Writes => {
-            lines.push("of what was allowed, the journal only keeps what changes something".to_owned())
+            lines.push("of what was allowed, the journal only keeps what changes something".to_owned());
         }
         Allowed::None => lines.push("the journal keeps nothing of what was allowed".to_owned()),
     }

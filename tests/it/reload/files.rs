@@ -157,11 +157,8 @@ async fn what_can_be_taken_is_taken_and_what_cannot_is_named() {
             ("X-Forwarded-For", "192.0.2.7"),
             ("X-Api-Key", &house.gate.reader),
         ];
-        let mut text = "GET /api/authz/forward-auth HTTP/1.0\r\n".to_owned();
-        for (name, value) in fields {
-            text += &format!("{name}: {value}\r\n");
-        }
-        plain(house.gate.port, &(text + "\r\n"))
+        let fields: String = fields.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        plain(house.gate.port, &format!("GET /api/authz/forward-auth HTTP/1.0\r\n{fields}\r\n"))
     };
     house.wait_until("the new secret is believed", || is_well(&asked(secret))).await;
     assert!(!is_well(&asked(&house.gate.secret)), "the old one is not");

@@ -21,10 +21,9 @@ fn json(output: &Output) -> Value {
     serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
 }
 
-/// With a daemon and without, by people and by scripts.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_policy_is_compared_and_tried_before_it_is_in_force() {
-    let house = House::start("policy-tried");
+/// Somebody has looked three times at what a new policy closes for him, and once at what is closed already.
+async fn house(name: &str) -> House {
+    let house = House::start(name);
     let somebody = house.somebody().await;
     for number in 0..3 {
         assert_eq!(somebody.background("GET", &format!("/echo/{number}")).await.status, 200);
@@ -38,7 +37,13 @@ async fn a_policy_is_compared_and_tried_before_it_is_in_force() {
     );
     house.write("new.yaml", &new);
     house.write("same.yaml", &format!("# No change.\n{policy}"));
+    house
+}
 
+/// With a daemon and without, by people and by scripts.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_policy_is_compared_before_it_is_in_force() {
+    let house = house("policy-compared").await;
     let compared = panelgate(&house, &["policy", "diff", "--running", "new.yaml", "--json"]);
     assert_eq!(compared.status.code(), Some(1), "{compared:?}");
     let listing = json(&compared);
@@ -64,6 +69,20 @@ async fn a_policy_is_compared_and_tried_before_it_is_in_force() {
         "the daemon and the command say the same"
     );
 
+    let broken = panelgate(&house, &["policy", "diff", "config.yaml"]);
+    assert_eq!(broken.status.code(), Some(3), "{broken:?}");
+    house.gate.running.stop();
+    let alone = panelgate(&house, &["policy", "diff", "new.yaml", "--json"]);
+    assert_eq!(json(&alone)["changes"], listing["changes"], "{alone:?}");
+    assert!(json(&alone)["old"].as_str().unwrap().contains("no panelgate is running"));
+    let insisted = panelgate(&house, &["policy", "diff", "--running", "new.yaml"]);
+    assert_eq!(insisted.status.code(), Some(3), "{insisted:?}");
+}
+
+/// What flips leads to its decision; with a daemon and without.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_policy_is_tried_on_what_there_was() {
+    let house = house("policy-tried").await;
     // Under the policy that decided nothing comes out differently.
     let control = panelgate(&house, &["policy", "replay", "policy.yaml", "--json"]);
     assert_eq!(control.status.code(), Some(0), "{control:?}");
@@ -90,14 +109,7 @@ async fn a_policy_is_compared_and_tried_before_it_is_in_force() {
     assert_eq!(why.status.code(), Some(0), "{why:?}");
     assert!(String::from_utf8_lossy(&why.stdout).contains("some-user"), "{why:?}");
 
-    let broken = panelgate(&house, &["policy", "diff", "config.yaml"]);
-    assert_eq!(broken.status.code(), Some(3), "{broken:?}");
     house.gate.running.stop();
     let alone = panelgate(&house, &["policy", "replay", "new.yaml", "--json", "--user", "some-user"]);
     assert_eq!(json(&alone)["flips"][0]["count"], 3, "{alone:?}");
-    let alone = panelgate(&house, &["policy", "diff", "new.yaml", "--json"]);
-    assert_eq!(json(&alone)["changes"], listing["changes"], "{alone:?}");
-    assert!(json(&alone)["old"].as_str().unwrap().contains("no panelgate is running"));
-    let insisted = panelgate(&house, &["policy", "diff", "--running", "new.yaml"]);
-    assert_eq!(insisted.status.code(), Some(3), "{insisted:?}");
 }

@@ -306,8 +306,8 @@ fn level(
             let right = scopes.is_subset(&held) && lacks.is_disjoint(&held);
             (fits(own, *enrolled, role, *has) && right).then_some(0)
         }
-        (Asker::Looking { role: own }, Asked::Session { acting: Some((role, false)), .. }) => {
-            (own == role).then_some(0)
+        (Asker::Looking { role: own }, Asked::Session { acting: Some((role, false)), relaxed, .. }) => {
+            (own == role).then_some(usize::from(*relaxed))
         }
         (
             Asker::Session { role: own, enrolled } | Asker::Between { role: own, enrolled, .. },

@@ -100,7 +100,7 @@ fn who_acts_for_somebody_and_may_only_look_is_told_apart_where_needs_change() {
     assert_eq!(
         told(&a, &b),
         [
-            "users: whoever acts for admin and may only look, look (now a change): always → never, refused (impersonation-read-only)  (with GET, HEAD)"
+            "users: whoever acts for admin and may only look, look (now a change): always → never, refused (impersonation-read-only)"
         ]
     );
 }
