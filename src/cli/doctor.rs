@@ -70,7 +70,7 @@ pub struct DoctorArgs {
     #[arg(long)]
     json: bool,
     /// Say what a code means, and how it is mended in every proxy.
-    #[arg(long, value_name = "CODE", exclusive = true)]
+    #[arg(long, value_name = "CODE")]
     explain: Option<String>,
 }
 

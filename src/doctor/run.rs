@@ -92,7 +92,7 @@ impl Run<'_> {
         let account = self.account(&inside, clock, entropy);
         // Whatever happens, the account is removed and the watch closed.
         let worked = tokio::select! {
-            worked = self.work(&account) => Ok(worked),
+            worked = Box::pin(self.work(&account)) => Ok(worked),
             _ = tokio::signal::ctrl_c() => Err("interrupted".to_owned()),
         };
         let removed = match (account, &inside) {

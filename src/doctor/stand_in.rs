@@ -84,17 +84,17 @@ async fn answer(shared: Arc<Shared>, request: Request) -> Response {
         headers: fields_of(&parts.headers),
         body_bytes: measure(body).await,
     };
-    let mut echo = json!({
-        "method": saw.method, "target": saw.target, "headers": saw.headers, "body_bytes": saw.body_bytes,
-    });
     let target = saw.target.clone();
     let number = {
         let mut all = shared.saw.lock().unwrap_or_else(PoisonError::into_inner);
-        all.push(saw);
+        all.push(saw.clone());
         all.len()
     };
     // No two answers are the same, so that one that is kept shows.
-    echo["number"] = number.into();
+    let echo = json!({
+        "method": saw.method, "target": saw.target, "headers": saw.headers, "body_bytes": saw.body_bytes,
+        "number": number,
+    });
     let built = if target.contains("-stream") {
         let later = stream::once(async move {
             // Whoever holds the first back gets the second all the same, only later.

@@ -142,6 +142,7 @@ pub fn all(observed: &Observed) -> Vec<Done> {
 }
 
 /// Nothing, or one piece of evidence.
+#[expect(clippy::unnecessary_wraps, reason = "it is how most checks end")]
 fn if_so(wrong: bool, evidence: impl FnOnce() -> String) -> Look {
     Ok(if wrong { vec![evidence()] } else { Vec::new() })
 }

@@ -10,6 +10,7 @@ use super::{
 /// Clocks further apart than this confuse one-time codes and tokens.
 const APART: u64 = 30;
 
+#[expect(clippy::unnecessary_wraps, reason = "every check has this form")]
 pub(super) fn certificate(o: &Observed) -> Look {
     Ok(o.tls.certificate.clone().err().into_iter().collect())
 }
