@@ -114,7 +114,7 @@ pub(super) async fn compose(
     let folder = TrailFolder(trail::folder(&settings.data_dir));
     let portal = portal_service(&gate, start_notices(ways, &stop, &tasks), folder);
     let accepting = stop.child_token();
-    let ground = Ground { portal, gate, sockets, accepting, stop, tasks };
+    let ground = Ground { gate, portal, sockets, accepting, stop, tasks };
     let readiness = watch::Sender::new(Readiness::default());
     let reloader = Arc::new(Reloader::new(&settings, environment, &ground.gate));
     let metrics = start_health(&settings, &ground, &readiness)?;

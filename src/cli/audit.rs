@@ -4,6 +4,7 @@
 mod tests;
 
 use std::{
+    fmt::Write as _,
     fs,
     io::{self, BufRead, BufReader, Seek, SeekFrom, Write},
     net::IpAddr,
@@ -236,7 +237,9 @@ fn report(verdict: &Verdict) -> String {
             (file, 0) => file.clone(),
             (file, line) => format!("{file}:{line}"),
         };
-        text += &format!("  {}: {}\n", style::strong(Stream::Err).of(place), finding.kind);
+        let place = style::strong(Stream::Err).of(place);
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "  {place}: {}", finding.kind);
     }
     text + "compare with a backup (`panelgate restore --into DIR`, then `audit verify` there) before anything else\n"
 }
@@ -269,7 +272,7 @@ fn line(record: &Record) -> String {
         if let Some(value) = record.text(name).filter(|value| !value.is_empty()) {
             let value = visible(&value);
             let value = if value.contains([' ', '"']) { format!("{value:?}") } else { value };
-            text += &format!(" {name}={value}");
+            let _ = write!(text, " {name}={value}");
         }
     }
     text

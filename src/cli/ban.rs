@@ -93,7 +93,7 @@ fn tell(ban: &BanLine, spared: &[String]) -> String {
         ban.until.map_or_else(|| "until it is lifted".to_owned(), |at| format!("until {}", moment(at)));
     let mut text = format!("{} is banned {until}\n", ban.network);
     if !spared.is_empty() {
-        text += &format!("what is always let in stays open: {}\n", spared.join(", "));
+        text = text + "what is always let in stays open: " + &spared.join(", ") + "\n";
     }
     text
 }

@@ -30,7 +30,7 @@ pub(crate) async fn each_peer(
         match stream.peer_cred().map(|peer| peer.uid()) {
             Ok(uid) if may_connect(uid, own, others) => received(stream, uid),
             uid => {
-                tracing::warn!(?uid, socket = name, "a stranger connected to a socket and was turned away")
+                tracing::warn!(?uid, socket = name, "a stranger connected to a socket and was turned away");
             }
         }
     }

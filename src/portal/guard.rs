@@ -142,10 +142,10 @@ fn refuse_call(cx: &Cx, fault: Fault) -> Response {
     }
     let problem = fault.document(cx);
     match fault {
-        Fault::SignedOut(_) => problem.into_response(),
         Fault::StepUp => problem.with("step_up_url", portal_page(cx.site(), "step-up", "")).into_response(),
         Fault::FactorFirst => problem.with("enrolment_url", enrolment_url(cx, "")).into_response(),
-        Fault::CrossSite
+        Fault::SignedOut(_)
+        | Fault::CrossSite
         | Fault::StaleForm
         | Fault::TooLarge
         | Fault::WrongType

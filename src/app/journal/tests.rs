@@ -33,7 +33,7 @@ fn rig() -> Rig {
 
 fn entry(number: u8) -> Item {
     let record = Record { decision: DecisionId([number; 5]), at: NOON, ..sample("GET", "/users/7") };
-    Item::Decision(Box::new(Entry::Bare(record)))
+    Item::Decision(Box::new(Entry::Bare(Box::new(record))))
 }
 
 #[tokio::test]

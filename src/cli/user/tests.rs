@@ -19,8 +19,16 @@ pub(in crate::cli) fn say(place: &Place, words: &[&str]) -> Result<String, Troub
         Verb::Session(args) => Some(crate::cli::session::carry_out(&args.verb, place)),
         Verb::Ban(args) => Some(crate::cli::ban::carry_out(&args.verb, place)),
         Verb::HighSecurity(args) => Some(crate::cli::high_security::carry_out(&args.verb, place)),
-        #[expect(clippy::wildcard_enum_match_arm, reason = "the others do not work on the store")]
-        _ => None,
+        Verb::Serve(_)
+        | Verb::Check(_)
+        | Verb::Config(_)
+        | Verb::Policy(_)
+        | Verb::Why(_)
+        | Verb::Demo(_)
+        | Verb::KeyMaterial(_)
+        | Verb::Audit(_)
+        | Verb::Completions { .. }
+        | Verb::Man(_) => None,
     };
     on_store.unwrap_or_else(|| panic!("{words:?}"))
 }

@@ -1,6 +1,9 @@
 //! A decision for people who read.
 
-use std::{fmt::Display, time::Duration};
+use std::{
+    fmt::{Display, Write},
+    time::Duration,
+};
 
 use super::ways;
 use crate::{
@@ -24,7 +27,11 @@ struct Lines(String);
 impl Lines {
     fn add(&mut self, name: &str, value: impl Display) {
         let line = format!("{name:WIDTH$}{}", visible(&value.to_string()));
-        self.0.push_str(line.trim_end());
+        self.say(line.trim_end());
+    }
+
+    fn say(&mut self, line: &str) {
+        self.0.push_str(line);
         self.0.push('\n');
     }
 }
@@ -34,11 +41,11 @@ pub(super) fn explain(report: &Report, now: Wall) -> String {
     let Some(record) = report.record() else { return String::new() };
     let mut lines = Lines::default();
     let head = format!("{}  {}: {}", record.decision, record.reply.said.as_str(), record.reply.reason.code());
-    lines.0.push_str(&format!("{head}\n{}\n", record.reply.reason.sentence()));
+    lines.say(&format!("{head}\n{}", record.reply.reason.sentence()));
     if let Some(detail) = &record.reply.detail {
-        lines.0.push_str(&format!("What exactly: {}\n", visible(detail)));
+        lines.say(&format!("What exactly: {}", visible(detail)));
     }
-    lines.0.push('\n');
+    lines.say("");
     let ago = spell(now.since(record.at));
     lines.add("when", format!("{} ({ago} ago)", moment(record.at.secs())));
     request(&mut lines, record);
@@ -65,11 +72,12 @@ pub(super) fn unknown(id: DecisionId, span: &Span) -> String {
     for (what, since) in parts {
         let since = since
             .map_or_else(|| "nothing is there".to_owned(), |since| format!("since {}", moment(since.secs())));
-        text.push_str(&format!("\n  {what}: {since}"));
+        // Writing to a string cannot fail.
+        let _ = write!(text, "\n  {what}: {since}");
     }
     for gap in &span.gaps {
         let (since, until) = (moment(gap.since.secs()), moment(gap.until.secs()));
-        text.push_str(&format!("\n  missing: {} between {since} and {until}", gap.missing));
+        let _ = write!(text, "\n  missing: {} between {since} and {until}", gap.missing);
     }
     text + "\nit is older than that, or mistyped; `journal` in the configuration says how much is kept"
 }
@@ -231,12 +239,11 @@ fn allowed_by(lines: &mut Lines, report: &Report) {
 
 fn erased(lines: &mut Lines, record: &Record) {
     let kept = "the query was never kept";
-    match record.shortened {
-        Some(at) => lines.add("erased", format!("addresses were shortened at {}; {kept}", moment(at.secs()))),
-        None => {
-            let due = moment(record.at.plus(WHOLE_ADDRESSES).secs());
-            lines.add("erased", format!("nothing yet; addresses are shortened at {due}; {kept}"));
-        }
+    if let Some(at) = record.shortened {
+        lines.add("erased", format!("addresses were shortened at {}; {kept}", moment(at.secs())));
+    } else {
+        let due = moment(record.at.plus(WHOLE_ADDRESSES).secs());
+        lines.add("erased", format!("nothing yet; addresses are shortened at {due}; {kept}"));
     }
 }
 

@@ -80,7 +80,7 @@ impl Reader {
         let all = segments(&self.folder);
         let [allowed, refused, strangers] = CLASSES.map(|class| {
             let mut mine = all.iter().filter(|segment| segment.class == class);
-            mine.find_map(|segment| first(segment))
+            mine.find_map(first)
         });
         let gaps = all.iter().filter(|segment| segment.class == Class::Refused).flat_map(gaps).collect();
         let bytes = all.iter().map(|segment| segment.bytes).sum();

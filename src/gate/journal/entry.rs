@@ -25,7 +25,7 @@ pub enum Entry {
     /// A request that was described.
     Judged(Judged),
     /// One that was not, with all that is known.
-    Bare(Record),
+    Bare(Box<Record>),
 }
 
 /// A request that was described, with the answer. Cheap to make: it shares what the request holds.
@@ -56,7 +56,7 @@ impl Entry {
     /// The record. Looks people and places up, which the request did not have to wait for.
     pub fn into_record(self, live: &Live) -> Record {
         match self {
-            Self::Bare(record) => record,
+            Self::Bare(record) => *record,
             Self::Judged(judged) => judged.record(live),
         }
     }

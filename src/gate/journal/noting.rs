@@ -148,7 +148,7 @@ impl Gate {
             };
             let client =
                 Client { peer, hops: Vec::new(), ip: peer, from: AddrSource::Unforwarded, country: None };
-            Entry::Bare(self.bare(decision, at, asked, client, (reason, what)))
+            Entry::Bare(Box::new(self.bare(decision, at, asked, client, (reason, what))))
         });
         decision
     }
@@ -164,7 +164,7 @@ impl Gate {
             let country = self.country(ask);
             let client =
                 Client { peer: ask.route.peer, hops, ip: ask.client.ip, from: ask.client.from, country };
-            Entry::Bare(self.bare(decision, at, asked, client, (reason, what)))
+            Entry::Bare(Box::new(self.bare(decision, at, asked, client, (reason, what))))
         });
         Refusal::undescribed(ask.headers, reason, decision, at)
     }

@@ -163,7 +163,7 @@ impl<K: Key> Limiter<K> {
 
 /// When a bucket is full again; governor counts from the moment 0 of our clock.
 fn full_at(bucket: &InMemoryState) -> Option<u64> {
-    let seen = bucket.measure_and_replace(&NotKeyed::NonKey, |full_at| Err::<((), Nanos), _>(full_at));
+    let seen = bucket.measure_and_replace(&NotKeyed::NonKey, Err::<((), Nanos), _>);
     seen.err().flatten().map(Nanos::as_u64)
 }
 

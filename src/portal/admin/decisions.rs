@@ -158,12 +158,11 @@ fn page(cx: &Cx, member: &SignedIn, report: &Report, record: &Record) -> Decisio
             .collect(),
         no_way: helpless.then_some(words.way_none),
         ways: found,
-        erased: match record.shortened {
-            Some(at) => fill(words.erased_at, &[("time", &pages::date_and_time(at))]),
-            None => {
-                let due = pages::date_and_time(record.at.plus(WHOLE_ADDRESSES));
-                fill(words.erased_due, &[("time", &due)])
-            }
+        erased: if let Some(at) = record.shortened {
+            fill(words.erased_at, &[("time", &pages::date_and_time(at))])
+        } else {
+            let due = pages::date_and_time(record.at.plus(WHOLE_ADDRESSES));
+            fill(words.erased_due, &[("time", &due)])
         },
     }
 }

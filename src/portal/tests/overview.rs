@@ -30,7 +30,7 @@ pub(super) struct Shelf {
 }
 
 impl Shelf {
-    pub(super) fn new(live: &Arc<Live>) -> (mpsc::Sender<Item>, Arc<dyn Archive>) {
+    pub(super) fn start(live: &Arc<Live>) -> (mpsc::Sender<Item>, Arc<dyn Archive>) {
         let (sender, receiver) = mpsc::channel(10_000);
         let shelf = Self { live: Arc::clone(live), queue: Mutex::new((receiver, Vec::new())) };
         (sender, Arc::new(shelf))

@@ -88,7 +88,7 @@ impl World {
         let (clock_arc, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>) =
             (clock.clone(), Arc::new(SeededEntropy::new(7)));
         let panel = Arc::new(FakePanel::default());
-        let (queue, archive) = super::overview::Shelf::new(&live);
+        let (queue, archive) = super::overview::Shelf::start(&live);
         let gate = Gate::new(live, store, clock_arc, entropy, notes).asking(panel.clone());
         let gate = Arc::new(gate.journaling(queue, archive));
         let (notices, told) = mpsc::channel(4);

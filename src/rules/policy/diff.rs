@@ -54,7 +54,7 @@ pub fn diff(a: &RuleSet, b: &RuleSet) -> Diff {
     }
     changes.extend(limits::changes(a, b, &grounds));
     changes.sort_by_key(|change| change.effect);
-    changes.sort_by(|one, other| show::order(one).cmp(&show::order(other)));
+    changes.sort_by_key(show::order);
     Diff { changes, besides: limits::besides(a, b), complete }
 }
 

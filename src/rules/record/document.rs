@@ -8,6 +8,7 @@ use crate::{
     rules::{
         address::AddrSource,
         facts::{Door, Scheme},
+        outcome::Access,
         session::{EndReason, Factor},
     },
 };
@@ -101,10 +102,8 @@ impl Record {
 
     fn answer(&self) -> Value {
         let reply = &self.reply;
-        let retry_after = match reply.said {
-            Said::Throttle { millis } => Some(millis.div_ceil(1000)),
-            _ => None,
-        };
+        let retry_after =
+            if let Said::Throttle { millis } = reply.said { Some(millis.div_ceil(1000)) } else { None };
         json!({
             "answer": reply.said.as_str(),
             "reason": reply.reason.code(),
@@ -113,8 +112,8 @@ impl Record {
             "page": reply.page.as_ref().map(|page| json!({
                 "name": page.name, "file": page.file, "line": page.line,
             })),
-            "needs": reply.needs.map(|needs| needs.as_str()),
-            "have": reply.have.map(|have| have.as_str()),
+            "needs": reply.needs.map(Access::as_str),
+            "have": reply.have.map(Access::as_str),
             "levels": reply.levels.map(|(before, after)| json!({
                 "unelevated": before.as_str(), "elevated": after.as_str(),
             })),

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{Record, Span, Way};
-use crate::rules::{policy::RuleSet, reason::Reason};
+use crate::rules::{
+    policy::{Answer, RuleSet},
+    reason::Reason,
+};
 
 /// Everything there is to say about one decision.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,7 +66,7 @@ impl Record {
         Now {
             policy: Arc::clone(policy.version()),
             answer: decided.map(|answer| answer.as_str().to_owned()),
-            reason: decided.map(|answer| answer.reason()),
+            reason: decided.map(Answer::reason),
             ways: self.ways(policy),
         }
     }

@@ -15,8 +15,9 @@ impl DecisionId {
                 return None;
             }
         }
-        let [.., a, b, c, d, e] = bits.to_be_bytes();
-        (count == 8).then_some(Self([a, b, c, d, e]))
+        let bytes = bits.to_be_bytes();
+        let name = bytes.last_chunk().filter(|_| count == 8)?;
+        Some(Self(*name))
     }
 }
 

@@ -159,7 +159,7 @@ fn absorb(into: &mut Way, way: &Way) -> bool {
 fn join(into: &mut Change, more: &Change) -> bool {
     match (into, more) {
         (Change::SignIn(a), Change::SignIn(b)) | (Change::Role(a), Change::Role(b)) => {
-            a.extend(b.iter().cloned())
+            a.extend(b.iter().cloned());
         }
         (Change::From(a), Change::From(b)) => a.extend(b),
         (Change::In(a), Change::In(b)) => a.extend(b),

@@ -137,9 +137,9 @@ impl Chain {
         }
         let misplaced = self.misplaced;
         // What stands elsewhere is not missing.
-        self.findings.retain(|finding| match finding.kind {
-            Kind::Missing(from, to) => !(from..=to).all(|seq| misplaced.contains(&seq)),
-            _ => true,
+        self.findings.retain(|finding| {
+            let Kind::Missing(from, to) = finding.kind else { return true };
+            !(from..=to).all(|seq| misplaced.contains(&seq))
         });
         (self.findings, cut_off)
     }

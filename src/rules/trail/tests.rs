@@ -92,7 +92,7 @@ fn r29_what_was_done_to_the_trail_is_named() {
 fn a_line_that_a_crash_cut_off_is_closed_by_the_record_that_names_its_bytes() {
     let mut lines = trail(3);
     let last = read(lines[2].trim_end().as_bytes()).unwrap().link();
-    lines.push(lines[2][..40].to_owned());
+    lines.push(lines[2].chars().take(40).collect());
     assert_eq!(findings(&lines, Some(3)), [], "the next start closes it");
     let mut link = last;
     let closing = line(&mut link, AT, RECOVERED, &recovered(lines[3].as_bytes()));

@@ -33,7 +33,8 @@ pub fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder)? {
         let name = entry?.file_name();
-        if name.to_str().is_some_and(|name| name.starts_with("trail-") && name.ends_with(".jsonl")) {
+        let stem = name.to_str().and_then(|name| name.strip_suffix(".jsonl"));
+        if stem.is_some_and(|stem| stem.starts_with("trail-")) {
             found.push(folder.join(name));
         }
     }

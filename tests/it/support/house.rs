@@ -11,6 +11,7 @@ use std::{
     time::Duration,
 };
 
+use panelgate::clock::{Clock as _, SystemClock};
 use rustls::ClientConfig;
 use tokio_tungstenite::{
     WebSocketStream, client_async,
@@ -242,10 +243,11 @@ pub(crate) async fn echoes(socket: &mut Socket) -> bool {
 /// When it is not within 10 s.
 pub(crate) async fn cut_after(socket: &mut Socket) -> Duration {
     use futures_util::StreamExt as _;
-    let start = std::time::Instant::now();
+    let clock = SystemClock::new();
+    let start = clock.moment().mono;
     let cut = async { while let Some(Ok(_)) = socket.next().await {} };
     tokio::time::timeout(Duration::from_secs(10), cut).await.expect("it was not cut");
-    start.elapsed()
+    clock.moment().mono.saturating_sub(start)
 }
 
 impl Load {

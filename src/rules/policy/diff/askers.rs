@@ -172,12 +172,12 @@ impl Pair<'_> {
         let mut ways = vec![(BTreeSet::new(), BTreeSet::new())];
         for scope in named {
             let mut more = ways.clone();
-            more.iter_mut().for_each(|(has, _)| {
+            for (has, _) in &mut more {
                 has.insert(Scope::clone(&scope));
-            });
-            ways.iter_mut().for_each(|(_, lacks)| {
+            }
+            for (_, lacks) in &mut ways {
                 lacks.insert(Scope::clone(&scope));
-            });
+            }
             ways.extend(more);
         }
         ways

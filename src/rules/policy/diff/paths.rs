@@ -3,7 +3,10 @@
 //! A walk over parts of paths, breadth first: a part is one that some pattern names, one that none names, or one that
 //! none names with a character of R4 in it. After each part, the patterns that may still cover the path are the state.
 
-use std::collections::{BTreeSet, HashSet, VecDeque};
+use std::{
+    collections::{BTreeSet, HashSet, VecDeque},
+    fmt::Write,
+};
 
 use super::super::{RuleSet, pattern::Pattern};
 use crate::rules::facts::{Ambiguity, Target};
@@ -142,7 +145,10 @@ fn target(path: &[String]) -> Option<Target> {
             match byte {
                 b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => raw.push(char::from(byte)),
                 _ if b"-._~!$&'()*+,;=:@%".contains(&byte) => raw.push(char::from(byte)),
-                _ => raw.push_str(&format!("%{byte:02X}")),
+                _ => {
+                    // Writing to a string cannot fail.
+                    let _ = write!(raw, "%{byte:02X}");
+                }
             }
         }
     }

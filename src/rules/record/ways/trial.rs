@@ -94,17 +94,17 @@ impl<'c> Trial<'c> {
     /// Whether a change makes sense for whoever asks.
     pub(super) fn takes(&self, change: &Change) -> bool {
         match (change, &self.who) {
-            (Change::SignIn(_), Whom::Nobody) => true,
             // Only what is set up can be proved.
             (Change::SecondFactor, Whom::Session { enrolled, .. }) => *enrolled,
             (Change::Enrol, Whom::Session { enrolled, .. } | Whom::Key { enrolled, .. }) => !*enrolled,
-            (Change::Role(_), Whom::Session { acting: None, .. } | Whom::Key { .. }) => true,
             (Change::EndActing, Whom::Session { acting, .. }) => acting.is_some(),
             (Change::WriteActing, Whom::Session { acting, .. }) => {
                 matches!(acting, Some(Acting::For(_, false)))
             }
-            (Change::Scope(_) | Change::Session, Whom::Key { .. }) => true,
-            (Change::From(_) | Change::In(_) | Change::At(_) | Change::Method(_), _) => true,
+            (Change::SignIn(_), Whom::Nobody)
+            | (Change::Role(_), Whom::Session { acting: None, .. } | Whom::Key { .. })
+            | (Change::Scope(_) | Change::Session, Whom::Key { .. })
+            | (Change::From(_) | Change::In(_) | Change::At(_) | Change::Method(_), _) => true,
             _ => false,
         }
     }
