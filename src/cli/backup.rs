@@ -169,7 +169,7 @@ fn told(what: &str, made: &Made) -> String {
         text += "warning: the configuration was changed and is not in force yet; the files as they are on the disk are in it\n";
     }
     if !manifest.left_out.is_empty() {
-        text += &format!("not in it:\n  {}\n", manifest.left_out.join("\n  "));
+        text = text + "not in it:\n  " + &manifest.left_out.join("\n  ") + "\n";
     }
     text
 }

@@ -124,9 +124,10 @@ fn told(report: &Report) -> String {
         count(store.keys, "API key"),
         count(store.bans, "ban"),
     );
-    text += &match report.sessions_ended {
-        0 => "no session was ended\n".to_owned(),
-        ended => format!("{} ended: everybody signs in again\n", count(ended as u64, "session")),
+    // Writing to a string cannot fail, here and below.
+    let _ = match report.sessions_ended {
+        0 => writeln!(text, "no session was ended"),
+        ended => writeln!(text, "{} ended: everybody signs in again", count(ended as u64, "session")),
     };
     if report.codes_spent > 0 {
         text +=
@@ -139,13 +140,14 @@ fn told(report: &Report) -> String {
         }
     };
     if let Some(aside) = &report.aside {
-        text += &format!("what was there is in {}: remove it when you are content\n", aside.display());
+        let _ = writeln!(text, "what was there is in {}: remove it when you are content", aside.display());
     }
     if !report.apps_lost.is_empty() {
         let names: Vec<_> = report.apps_lost.iter().map(|name| visible(name)).collect();
-        text += &format!(
+        let _ = writeln!(
+            text,
             "warning: no master key opens the authenticator apps of {}: give the key that the backup was made with, or \
-             `panelgate 2fa disable` them\n",
+             `panelgate 2fa disable` them",
             names.join(", ")
         );
     }
@@ -162,14 +164,12 @@ fn undone(report: &Report) -> String {
         "warning: this was done after the backup and does not count any more; do it again where it should:\n"
             .to_owned();
     for one in all.iter().take(MOST_UNDONE) {
-        text += &format!("  {} {:>6} {} {}\n", one.at, one.seq, one.event, visible(&one.what));
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "  {} {:>6} {} {}", one.at, one.seq, one.event, visible(&one.what));
     }
     if all.len() > MOST_UNDONE {
-        text += &format!(
-            "  and {} more: `panelgate audit search --since {}`\n",
-            all.len() - MOST_UNDONE,
-            moment(report.made)
-        );
+        let (more, made) = (all.len() - MOST_UNDONE, moment(report.made));
+        let _ = writeln!(text, "  and {more} more: `panelgate audit search --since {made}`");
     }
     text
 }

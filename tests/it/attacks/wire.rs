@@ -10,7 +10,6 @@ use tokio::{
 use crate::support::{gate::HOST, house::House};
 
 /// A client behind the proxy.
-#[derive(Clone)]
 pub(super) struct Remote<'a> {
     pub(super) house: &'a House,
     /// What the proxy appends to `X-Forwarded-For`; before it stands what the client has sent.
