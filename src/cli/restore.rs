@@ -1,6 +1,6 @@
 //! `panelgate restore`: everything as it was when a backup was made.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{fmt::Write as _, path::PathBuf, process::ExitCode};
 
 use super::{
     ConfigArgs,

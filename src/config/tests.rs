@@ -55,12 +55,14 @@ fn tests_beside_a_policy_keep_nothing_from_being_used() {
         if let Some(text) = &tests {
             put("policy.test.yaml", text);
         }
-        let loaded = load(&folder.path().join("config.yaml"), &Environment::new());
+        let config = folder.path().join("config.yaml");
+        let loaded = load(&config, &Environment::new());
         let loaded = loaded.unwrap_or_else(|problems| panic!("{tests:?}: {problems}"));
         let beside = format!("{:?}", loaded.settings.sites[0].site.tests);
         assert!(beside.starts_with(wanted), "{tests:?}: {beside}");
         assert_eq!(loaded.warnings.count(Severity::Warning), warnings, "{tests:?}: {}", loaded.warnings);
-        assert!(loaded.settings.watched.contains(&folder.path().join("policy.test.yaml")), "{tests:?}");
+        let watched = examine(&config, &Environment::new()).files;
+        assert!(watched.contains(&folder.path().join("policy.test.yaml")), "{tests:?}");
     }
 }
 

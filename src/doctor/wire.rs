@@ -197,7 +197,12 @@ async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(
         let body = read.get(start..).unwrap_or_default();
         let whole =
             if chunked { body.ends_with(b"0\r\n\r\n") } else { length.is_some_and(|all| body.len() >= all) };
-        if bodyless || whole || enough(body) || body.len() > LONGEST || more(&mut stream, &mut read).await == 0 {
+        if bodyless
+            || whole
+            || enough(body)
+            || body.len() > LONGEST
+            || more(&mut stream, &mut read).await == 0
+        {
             break;
         }
     }

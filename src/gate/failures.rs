@@ -44,7 +44,7 @@ impl Gate {
         subject: Subject,
         kind: Kind,
     ) -> Result<Consequence, StoreError> {
-        let failure = Failure { guessed: Some((subject, kind)), ..self.failure(&visit.facts, visit) };
+        let failure = Failure { guessed: Some((subject, kind)), ..failure(visit) };
         self.live.records.failures().count(kind);
         let written = self.store.fail(failure, visit.snapshot.lockout.clone()).await?;
         let consequence = self.settled(written).await;
@@ -73,7 +73,7 @@ impl Gate {
     /// Counts a guess at something that has too many random bits to be guessed: it costs its network alone, and no
     /// request waits for the write. A full queue forgets it.
     pub fn note_guess(&self, visit: &Visit) {
-        let _ = self.notes.try_send(Note::Failed(self.failure(&visit.facts, visit)));
+        let _ = self.notes.try_send(Note::Failed(failure(visit)));
     }
 
     /// Whether a decision is about an API key that nobody has.
@@ -84,25 +84,10 @@ impl Gate {
         }
     }
 
-    /// Whether a ban would reach the client, and only the client.
-    pub(super) fn bannable(&self, facts: &Facts, visit: &Visit) -> bool {
-        facts.client.certain().is_some_and(|ip| !visit.snapshot.spared.contains(ip))
-    }
-
     /// The API key that is presented, if it is one that there is.
     pub(super) fn known_key(&self, facts: &Facts) -> Option<crate::rules::api_key::KeyId> {
         let Some(PresentedKey::Key(id)) = facts.presented.api_key else { return None };
         self.live.records.key(&id).map(|key| key.id)
-    }
-
-    fn failure(&self, facts: &Facts, visit: &Visit) -> Failure {
-        Failure {
-            guessed: None,
-            network: NetworkKey::of(facts.client.ip),
-            bannable: self.bannable(facts, visit),
-            count: 1,
-            at: visit.moment.wall,
-        }
     }
 
     fn tell(&self, visit: &Visit, subject: Subject, kind: Kind, consequence: &Consequence) {
@@ -130,4 +115,19 @@ impl Gate {
 pub fn tell_ban(ban: &Ban) {
     let (network, until, reason) = (&ban.network, ban.until.map(crate::clock::Wall::secs), &ban.reason);
     tracing::warn!(target: "panelgate::audit", event = "banned", %network, until, reason = ?reason, by = BANNED_BY);
+}
+
+/// Whether a ban would reach the client, and only the client.
+pub(super) fn bannable(facts: &Facts, visit: &Visit) -> bool {
+    facts.client.certain().is_some_and(|ip| !visit.snapshot.spared.contains(ip))
+}
+
+fn failure(visit: &Visit) -> Failure {
+    Failure {
+        guessed: None,
+        network: NetworkKey::of(visit.facts.client.ip),
+        bannable: bannable(&visit.facts, visit),
+        count: 1,
+        at: visit.moment.wall,
+    }
 }

@@ -1,6 +1,9 @@
 //! Traps: whoever asks for what only scanners ask for is refused, and banned for a while.
 
-use super::{Gate, Visit, failures::tell_ban};
+use super::{
+    Gate, Visit,
+    failures::{bannable, tell_ban},
+};
 use crate::rules::{
     address::NetworkKey,
     ban::Ban,
@@ -24,7 +27,7 @@ impl Gate {
             return judgement;
         }
         let Some(trap) = traps.find(&facts.target) else { return judgement };
-        if self.bannable(facts, visit) {
+        if bannable(facts, visit) {
             let now = visit.moment.wall;
             let ban = Ban {
                 network: NetworkKey::of(facts.client.ip).0,

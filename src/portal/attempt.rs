@@ -23,13 +23,11 @@ impl<'a> Attempt<'a> {
     /// It was wrong.
     pub(crate) async fn failed(self) -> Result<Consequence, Fault> {
         let gate = self.cx.gate();
-        match &self.guessed {
-            Some((subject, kind, _)) => Ok(gate.guess_failed(&self.cx.visit, *subject, *kind).await?),
-            None => {
-                gate.note_guess(&self.cx.visit);
-                Ok(Consequence::default())
-            }
-        }
+        let Some((subject, kind, _)) = &self.guessed else {
+            gate.note_guess(&self.cx.visit);
+            return Ok(Consequence::default());
+        };
+        Ok(gate.guess_failed(&self.cx.visit, *subject, *kind).await?)
     }
 }
 

@@ -56,7 +56,9 @@ pub(super) fn forgive(to: &mut Writing<'_>, user: UserId, kinds: &[Kind]) -> Res
     let subject = Subject::Account(user);
     let Some(before) = to.read().failures(&subject)? else { return Ok(false) };
     let mut after = before.clone();
-    kinds.iter().for_each(|kind| after.forgive(*kind));
+    for kind in kinds {
+        after.forgive(*kind);
+    }
     let news = after != before;
     if news {
         to.put_failures(subject, after)?;

@@ -208,9 +208,9 @@ fn list(folder: &Path, found: &mut BTreeMap<PathBuf, Vec<u8>>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
-            list(&path, found)
+            list(&path, found);
         } else {
-            drop(found.insert(path.clone(), fs::read(path).unwrap()))
+            found.insert(path.clone(), fs::read(path).unwrap());
         }
     }
 }

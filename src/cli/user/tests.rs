@@ -24,7 +24,6 @@ pub(in crate::cli) fn say(place: &Place, words: &[&str]) -> Result<String, Troub
         | Verb::Config(_)
         | Verb::Policy(_)
         | Verb::Why(_)
-        | Verb::Doctor(_)
         | Verb::Demo(_)
         | Verb::Doctor(_)
         | Verb::Backup(_)

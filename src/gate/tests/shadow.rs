@@ -48,19 +48,21 @@ impl World {
 
     /// What has come of the candidate, as the journal's task counts it.
     fn counts(&self, items: &mut mpsc::Receiver<Item>) {
-        while let Some(tried) = tried(self, items) {
-            tried.into_iter().for_each(|tried| self.gate.live().shadows.count(tried));
+        while let Ok(tried) = tried(self, items) {
+            if let Some(tried) = tried {
+                self.gate.live().shadows.count(tried);
+            }
         }
     }
 }
 
-/// The next decision that was handed over, under the candidate; `None` when there is none.
-fn tried(world: &World, items: &mut mpsc::Receiver<Item>) -> Option<Option<Tried>> {
-    match items.try_recv() {
-        Ok(Item::Decision(entry)) => Some(entry.tried(world.gate.live())),
-        Ok(other) => panic!("{other:?}"),
-        Err(_) => None,
-    }
+/// The next decision that was handed over, under the candidate; an error when there is none.
+fn tried(
+    world: &World,
+    items: &mut mpsc::Receiver<Item>,
+) -> Result<Option<Tried>, mpsc::error::TryRecvError> {
+    let Item::Decision(entry) = items.try_recv()? else { panic!("only decisions are handed over here") };
+    Ok(entry.tried(world.gate.live()))
 }
 
 fn brief(flip: &Flip) -> (String, String, String, String, &'static str, u64) {
@@ -197,7 +199,7 @@ fn said(judgement: &Judgement) -> diff::Outcome {
         Outcome::StepUp { readable } => diff::Outcome::StepUp { readable: *readable },
         Outcome::Deny(reason) => diff::Outcome::Deny(*reason),
         Outcome::BadRequest(_) => diff::Outcome::BadRequest,
-        other => panic!("{other:?}"),
+        Outcome::Throttle { .. } | Outcome::Unavailable(_) => panic!("no policy said that: {judgement:?}"),
     }
 }
 
@@ -220,17 +222,17 @@ fn a_candidate_changes_nothing_and_is_foretold_exactly() {
     let request = (0..tokens.len(), path, method);
     let strategy = (diff::tests::pair(), prop::collection::vec(request, 1..12));
     let seen = std::cell::RefCell::new((0, 0, 0));
-    let items = std::cell::RefCell::new(&mut items);
+    let items = tokio::sync::Mutex::new(&mut items);
     TestRunner::new(Config { cases: 300, failure_persistence: None, ..Config::default() })
         .run(&strategy, |((one, other), requests)| {
             runtime.block_on(async {
                 let (one, other) = (Arc::new(one), Arc::new(other));
                 for (who, path, method) in requests {
-                    let items = &mut **items.borrow_mut();
+                    let mut items = items.lock().await;
                     let mut ask = async |rules: &Arc<RuleSet>, shadow: Option<&Arc<RuleSet>>| {
                         world.runs(Arc::clone(rules), shadow.cloned());
                         let judgement = world.asks(&tokens[who], method, path).await;
-                        (judgement, tried(&world, items).expect("a decision"))
+                        (judgement, tried(&world, &mut items).expect("a decision"))
                     };
                     let (alone, nothing) = ask(&one, None).await;
                     let (beside, tried) = ask(&one, Some(&other)).await;

@@ -199,7 +199,7 @@ proptest! {
         for step in steps {
             now += step;
             match limiter.charge(&net(1), Duration::from_millis(now)) {
-                Ok(_) => allowed += 1,
+                Ok(()) => allowed += 1,
                 Err(wait) => {
                     prop_assert!(wait > Duration::ZERO && wait <= Duration::from_secs(per));
                 }

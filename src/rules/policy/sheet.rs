@@ -33,7 +33,9 @@ impl RuleSet {
                 lines.paths.push(pattern.to_string());
             }
         }
-        all.iter_mut().for_each(|lines| lines.paths.sort());
+        for lines in &mut all {
+            lines.paths.sort();
+        }
         all
     }
 

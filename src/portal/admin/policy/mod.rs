@@ -11,7 +11,6 @@ use axum::{
     routing::get,
 };
 use http::StatusCode;
-use serde_json::json;
 
 use crate::{
     gate::SignedIn,
@@ -74,10 +73,7 @@ async fn show(cx: Cx) -> Result<Response, Response> {
 /// `GET /_gate/api/v1/admin/policy`
 async fn call(cx: Cx) -> Result<Response, Response> {
     guard::administrator(&cx).await?;
-    let mut document = state::document(&cx);
-    document["roles"] = json!(cx.site().policy.roles());
-    document["pages"] = matrix::document(&cx);
-    Ok(problem::answer(&document).into_response())
+    Ok(problem::answer(&state::document(&cx)).into_response())
 }
 
 fn frame(cx: &Cx, current: View) -> PolicyFrame {

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::matrix;
 use crate::{
     clock::Wall,
     portal::{
@@ -48,6 +49,8 @@ pub(super) fn document(cx: &Cx) -> Value {
         "since": (reload.at > Wall::default()).then(|| reload.at.secs()),
         "changes": reload.changes,
         "waiting": reload.waiting,
+        "roles": cx.site().policy.roles(),
+        "pages": matrix::document(cx),
         "problem": reload.problem.as_ref().map(|problem| json!({
             "at": problem.at.secs(), "text": problem.what,
         })),

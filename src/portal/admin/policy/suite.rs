@@ -73,20 +73,27 @@ pub(super) async fn call(cx: Cx) -> Result<Response, Response> {
         Beside::Broken(problems) => ("broken", Some(&**problems)),
         Beside::Tests(_) => ("run", None),
     };
-    let mut document = json!({ "policy": &**cx.site().policy.version(), "tests": tests, "problem": problem });
-    if let Some(report) = run(&cx).await {
-        let coverage = &report.coverage;
-        document["passed"] = report.passed().into();
-        document["failed"] = report.failed().into();
-        document["checks"] = json!(report.checks);
-        document["coverage"] = json!({
+    let policy = &**cx.site().policy.version();
+    let Some(report) = run(&cx).await else {
+        let document = json!({ "policy": policy, "tests": tests, "problem": problem });
+        return Ok(problem::answer(&document).into_response());
+    };
+    let coverage = &report.coverage;
+    Ok(problem::answer(&json!({
+        "policy": policy,
+        "tests": tests,
+        "problem": problem,
+        "passed": report.passed(),
+        "failed": report.failed(),
+        "checks": report.checks,
+        "coverage": {
             "covered": coverage.covered(),
             "total": coverage.total(),
             "percent": coverage.percent(),
             "uncovered": coverage.uncovered().collect::<Vec<_>>(),
-        });
-    }
-    Ok(problem::answer(&document).into_response())
+        },
+    }))
+    .into_response())
 }
 
 /// What comes of the tests now; not on a thread that serves others.

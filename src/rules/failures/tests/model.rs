@@ -56,7 +56,9 @@ impl Model {
     fn succeed(&mut self, network: u8, now: u64) {
         if self.known.insert(network) {
             let own = self.failures.iter_mut().filter(|failed| failed.network == network);
-            row(own, now).into_iter().for_each(|failed| failed.stands = false);
+            for failed in row(own, now) {
+                failed.stands = false;
+            }
         }
     }
 }

@@ -37,7 +37,8 @@ fn office(networks: &[&str], admin: &str) -> RuleSet {
 /// As the gate writes it down.
 fn decided(question: &Question, by: &RuleSet, number: u64) -> Record {
     let mut record = sample(&question.method, "/");
-    record.decision = DecisionId([0, 0, 0, (number >> 8) as u8, number as u8]);
+    let [.., high, low] = number.to_be_bytes();
+    record.decision = DecisionId([0, 0, 0, high, low]);
     record.at = question.at;
     record.policy = Arc::clone(by.version());
     record.asked.path = Kept::of(&question.target);
