@@ -30,6 +30,7 @@ const BOUND_MIB: u64 = 512;
 /// `cargo test --locked --test it attacks::memory -- --ignored --nocapture`
 #[tokio::test]
 #[ignore = "takes minutes, and measures the whole process: run it alone"]
+#[expect(clippy::print_stdout, reason = "a measurement is there to be read")]
 async fn ten_million_addresses_and_a_million_names_stay_within_the_bound() {
     let quota = Quota { count: NonZeroU32::new(20).unwrap(), per: Duration::from_secs(60) };
     let quotas = Quotas {

@@ -28,12 +28,10 @@ fn config(house: &House) -> PathBuf {
 
 /// Accounts from a file, all in one write.
 fn import(config: &Path, directory: &Path, names: std::ops::Range<u32>) {
-    let mut lines = "name,role,password_hash\n".to_owned();
-    for n in names {
-        lines += &format!("imported-{n},user,{HASH}\n");
-    }
+    let rows = names.map(|n| format!("imported-{n},user,{HASH}"));
+    let lines: Vec<_> = std::iter::once("name,role,password_hash".to_owned()).chain(rows).collect();
     let file = directory.join("users.csv");
-    fs::write(&file, lines).expect("the workspace is writable");
+    fs::write(&file, lines.join("\n")).expect("the workspace is writable");
     run_for(config, &["user", "import", &file.display().to_string()]).ok();
 }
 

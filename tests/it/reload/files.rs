@@ -41,7 +41,7 @@ async fn a_bad_file_keeps_what_is_in_force_and_is_said_once() {
     for (file, good) in [("policy.yaml", &policy), ("config.yaml", &config)] {
         let before = said(&house, "reload-failed");
         // Not by renaming: it is half there for a while.
-        fs::write(house.directory.join(file), &good[..good.len() / 2]).unwrap();
+        fs::write(house.directory.join(file), good.split_at(good.len() / 2).0).unwrap();
         ready(&house, "half a file shows", "the newest configuration is not in force").await;
         assert!(house.metrics("/metrics").contains("panelgate_reload_successful 0"));
         assert_eq!(status(&house, &somebody).await, 200, "the old {file} stays");
@@ -157,8 +157,8 @@ async fn what_can_be_taken_is_taken_and_what_cannot_is_named() {
             ("X-Forwarded-For", "192.0.2.7"),
             ("X-Api-Key", &house.gate.reader),
         ];
-        let fields: String = fields.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-        plain(house.gate.port, &format!("GET /api/authz/forward-auth HTTP/1.0\r\n{fields}\r\n"))
+        let fields = fields.map(|(name, value)| format!("{name}: {value}")).join("\r\n");
+        plain(house.gate.port, &format!("GET /api/authz/forward-auth HTTP/1.0\r\n{fields}\r\n\r\n"))
     };
     house.wait_until("the new secret is believed", || is_well(&asked(secret))).await;
     assert!(!is_well(&asked(&house.gate.secret)), "the old one is not");
