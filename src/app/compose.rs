@@ -138,17 +138,8 @@ pub(super) async fn compose(
     start_feeds(&ground, &reloader, watched_places);
     start_admin(&settings, &ground, &reloader, source)?;
     ground.tasks.spawn(impersonations::follow(Arc::clone(&ground.gate), ground.stop.clone()));
-    let sidecar = sidecar.map(|settings| start_sidecar(settings, &ground)).transpose()?;
-    let edge = match edge {
-        Some(settings) => Some(start_edge(settings, certificates, &ground).await?),
-        None => None,
-    };
-    parts.vouchers = sidecar.as_ref().map(|sidecar| Arc::clone(sidecar.vouchers()));
-    parts.switch = edge.as_ref().map(EdgeHandle::switch);
+    let doors = start_doors(sidecar, edge, certificates, &ground, &mut parts).await?;
     drop(parts);
-    for place in ground.sockets.take_unused() {
-        tracing::warn!(%place, "a listening socket was passed in, and nothing in the configuration listens there; it is closed");
-    }
     if let Some(outgoing) = outgoing {
         let (gate, in_force) = (Arc::clone(&ground.gate), reloader.in_force());
         let follow_up = handover::follow_up(outgoing, gate, told_until, in_force, ground.stop.clone()).await;
@@ -157,8 +148,8 @@ pub(super) async fn compose(
     let Ground { gate, sockets, accepting, stop, tasks, .. } = ground;
     Ok(Running {
         gate,
-        sidecar,
-        edge,
+        sidecar: doors.0,
+        edge: doors.1,
         metrics,
         reloader,
         trail,
@@ -170,6 +161,27 @@ pub(super) async fn compose(
         stop,
         tasks,
     })
+}
+
+/// Starts whichever doors are on, and notes what a reload changes at them.
+async fn start_doors(
+    sidecar: Option<sidecar::SidecarSettings>,
+    edge: Option<edge::EdgeSettings>,
+    certificates: Option<Arc<Certificates>>,
+    ground: &Ground,
+    parts: &mut Parts,
+) -> Result<(Option<Sidecar>, Option<EdgeHandle>), StartError> {
+    let sidecar = sidecar.map(|settings| start_sidecar(settings, ground)).transpose()?;
+    let edge = match edge {
+        Some(settings) => Some(start_edge(settings, certificates, ground).await?),
+        None => None,
+    };
+    parts.vouchers = sidecar.as_ref().map(|sidecar| Arc::clone(sidecar.vouchers()));
+    parts.switch = edge.as_ref().map(EdgeHandle::switch);
+    for place in ground.sockets.take_unused() {
+        tracing::warn!(%place, "a listening socket was passed in, and nothing in the configuration listens there; it is closed");
+    }
+    Ok((sidecar, edge))
 }
 
 impl Materials {

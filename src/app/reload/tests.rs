@@ -274,7 +274,7 @@ async fn damaged_keys_keep_the_old_ones() {
 /// Every key of the configuration either counts at once or is named where it waits.
 #[test]
 fn no_key_is_forgotten() {
-    const AT_ONCE: [&str; 19] = [
+    const AT_ONCE: [&str; 20] = [
         "bans",
         "edge.certificates",
         "geoip",
@@ -282,6 +282,7 @@ fn no_key_is_forgotten() {
         "journal",
         "lifetimes",
         "limits",
+        "lockout",
         "log.level",
         "logins",
         "master_key_file",

@@ -292,7 +292,7 @@ pub(crate) fn rules(document: &Json) -> RuleSet {
 
 fn quotas(tries: u32) -> Quotas {
     let quota = |count| Quota { count: NonZeroU32::new(count).unwrap(), per: Duration::from_secs(900) };
-    Quotas { second_factor: quota(tries), sign_in: quota(100), ..Quotas::all(quota(10_000)) }
+    Quotas { second_factor: quota(tries), sign_in: quota(1000), ..Quotas::all(quota(10_000)) }
 }
 
 pub(crate) fn sealer() -> Sealer {

@@ -236,7 +236,7 @@ sidecar:
   socket_peers: [root]
   listen: 127.0.0.1:{port}
   secrets: [{{ name: traefik, secret_file: secret }}]
-limits: {{ requests: {}, sign_in: 20/min, second_factor: 60/15m, refresh: 60/min }}
+limits: {{ requests: {}, sign_in: 20/min, second_factor: 60/15m, refresh: 60/min, account: 1000000/s, api_key: 1000000/s }}
 {}",
         more.site,
         more.requests.unwrap_or("60/min"),
