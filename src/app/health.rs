@@ -79,7 +79,7 @@ async fn ready(State(health): State<Health>) -> (StatusCode, String) {
         format!("{}\ngeneration {generation}\n", if readiness.ready { "ready" } else { "not ready" });
     tell_reload(&mut text, &health.live.reload.load());
     if let Some(problem) = &readiness.not_replaced {
-        let _ = write!(text, "the new process has not taken over:\n{problem}\n");
+        let _ = write!(text, "the new process has not taken over:\n{}\n", heads(problem));
     }
     (status, text)
 }
@@ -92,7 +92,7 @@ fn tell_reload(text: &mut String, state: &ReloadState) {
         None => text.push_str("reload ok\n"),
         Some(problem) => {
             let _ = writeln!(text, "reload failed at {}", moment(problem.at));
-            let _ = writeln!(text, "the newest configuration is not in force:\n{}", problem.what);
+            let _ = writeln!(text, "the newest configuration is not in force:\n{}", heads(&problem.what));
         }
     }
     if state.keys + state.cells.all() > 0 {
@@ -102,9 +102,25 @@ fn tell_reload(text: &mut String, state: &ReloadState) {
         let _ = writeln!(text, "waits for a restart: {key}");
     }
     for (what, problem) in &state.stale {
-        let _ =
-            writeln!(text, "the last good one stays since {}: {what}:\n{}", moment(problem.at), problem.what);
+        let _ = writeln!(
+            text,
+            "the last good one stays since {}: {what}:\n{}",
+            moment(problem.at),
+            heads(&problem.what)
+        );
     }
+}
+
+/// What is wrong and where, without the lines of the files and without help: anybody on the network may ask here.
+fn heads(problems: &str) -> String {
+    let quoted = |line: &str| {
+        let line = line.trim_start().trim_start_matches(|c: char| c.is_ascii_digit());
+        line.starts_with(" |") || line.starts_with('|')
+    };
+    let heads = problems
+        .lines()
+        .filter(|line| !line.trim().is_empty() && !line.starts_with("  help: ") && !quoted(line));
+    heads.collect::<Vec<_>>().join("\n")
 }
 
 /// RFC 3339 in UTC.

@@ -271,8 +271,10 @@ impl Reloader {
         let (why, first) = (cause.as_str(), &refused.first);
         tracing::error!(
             target: "panelgate::audit", event = "reload-failed", why, first,
-            "the changed configuration is not in force, the old one stays:\n{}", refused.all
+            "a changed configuration is refused"
         );
+        // Not audited: the trail is kept, and what stands in a file is not meant to be kept with it.
+        tracing::error!("the changed configuration is not in force, the old one stays:\n{}", refused.all);
         self.gate.live().reload.rcu(|state| ReloadState {
             problem: Some(problem.clone()),
             failed: state.failed + 1,

@@ -171,8 +171,9 @@ impl Running {
     fn note_not_replaced(&self, problem: String) {
         tracing::error!(
             target: "panelgate::audit", event = "handover-failed",
-            "the new process has not taken over, this one goes on:\n{problem}"
+            "the new process has not taken over, this one goes on"
         );
+        tracing::error!("why it has not:\n{problem}");
         self.readiness.send_modify(|readiness| readiness.not_replaced = Some(problem));
     }
 

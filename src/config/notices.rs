@@ -166,12 +166,21 @@ fn webhook(mut fields: Fields<'_>, base: Base<'_>, sources: &mut Sources<'_>) ->
     fields.finish(&mut sources.found);
     let url = url?;
     let Some(address) = feeds::jwks::https_or_local(url.value) else {
-        let what = format!("`{}` is not an address that notices are sent to", url.value.escape_debug());
+        let what =
+            format!("`{}` is not an address that notices are sent to", shown(url.value).escape_debug());
         let help = "write `https://…`, or `http://` with a loopback address";
         sources.found.error(CODES.value, &url.at, what, help);
         return None;
     };
     Some(WebhookSettings { url: address, secret: SecretBytes::new(secret?.expose().as_bytes()) })
+}
+
+/// Scheme and host: programs are called with secrets in the rest.
+fn shown(address: &str) -> String {
+    let Some((scheme, rest)) = address.split_once("://") else { return "(hidden)".to_owned() };
+    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = host.rsplit('@').next().unwrap_or_default();
+    format!("{scheme}://{host}/")
 }
 
 fn is_here(host: &str) -> bool {

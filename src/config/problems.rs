@@ -1,5 +1,6 @@
 //! Problems as a compiler shows them: place, the line, a caret, help; or as JSON.
 
+mod redact;
 mod render;
 #[cfg(test)]
 mod tests;
@@ -13,12 +14,19 @@ use crate::rules::written::{Findings, Problem, Severity};
 pub struct Problems {
     list: Vec<Problem>,
     texts: BTreeMap<Arc<str>, Arc<str>>,
+    hidden: redact::Hidden,
 }
 
 impl Problems {
-    /// Everything found, with the texts by source name.
+    /// Everything found, with the texts by source name. Secrets in the texts are in nothing that is said.
     pub fn new(found: Findings, texts: BTreeMap<Arc<str>, Arc<str>>) -> Self {
-        Self { list: found.sorted(), texts }
+        let (hidden, values) = redact::look(&texts);
+        let mut list = found.sorted();
+        for problem in &mut list {
+            problem.what = values.without(&problem.what);
+            problem.help = values.without(&problem.help);
+        }
+        Self { list, texts, hidden }
     }
 
     /// In the order of files and lines.
@@ -43,14 +51,18 @@ impl Problems {
         Self::new(found, self.texts)
     }
 
+    fn files(&self) -> render::Files<'_> {
+        render::Files { texts: &self.texts, hidden: &self.hidden }
+    }
+
     /// As `Display`, in colours for a terminal.
     pub fn coloured(&self) -> String {
-        render::all(&self.list, &self.texts, render::Look::Coloured)
+        render::all(&self.list, self.files(), render::Look::Coloured)
     }
 
     /// One object each: `severity`, `code`, `file`, `line`, `column`, `width`, `text` (the line), `what`, `help`.
     pub fn json(&self) -> serde_json::Value {
-        self.list.iter().map(|problem| render::json(problem, &self.texts)).collect()
+        self.list.iter().map(|problem| render::json(problem, self.files())).collect()
     }
 }
 
@@ -58,6 +70,6 @@ impl std::error::Error for Problems {}
 
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&render::all(&self.list, &self.texts, render::Look::Plain))
+        f.write_str(&render::all(&self.list, self.files(), render::Look::Plain))
     }
 }

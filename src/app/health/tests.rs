@@ -3,7 +3,7 @@ use std::{num::NonZeroU32, sync::Arc, time::Duration};
 use super::*;
 use crate::{
     clock::Wall,
-    live::{Quotas, Snapshot, Tried},
+    live::{Quotas, ReloadProblem, Snapshot, Tried},
     rules::{
         judge::Compared,
         limit::Quota,
@@ -48,4 +48,17 @@ fn what_candidates_would_have_answered_is_a_metric_once_there_is_one() {
             r#"panelgate_shadow_disagreements_total{site="panel",effect="reason"} 0"#,
         ]
     );
+}
+
+#[test]
+fn what_is_wrong_is_told_without_lines_of_the_files() {
+    let problem = "config.yaml:8:3: error[C003]: unknown key `x` in sidecar\n  |\n8 |   x: C4n4ry\n  |   ^\n  help: write `C4n4ry`\n\na.yaml:12:1: error[Y001]: no\n   |\n12 | C4n4ry\n   | ^^^\n";
+    let state = ReloadState {
+        problem: Some(ReloadProblem { at: Wall::from_secs(1), what: problem.to_owned() }),
+        ..ReloadState::default()
+    };
+    let mut text = String::new();
+    tell_reload(&mut text, &state);
+    let wanted = "not in force:\nconfig.yaml:8:3: error[C003]: unknown key `x` in sidecar\na.yaml:12:1: error[Y001]: no\n";
+    assert!(text.ends_with(wanted) && !text.contains("C4n4ry"), "{text}");
 }

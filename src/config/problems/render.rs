@@ -5,10 +5,15 @@ use std::{collections::BTreeMap, fmt::Write as _, sync::Arc};
 use serde_json::{Value, json};
 use unicode_width::UnicodeWidthChar as _;
 
+use super::redact::Hidden;
 use crate::rules::written::{At, Problem, Severity};
 
-/// The texts of the files by their names.
-type Texts = BTreeMap<Arc<str>, Arc<str>>;
+/// The texts of the files by their names, and what is not shown of them.
+#[derive(Clone, Copy)]
+pub(super) struct Files<'p> {
+    pub(super) texts: &'p BTreeMap<Arc<str>, Arc<str>>,
+    pub(super) hidden: &'p Hidden,
+}
 
 /// Of longer lines, the part around the place is shown.
 const LINE: usize = 160;
@@ -22,19 +27,19 @@ pub(super) enum Look {
 }
 
 /// Every problem, with an empty line between two.
-pub(super) fn all(list: &[Problem], texts: &Texts, look: Look) -> String {
+pub(super) fn all(list: &[Problem], files: Files<'_>, look: Look) -> String {
     let mut text = String::new();
     for (index, problem) in list.iter().enumerate() {
         if index > 0 {
             text.push('\n');
         }
-        one(problem, texts, look, &mut text);
+        one(problem, files, look, &mut text);
     }
     text
 }
 
 /// A problem for machines.
-pub(super) fn json(problem: &Problem, texts: &Texts) -> Value {
+pub(super) fn json(problem: &Problem, files: Files<'_>) -> Value {
     let at = &problem.at;
     json!({
         "severity": problem.severity.as_str(),
@@ -43,13 +48,13 @@ pub(super) fn json(problem: &Problem, texts: &Texts) -> Value {
         "line": (at.line > 0).then_some(at.line),
         "column": (at.column > 0).then_some(at.column),
         "width": (at.column > 0).then_some(at.width.max(1)),
-        "text": line(at, texts),
+        "text": line(at, files).map(|(line, _)| line),
         "what": problem.what,
         "help": (!problem.help.is_empty()).then_some(&problem.help),
     })
 }
 
-fn one(problem: &Problem, texts: &Texts, look: Look, text: &mut String) {
+fn one(problem: &Problem, files: Files<'_>, look: Look, text: &mut String) {
     let at = &problem.at;
     let place =
         if at.line > 0 { format!("{}:{}:{}", at.source, at.line, at.column) } else { at.source.to_string() };
@@ -65,10 +70,10 @@ fn one(problem: &Problem, texts: &Texts, look: Look, text: &mut String) {
     let severity = paint(colour, &format!("{}[{}]", problem.severity.as_str(), problem.code));
     // Writing to a string cannot fail, here and below.
     let _ = writeln!(text, "{}: {severity}: {}", paint("1", &place), paint("1", &problem.what));
-    if let Some(line) = line(at, texts) {
+    if let Some((line, place)) = line(at, files) {
         let gutter = " ".repeat(at.line.to_string().len());
         let bar = paint("34", "|");
-        let (line, before, under) = pointed(&line, at);
+        let (line, before, under) = pointed(&line, &place);
         let number = paint("34", &at.line.to_string());
         let carets = paint(colour, &"^".repeat(under));
         let _ = writeln!(text, "{gutter} {bar}\n{number} {bar} {line}\n{gutter} {bar} {before}{carets}");
@@ -98,30 +103,12 @@ fn pointed(line: &str, at: &At) -> (String, String, usize) {
     (format!("{}{shown}{}", dots(left > 0), dots(more)), before, under.sum::<usize>().max(1))
 }
 
-/// The line that a place is on, with anything that a terminal would obey made visible, and without secrets.
-fn line(at: &At, texts: &Texts) -> Option<String> {
-    let text = texts.get(&at.source)?;
+/// The line that a place is on, with anything that a terminal would obey made visible, and without secrets; and where the
+/// place is in what is left.
+fn line(at: &At, files: Files<'_>) -> Option<(String, At)> {
+    let text = files.texts.get(&at.source)?;
     let index = usize::try_from(at.line.checked_sub(1)?).ok()?;
-    let line = hidden(text.lines().nth(index)?);
+    let (line, at) = files.hidden.line(text.lines().nth(index)?, at);
     let shown = line.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c });
-    Some(shown.collect::<String>().trim_end().to_owned())
-}
-
-/// Secrets that stand in the file itself are never shown again.
-fn hidden(line: &str) -> String {
-    let mut shown = line.to_owned();
-    for key in ["secret", "password"] {
-        for quote in ["", "\"", "'"] {
-            let name = format!("{key}{quote}:");
-            let Some((before, value)) = shown.split_once(&name) else { continue };
-            let own = before.ends_with(|c: char| c.is_alphanumeric() || c == '_');
-            let value = value.trim_start();
-            if !own && !value.is_empty() {
-                let rest = value.find([',', '}', ']']).and_then(|at| value.get(at..)).unwrap_or_default();
-                let rest = if value.starts_with(['"', '\'']) { "" } else { rest };
-                shown = format!("{before}{name} (hidden){rest}");
-            }
-        }
-    }
-    shown
+    Some((shown.collect::<String>().trim_end().to_owned(), at))
 }

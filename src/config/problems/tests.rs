@@ -57,6 +57,84 @@ fn a_secret_in_the_file_is_not_shown_again() {
     assert!(said.contains("/etc/x"), "the name of a file is no secret: {said}");
 }
 
+/// Every line of a text in which a secret stands in some spelling, with a message that repeats what is at fault.
+#[test]
+fn a_secret_is_hidden_however_it_is_written() {
+    const CANARY: &str = "C4n4ry";
+    for text in [
+        "secret:C4n4ry",
+        "-secret: C4n4ry",
+        "secret: @C4n4ry",
+        "secret: %C4n4ry x",
+        "secret: a: C4n4ry",
+        "secret: [C4n4ry]",
+        "secret:\n  C4n4ry",
+        "secret:\nC4n4ry",
+        "secret: |\n  first\n  C4n4ry: x",
+        "secret: first\n  C4n4ry",
+        "Secret: C4n4ry",
+        "SECRET : C4n4ry",
+        "secrt: C4n4ry",
+        "secret=C4n4ry",
+        "secrets: C4n4ry",
+        "secrets: [C4n4ry]",
+        "secrets:\n  - C4n4ry",
+        "secrets:\n- C4n4ry",
+        "secrets:\n  - name: a\n    secret: x\n  - C4n4ry",
+        "master_key: C4n4ry",
+        "master-key: C4n4ry",
+        "passphrase: C4n4ry",
+        "pasword: 'C4n4ry'",
+        "\"secret\": \"C4n4ry\"",
+        "[{ name: a, secret: x }, { name: b, secret: C4n4ry }]",
+        "{ name: a, secret: abcdefgh,C4n4ry, x: 1 }",
+        "url: https://user:C4n4ry@example.com/x",
+        "url: \"https://example.com/?token=C4n4ry\"",
+    ] {
+        let mut found = Findings::default();
+        for (line, said) in (1..).zip(text.lines()) {
+            let at = At { source: "a.yaml".into(), line, column: 3, width: 99 };
+            let value = said.trim_start_matches(['-', ' ']);
+            let word = said
+                .split([' ', ',', ':', '[', ']', '"', '\'', '/', '@', '='])
+                .find(|word| word.contains(CANARY));
+            found.error(
+                "Y001",
+                &at,
+                format!("`{}` is wrong", word.unwrap_or_default()),
+                format!("write `{value}`"),
+            );
+        }
+        let texts = BTreeMap::from([("a.yaml".into(), text.into())]);
+        let problems = Problems::new(found, texts);
+        for said in [problems.to_string(), problems.coloured(), problems.json().to_string()] {
+            assert!(said.contains("(hidden)") && !said.contains(CANARY), "{text}\n{said}");
+        }
+    }
+}
+
+#[test]
+fn what_only_looks_like_a_secret_is_shown() {
+    for line in [
+        "socket: /run/a.sock",
+        "passwords: { min_length: 12 }",
+        "secrets: [{ name: nginx, secret_file: s }]",
+        "token: { pointer: /token }",
+        "form: { user: \"{username}\", pass: \"{password}\", csrf: \"{token}\" }",
+        "SECRET_FILE: /etc/x",
+        "url: https://user@example.com/",
+    ] {
+        assert!(problems(line, 1, 1).to_string().contains(line), "{line}");
+    }
+}
+
+#[test]
+fn carets_keep_their_place_beside_a_secret() {
+    assert_eq!(carets("secret: abcdefghijkl", 9, 12), "        ^^^^^^^^");
+    assert_eq!(carets("secret: abcdefghijkl", 12, 3), "        ^^^", "inside");
+    assert_eq!(carets("x: http://u:abcdefghijkl@a", 26, 1), "                   ^", "behind");
+}
+
 #[test]
 fn colours_are_added_to_the_very_same_text() {
     let found = problems("access: { rot: full }", 11, 3);

@@ -85,13 +85,23 @@ pub(crate) async fn prove(
     };
     let (client, name, factor) =
         (cx.visit.facts.client.ip, &user.name, proved.as_ref().ok().copied().flatten());
-    tracing::info!(target: "panelgate::audit", event = "second-factor", %client, user = %name, proved = ?factor);
+    let by = said(factor);
+    tracing::info!(target: "panelgate::audit", event = "second-factor", %client, user = %name, proved = by);
     match proved? {
         Some(factor) => {
             cx.gate().guess_succeeded(&cx.visit, user.id, password, Some(Known::Yes)).await?;
             Ok(factor)
         }
         None => Err(wrong(attempt, backup).await),
+    }
+}
+
+/// What the audit trail says of a proof.
+const fn said(proved: Option<Factor>) -> &'static str {
+    match proved {
+        Some(Factor::Totp) => "totp",
+        Some(Factor::BackupCode) => "backup-code",
+        None => "no",
     }
 }
 
