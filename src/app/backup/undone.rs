@@ -43,10 +43,7 @@ impl Undone {
     /// Of a record, if a restore takes it back.
     pub(super) fn of(record: &Record) -> Option<Self> {
         // A used backup code is one of the accepted second factors.
-        // `Some(BackupCode)` is how trails from before 0.2 say it.
-        let proved = record.text("proved");
-        let backup = matches!(proved.as_deref(), Some("backup-code" | "Some(BackupCode)"));
-        let code = record.event == "second-factor" && backup;
+        let code = record.event == "second-factor" && record.text("proved").as_deref() == Some("backup-code");
         if !code && !CHANGES.contains(&record.event.as_str()) {
             return None;
         }

@@ -149,3 +149,9 @@ async fn backup_code(cx: &Cx, user: &User, code: SecretText) -> Result<Option<Fa
     let written = cx.gate().store().consume_backup_code(id, hash).await?;
     Ok(cx.gate().settled(written).await.map(|_| Factor::BackupCode))
 }
+
+#[test]
+fn the_trail_says_a_proof_in_words_of_its_own() {
+    let all = [Some(Factor::Totp), Some(Factor::BackupCode), None];
+    assert_eq!(all.map(said), ["totp", "backup-code", "no"]);
+}
