@@ -18,6 +18,7 @@ use super::{
     yaml,
 };
 use crate::{
+    feeds::files,
     rules::{
         policy::{RuleSet, testing::Beside},
         written::{At, Findings, Node},
@@ -161,7 +162,7 @@ impl<'e> Sources<'e> {
 
     /// Notes a file that must be there and readable.
     pub(super) fn file(&mut self, path: PathBuf, at: &At) -> PathBuf {
-        if let Err(error) = fs::File::open(&path) {
+        if let Err(error) = files::open(&path) {
             self.unreadable(&path, at, &error);
         }
         self.files.push(path.clone());
@@ -171,11 +172,8 @@ impl<'e> Sources<'e> {
 
 /// A file's text, if it is one of at most [`yaml::MAX_BYTES`] and a bit: whoever parses it says that it is too large.
 fn read(path: &Path) -> io::Result<String> {
-    if !fs::metadata(path)?.is_file() {
-        return Err(io::Error::other("it is not a file"));
-    }
     let mut text = String::new();
     let most = u64::try_from(yaml::MAX_BYTES).unwrap_or(u64::MAX).saturating_add(1);
-    fs::File::open(path)?.take(most).read_to_string(&mut text)?;
+    files::open(path)?.take(most).read_to_string(&mut text)?;
     Ok(text)
 }
