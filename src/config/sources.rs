@@ -160,8 +160,9 @@ impl<'e> Sources<'e> {
         self.found.error("C023", at, what, "name a file that panelgate can read");
     }
 
-    /// Notes a file that must be there and readable.
-    pub(super) fn file(&mut self, path: PathBuf, at: &At) -> PathBuf {
+    /// Notes a file of an issuer's keys, which must be there and readable.
+    pub(super) fn key_set(&mut self, path: PathBuf, at: &At) -> PathBuf {
+        self.name(FileKind::KeySet, &path, at);
         if let Err(error) = files::open(&path) {
             self.unreadable(&path, at, &error);
         }

@@ -208,6 +208,12 @@ fn written(config: &Path, environment: &Environment) -> io::Result<Written> {
                 files.extend(tests.is_file().then_some(tests));
                 continue;
             }
+            // It is public, and without it nobody comes in with a token of its issuer.
+            FileKind::KeySet if named.path.is_file() => {
+                files.push(named.path.clone());
+                continue;
+            }
+            FileKind::KeySet => "the key set in",
             FileKind::DataDir | FileKind::AdminSocket => continue,
             FileKind::Secret => "the secret in",
             FileKind::Key => "the private key in",
