@@ -4,6 +4,7 @@ use std::{
     collections::BTreeMap,
     fs,
     io::{self, Read},
+    net::SocketAddr,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     sync::Arc,
@@ -21,7 +22,7 @@ use crate::{
     feeds::files,
     rules::{
         policy::{RuleSet, testing::Beside},
-        written::{At, Findings, Node},
+        written::{At, Findings, Node, Written},
     },
     secret::SecretText,
 };
@@ -35,6 +36,8 @@ pub(super) struct Sources<'e> {
     pub(super) files: Vec<PathBuf>,
     /// What they are, and where they are named.
     pub(super) named: Vec<NamedFile>,
+    /// Where something listens.
+    pub(super) listening: Vec<Written<SocketAddr>>,
     /// Policies that were read; `None` where they cannot be used.
     pub(super) policies: BTreeMap<PathBuf, Option<Arc<RuleSet>>>,
     /// The tests beside them, by the policy.
@@ -46,8 +49,8 @@ pub(super) struct Sources<'e> {
 impl<'e> Sources<'e> {
     pub(super) fn new(environment: &'e Environment) -> Self {
         let (found, texts, files, named, policies) = Default::default();
-        let (tests, found_in_tests) = Default::default();
-        Self { environment, found, texts, files, named, policies, tests, found_in_tests }
+        let (listening, tests, found_in_tests) = Default::default();
+        Self { environment, found, texts, files, named, listening, policies, tests, found_in_tests }
     }
 
     /// Reads a YAML file into a tree. `named` is the place that names it, unless the command line does.
