@@ -1,6 +1,6 @@
 //! From the settings that the configuration gives to those that each part wants.
 
-use std::{collections::HashMap, fs, path::Path, sync::Arc, time::Duration};
+use std::{collections::HashMap, path::Path, sync::Arc, time::Duration};
 
 use rustls::{
     RootCertStore, ServerConfig,
@@ -11,7 +11,7 @@ use rustls::{
 use crate::{
     config::{self, Settings},
     doors::{Sockets, edge, sidecar},
-    feeds::{certs::Certificates, jwks::Source},
+    feeds::{certs::Certificates, files, jwks::Source},
     portal,
     rules::{
         address::TrustedProxies,
@@ -194,12 +194,12 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, String> {
-    fs::read(path).map_err(|error| format!("{}: {error}", path.display()))
+    files::read(path).map_err(|error| format!("{}: {error}", path.display()))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
+    use std::{fs, path::PathBuf};
 
     use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
     use rustls::{ClientConfig, pki_types::ServerName};

@@ -97,7 +97,7 @@ fn key_source(fields: &mut Fields<'_>, base: Base<'_>, sources: &mut Sources<'_>
         return None;
     }
     if let Some(file) = file {
-        return Some(KeySource::File(sources.file(base.path(&file), &file.at)));
+        return Some(KeySource::File(sources.key_set(base.path(&file), &file.at)));
     }
     if let Some(secret) = secret {
         // One that cannot be used has been said and stops the loading; the algorithms are still those of a secret.

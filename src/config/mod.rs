@@ -26,7 +26,6 @@ mod yaml;
 
 use std::{
     collections::BTreeMap,
-    fs,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -153,7 +152,7 @@ impl Sources<'_> {
             let text = self.texts.get(&*file.display().to_string());
             // Of a longer one, only the beginning was read.
             let text = text.filter(|text| text.len() <= yaml::MAX_BYTES);
-            let content = text.map(|text| text.as_bytes().to_vec()).or_else(|| fs::read(file).ok());
+            let content = text.map(|text| text.as_bytes().to_vec()).or_else(|| feeds::files::read(file).ok());
             (file.as_path(), content)
         }))
     }

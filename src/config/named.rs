@@ -18,6 +18,8 @@ pub enum FileKind {
     CertificateFolder,
     /// A MaxMind database.
     Places,
+    /// A trusted issuer's keys (JWKS): whoever changes it can sign in as anybody.
+    KeySet,
     /// A policy.
     Policy,
     /// The folder of the store and the keys.

@@ -3,11 +3,14 @@
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeMap, fs, path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use aws_lc_rs::digest::{Context, SHA256};
 
-use crate::rules::written::{Node, Value};
+use crate::{
+    feeds,
+    rules::written::{Node, Value},
+};
 
 /// Hex digits of a digest that people compare.
 const DIGITS: usize = 12;
@@ -24,7 +27,7 @@ impl Contents {
     /// Of files that names in these folders lead to.
     pub(super) fn read<'p>(folders: Vec<PathBuf>, files: impl Iterator<Item = &'p PathBuf>) -> Self {
         let digest = |path: &PathBuf| {
-            let text = fs::read(path).unwrap_or_default();
+            let text = feeds::files::read(path).unwrap_or_default();
             (path.clone(), aws_lc_rs::digest::digest(&SHA256, &text).as_ref().to_vec())
         };
         Self { folders, digests: files.map(digest).collect() }

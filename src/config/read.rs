@@ -121,14 +121,32 @@ fn countries(site: &SiteSettings, found: &mut Findings) {
     found.warning("C037", &site.at, what, help);
 }
 
-/// An address with its port.
+/// An address with its port, where nothing else listens.
 pub(super) fn address(text: &Written<&str>, key: &str, sources: &mut Sources<'_>) -> Option<SocketAddr> {
-    let address = text.value.parse().ok();
-    if address.is_none() {
+    let Ok(address) = text.value.parse::<SocketAddr>() else {
         let what = format!("`{}` is not an address that `{key}` can have", text.value);
         sources.found.error("C006", &text.at, what, for_address(text.value));
+        return None;
+    };
+    if let Some(before) = sources.listening.iter().find(|before| meet(before.value, address)) {
+        let what = format!("`{address}` cannot be listened on: `{}` is, already", before.value);
+        let help = format!("choose another port; the other one is {}", place(&before.at));
+        sources.found.error("C057", &text.at, what, help);
     }
-    address
+    sources.listening.push(Written { at: text.at.clone(), value: address });
+    Some(address)
+}
+
+/// Whether only one of two addresses can be listened on. The system chooses a free port for 0.
+fn meet(one: SocketAddr, other: SocketAddr) -> bool {
+    let wide = one.ip().is_unspecified() || other.ip().is_unspecified();
+    let same = one.ip() == other.ip() || wide && one.is_ipv4() == other.is_ipv4();
+    one.port() == other.port() && one.port() != 0 && same
+}
+
+fn place(at: &At) -> String {
+    // The environment has no lines.
+    if at.line == 0 { format!("in the {}", at.source) } else { format!("on line {}", at.line) }
 }
 
 /// How to write an address.

@@ -39,20 +39,30 @@ pub(super) fn read(
     let written = Names { issuers: fields.names_in("issuers"), logins: fields.names_in("logins") };
     let shared = Shared { lifetimes, second_factor, passwords, base, issuers, logins, written };
     let mut sites: Vec<SiteSettings> = Vec::new();
-    for node in fields.nodes("sites", &mut sources.found) {
+    let nodes = fields.nodes("sites", &mut sources.found);
+    for node in nodes {
         let Some(site) = site(node, &shared, sources) else { continue };
         for before in &sites {
             apart(&site, before, &mut sources.found);
         }
         sites.push(site);
     }
+    // What a site names that cannot be used is not known.
+    if sites.len() == nodes.len() {
+        unused(&sites, issuers, logins, &mut sources.found);
+    }
+    sites
+}
+
+/// What is read and never used.
+fn unused(sites: &[SiteSettings], issuers: &[IssuerSettings], logins: &[Login], found: &mut Findings) {
     for issuer in issuers {
         let named = |site: &SiteSettings| {
             site.site.credentials.issuers.iter().any(|(name, _, _)| *name == issuer.name)
         };
         if !sites.iter().any(named) {
             let what = format!("no site names the issuer `{}`", issuer.name);
-            sources.found.warning("C036", &issuer.at, what, "write its name under `issuers` of a site");
+            found.warning("C036", &issuer.at, what, "write its name under `issuers` of a site");
         }
     }
     for login in logins {
@@ -60,10 +70,9 @@ pub(super) fn read(
             |site: &SiteSettings| site.site.login.as_ref().is_some_and(|used| used.name == login.recipe.name);
         if !sites.iter().any(used) {
             let what = format!("no site names the login `{}`", login.recipe.name);
-            sources.found.warning("C078", &login.at, what, "write its name as `identities` of a site");
+            found.warning("C078", &login.at, what, "write its name as `identities` of a site");
         }
     }
-    sites
 }
 
 /// Two sites have nothing in common that tokens or requests are told apart by.

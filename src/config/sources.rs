@@ -4,6 +4,7 @@ use std::{
     collections::BTreeMap,
     fs,
     io::{self, Read},
+    net::SocketAddr,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     sync::Arc,
@@ -18,9 +19,10 @@ use super::{
     yaml,
 };
 use crate::{
+    feeds::files,
     rules::{
         policy::{RuleSet, testing::Beside},
-        written::{At, Findings, Node},
+        written::{At, Findings, Node, Written},
     },
     secret::SecretText,
 };
@@ -34,6 +36,8 @@ pub(super) struct Sources<'e> {
     pub(super) files: Vec<PathBuf>,
     /// What they are, and where they are named.
     pub(super) named: Vec<NamedFile>,
+    /// Where something listens.
+    pub(super) listening: Vec<Written<SocketAddr>>,
     /// Policies that were read; `None` where they cannot be used.
     pub(super) policies: BTreeMap<PathBuf, Option<Arc<RuleSet>>>,
     /// The tests beside them, by the policy.
@@ -45,8 +49,8 @@ pub(super) struct Sources<'e> {
 impl<'e> Sources<'e> {
     pub(super) fn new(environment: &'e Environment) -> Self {
         let (found, texts, files, named, policies) = Default::default();
-        let (tests, found_in_tests) = Default::default();
-        Self { environment, found, texts, files, named, policies, tests, found_in_tests }
+        let (listening, tests, found_in_tests) = Default::default();
+        Self { environment, found, texts, files, named, listening, policies, tests, found_in_tests }
     }
 
     /// Reads a YAML file into a tree. `named` is the place that names it, unless the command line does.
@@ -159,9 +163,10 @@ impl<'e> Sources<'e> {
         self.found.error("C023", at, what, "name a file that panelgate can read");
     }
 
-    /// Notes a file that must be there and readable.
-    pub(super) fn file(&mut self, path: PathBuf, at: &At) -> PathBuf {
-        if let Err(error) = fs::File::open(&path) {
+    /// Notes a file of an issuer's keys, which must be there and readable.
+    pub(super) fn key_set(&mut self, path: PathBuf, at: &At) -> PathBuf {
+        self.name(FileKind::KeySet, &path, at);
+        if let Err(error) = files::open(&path) {
             self.unreadable(&path, at, &error);
         }
         self.files.push(path.clone());
@@ -171,11 +176,8 @@ impl<'e> Sources<'e> {
 
 /// A file's text, if it is one of at most [`yaml::MAX_BYTES`] and a bit: whoever parses it says that it is too large.
 fn read(path: &Path) -> io::Result<String> {
-    if !fs::metadata(path)?.is_file() {
-        return Err(io::Error::other("it is not a file"));
-    }
     let mut text = String::new();
     let most = u64::try_from(yaml::MAX_BYTES).unwrap_or(u64::MAX).saturating_add(1);
-    fs::File::open(path)?.take(most).read_to_string(&mut text)?;
+    files::open(path)?.take(most).read_to_string(&mut text)?;
     Ok(text)
 }

@@ -5,7 +5,7 @@ mod refused;
 mod secrets;
 mod yaml;
 
-use std::path::Path;
+use std::{fs, path::Path};
 
 use super::*;
 use crate::rules::written::Severity;

@@ -23,6 +23,7 @@ use rustls::{
 };
 use tokio_util::sync::CancellationToken;
 
+use super::files;
 use crate::{
     clock::Clock,
     live::{Live, ReloadProblem},
@@ -253,7 +254,7 @@ fn read_pair(
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, CertError> {
-    fs::read(path).map_err(|source| CertError::Io { path: path.to_owned(), source })
+    files::read(path).map_err(|source| CertError::Io { path: path.to_owned(), source })
 }
 
 fn is_good_for(pair: &CertifiedKey, wanted: &ServerName<'_>) -> bool {

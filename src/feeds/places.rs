@@ -4,7 +4,6 @@
 mod tests;
 
 use std::{
-    fs,
     io::{self, Read},
     path::{Path, PathBuf},
     sync::Arc,
@@ -14,7 +13,7 @@ use std::{
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
-use super::files::{Stamp, stamp};
+use super::files::{self, Stamp, stamp};
 use crate::{
     clock::Clock,
     live::{Live, ReloadProblem},
@@ -132,12 +131,8 @@ async fn take(now: &Watched, live: &Live, clock: &dyn Clock) {
 }
 
 fn read(path: &Path) -> io::Result<Vec<u8>> {
-    let about = fs::metadata(path)?;
-    if !about.is_file() {
-        return Err(io::Error::other("it is not a file"));
-    }
     let mut bytes = Vec::new();
-    fs::File::open(path)?.take(LARGEST.saturating_add(1)).read_to_end(&mut bytes)?;
+    files::open(path)?.take(LARGEST.saturating_add(1)).read_to_end(&mut bytes)?;
     if u64::try_from(bytes.len()).is_ok_and(|length| length <= LARGEST) {
         Ok(bytes)
     } else {

@@ -18,7 +18,7 @@ use crate::{
     app::compose,
     clock::{Clock, SystemClock},
     config::{self, Environment, FileKind},
-    feeds::keys,
+    feeds::{files, keys},
     store::{Copied, RedbStore},
     telemetry::{self, trail},
 };
@@ -208,6 +208,12 @@ fn written(config: &Path, environment: &Environment) -> io::Result<Written> {
                 files.extend(tests.is_file().then_some(tests));
                 continue;
             }
+            // It is public, and without it nobody comes in with a token of its issuer.
+            FileKind::KeySet if named.path.is_file() => {
+                files.push(named.path.clone());
+                continue;
+            }
+            FileKind::KeySet => "the key set in",
             FileKind::DataDir | FileKind::AdminSocket => continue,
             FileKind::Secret => "the secret in",
             FileKind::Key => "the private key in",
@@ -233,7 +239,7 @@ fn written(config: &Path, environment: &Environment) -> io::Result<Written> {
 
 /// Below `config/` as it lies below the folder of the configuration.
 fn config_piece(base: &Path, number: usize, path: &Path) -> io::Result<Piece> {
-    let text = fs::read(path).map_err(|error| named(path, &error))?;
+    let text = files::read(path).map_err(|error| named(path, &error))?;
     let below = path.strip_prefix(base).ok().map(|below| below.display().to_string());
     let below = below.filter(|below| is_plain(below));
     let file = || path.file_name().unwrap_or_default().to_string_lossy();

@@ -1,9 +1,6 @@
 //! Letters by SMTP (RFC 5321).
 
-use std::{
-    fs,
-    time::{Duration, UNIX_EPOCH},
-};
+use std::time::{Duration, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use lettre::{
@@ -22,7 +19,7 @@ use lettre::{
 use super::{NotTold, Told, Way};
 use crate::{
     config::{SmtpSettings, SmtpTls},
-    feeds::chain,
+    feeds::{chain, files},
     portal::NewSignIn,
 };
 
@@ -100,7 +97,7 @@ fn parameters(settings: &SmtpSettings) -> Result<TlsParameters, String> {
     let mut builder = TlsParameters::builder(settings.host.clone());
     if let Some(path) = &settings.ca {
         let shown = path.display();
-        let pem = fs::read(path).map_err(|error| format!("{shown} cannot be read: {error}"))?;
+        let pem = files::read(path).map_err(|error| format!("{shown} cannot be read: {error}"))?;
         let authority = Certificate::from_pem(&pem).map_err(|error| format!("{shown}: {error}"))?;
         builder = builder.add_root_certificate(authority);
     }

@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, fs, os::unix::fs::symlink, path::Path, time::Duration};
 
 use rcgen::{CertificateParams, KeyPair};
+use rustix::fs::{CWD, Mode, mkfifoat};
 use serde_json::Value;
 
 use super::{changes::AT_START, fresh::is_of};
@@ -216,6 +217,25 @@ async fn whatever_happens_to_a_file_the_last_good_state_stays_until_there_is_a_b
     house.put("policies/late.yaml", &POLICY.replace("name: all", "name: late"));
     house.until("it has come", peace).await;
     assert_eq!(house.page("/x"), "late");
+    house.running.stop().await;
+}
+
+/// Nobody ever writes into it: whoever opened it as a file would wait for ever.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pipe_under_a_watched_name_is_a_mistake_like_any_other_and_later_changes_are_taken() {
+    let house = House::start().await;
+    let path = house.folder.path().join("policies/policy.yaml");
+    fs::remove_file(&path).unwrap();
+    mkfifoat(CWD, &path, Mode::RUSR | Mode::WUSR).unwrap();
+    let refused = |state: &ReloadState| {
+        state.problem.as_ref().is_some_and(|problem| problem.what.contains("it is not a regular file"))
+    };
+    house.until("a pipe is no policy", refused).await;
+    assert_eq!(house.page("/x"), "all");
+    fs::remove_file(&path).unwrap();
+    house.put("policies/policy.yaml", &POLICY.replace("name: all", "name: after"));
+    house.until("the next change is taken", |state| state.problem.is_none()).await;
+    assert_eq!(house.page("/x"), "after");
     house.running.stop().await;
 }
 

@@ -29,7 +29,11 @@ pub(super) fn look(config: &Path, named: &[NamedFile], found: &mut Findings) {
         }
         seen.push(&file.path);
         match file.kind {
-            FileKind::Policy | FileKind::Certificate | FileKind::Places | FileKind::Secret => {
+            FileKind::Policy
+            | FileKind::Certificate
+            | FileKind::Places
+            | FileKind::KeySet
+            | FileKind::Secret => {
                 changed_by_others(&file.path, &file.at, found);
             }
             FileKind::Key => private(&file.path, &file.at, found),

@@ -1,4 +1,4 @@
-//! Certificates and the database of places: what is there, and for how long it is good.
+//! Certificates, key sets and the database of places: what is there, and for how long it is good.
 
 use std::{
     net::{IpAddr, Ipv4Addr},
@@ -10,7 +10,10 @@ use crate::{
     clock::Wall,
     config::{FileKind, NamedFile, Settings},
     feeds::{self, certs::Certificates, validity},
-    rules::written::{At, Findings},
+    rules::{
+        token::PublicKeys,
+        written::{At, Findings},
+    },
 };
 
 const DAY: i64 = 86_400;
@@ -27,6 +30,7 @@ pub(super) fn look(named: &[NamedFile], settings: Option<&Settings>, now: Wall, 
             FileKind::Certificate => certificate(&file.path, &file.at, now, found),
             FileKind::CertificateFolder => folder(file, settings, now, found),
             FileKind::Places => places(file, now, found),
+            FileKind::KeySet => key_set(file, found),
             FileKind::Secret
             | FileKind::Key
             | FileKind::Policy
@@ -93,6 +97,17 @@ fn origins(file: &NamedFile, certificates: &Certificates, settings: &Settings, f
             let what = format!("no certificate in {} is for {name}", file.path.display());
             found.warning("C094", &file.at, what, "the edge cannot serve it: get one with this name in it");
         }
+    }
+}
+
+fn key_set(file: &NamedFile, found: &mut Findings) {
+    // What cannot be read has been said.
+    let Ok(text) = feeds::files::read(&file.path) else { return };
+    if let Err(error) = PublicKeys::parse(&text) {
+        let what = format!("{} cannot be used: {error}", file.path.display());
+        let help =
+            "nobody can come with a token of this issuer: name the JSON with its public keys (RFC 7517)";
+        found.error("C024", &file.at, what, help);
     }
 }
 

@@ -12,7 +12,10 @@ use hyper_util::{
 };
 use tokio::io::AsyncReadExt;
 
-use crate::{feeds::chain, rules::token::BadKeySet};
+use crate::{
+    feeds::{chain, files},
+    rules::token::BadKeySet,
+};
 
 /// For the whole question and answer.
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -86,6 +89,9 @@ impl Client {
 pub(super) async fn file(path: &Path) -> Result<Bytes, FetchError> {
     let mut text = Vec::new();
     let limit = u64::try_from(LARGEST).unwrap_or(u64::MAX);
-    tokio::fs::File::open(path).await?.take(limit.saturating_add(1)).read_to_end(&mut text).await?;
+    let path = path.to_owned();
+    let opened =
+        tokio::task::spawn_blocking(move || files::open(&path)).await.map_err(std::io::Error::other)??;
+    tokio::fs::File::from_std(opened).take(limit.saturating_add(1)).read_to_end(&mut text).await?;
     if text.len() > LARGEST { Err(FetchError::TooLarge) } else { Ok(text.into()) }
 }

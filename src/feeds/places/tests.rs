@@ -77,7 +77,7 @@ fn what_is_wrong_with_a_file_is_said() {
         "GeoLite2-ASN-Test.mmdb is a database of the type `GeoLite2-ASN`, which knows no cities or countries"
     ));
     assert!(said("LICENSE-MIT").contains("LICENSE-MIT is not a MaxMind database, or a damaged one: "));
-    assert!(said("").ends_with("cannot be read: it is not a file"));
+    assert!(said("").ends_with("cannot be read: it is not a regular file"));
     let broken = data("bad/GeoIP2-City-Test-Broken-Double-Format.mmdb");
     assert!(load(&broken).is_err(), "damage inside is found");
 }

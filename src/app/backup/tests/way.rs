@@ -228,6 +228,24 @@ async fn everything_can_be_unpacked_to_be_looked_at() {
     assert!(matches!(again, Err(Failure::NotEmpty { .. })));
 }
 
+/// What the configuration names as `jwks_file` is public, and without it nobody comes in with a token of that issuer.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_key_set_of_a_trusted_issuer_is_in_the_backup_or_said_not_to_be() {
+    let home = Home::with(1).await;
+    let issuer = "issuers:
+  - { name: p, issuer: i, audience: a, cookies: [c], algorithms: [EdDSA], jwks_file: jwks.json }
+";
+    fs::write(home.folder.path().join("config.yaml"), format!("{}{issuer}", super::CONFIG)).unwrap();
+    fs::write(home.folder.path().join("jwks.json"), "{}").unwrap();
+    let file = home.folder.path().join("b.tar.gz");
+    let made = home.back_up(&file).await;
+    assert!(made.manifest.members.iter().any(|member| member.name == "config/jwks.json"), "{made:?}");
+    assert_eq!(made.manifest.left_out, Vec::<String>::new());
+    fs::remove_file(home.folder.path().join("jwks.json")).unwrap();
+    let made = home.back_up(&file).await;
+    assert!(made.manifest.left_out.iter().any(|line| line.starts_with("the key set in ")), "{made:?}");
+}
+
 /// Whoever waited for the backup has gone away.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_backup_that_nobody_waits_for_is_ended() {

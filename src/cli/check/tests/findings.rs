@@ -199,6 +199,25 @@ fn an_old_database_of_places_is_warned_of_and_a_damaged_one_refused() {
 }
 
 #[test]
+fn a_key_set_that_others_may_change_or_that_holds_no_key_is_found() {
+    const ISSUER: &str = "issuers:
+  - { name: p, issuer: i, audience: a, cookies: [c], algorithms: [EdDSA], jwks_file: jwks.json }
+";
+    const SET: &str = r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"one","alg":"EdDSA","use":"sig","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
+    let folder = Folder::new("");
+    let config = CONFIG.replace("    upstream:", "    issuers: [p]\n    upstream:") + ISSUER;
+    folder.put("config.yaml", &config, 0o600);
+    folder.put("jwks.json", SET, 0o644);
+    assert!(folder.said().contains("no problem found"), "{}", folder.said());
+    folder.mode("jwks.json", 0o666);
+    assert!(folder.said().contains("warning[C090]: jwks.json can be changed by others"), "{}", folder.said());
+    for broken in ["", "{}", r#"{"keys":[]}"#] {
+        folder.put("jwks.json", broken, 0o600);
+        assert!(folder.said().contains("error[C024]: jwks.json cannot be used: "), "{}", folder.said());
+    }
+}
+
+#[test]
 fn a_store_and_keys_that_cannot_be_used_are_found() {
     let folder = Folder::new("");
     folder.put("data/panelgate.redb", "nothing of the kind", 0o600);
