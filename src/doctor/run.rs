@@ -129,20 +129,40 @@ impl Run<'_> {
             (Ok(Some(account)), Ok(inside)) => account.remove(*inside).map(Some),
             _ => Ok(None),
         };
+        let mut lost = None;
         let sightings = inside.clone().and_then(|inside| {
-            let asked = inside.ask(AdminRequest::Watched { marker: self.marker.clone() })?;
-            let AdminAnswer::Sightings { sightings } = asked else {
-                return Err("panelgate answered something else than was asked".to_owned());
-            };
+            let (sightings, remark) = self.watched(inside)?;
+            lost = remark;
             Ok(sightings)
         });
         let mut observed = worked?;
         observed.guest = removed?;
-        observed.remarks.extend(swept);
+        observed.remarks.extend(swept.into_iter().chain(lost));
         observed.local = Some(local);
         self.lay_beside(&mut observed, sightings);
         observed.proxy = self.plan.proxy.or_else(|| guess(&observed));
         Ok(Report::of(&observed))
+    }
+
+    /// The gate's view, with what is to be told of it. One that lacks marked requests is none: what is not in it may
+    /// have been judged all the same.
+    fn watched(&self, inside: &dyn Inside) -> Result<(Vec<Sighting>, Option<String>), String> {
+        let asked = inside.ask(AdminRequest::Watched { marker: self.marker.clone() })?;
+        let AdminAnswer::Sightings { sightings, lost_marked, lost_unread } = asked else {
+            return Err("panelgate answered something else than was asked".to_owned());
+        };
+        if lost_marked > 0 {
+            return Err(format!(
+                "{lost_marked} more requests with the marker arrived than it keeps; something repeats them"
+            ));
+        }
+        let remark = (lost_unread > 0).then(|| {
+            format!(
+                "{lost_unread} more questions that could not be read arrived at the sidecar than panelgate keeps: D027 \
+                 may lack some"
+            )
+        });
+        Ok((sightings, remark))
     }
 
     /// An account, `None` if a session was given.
