@@ -341,6 +341,12 @@ pub enum AdminAnswer {
     Sightings {
         /// One for each.
         sightings: Vec<Sighting>,
+        /// Requests with the marker that there was no room for.
+        #[serde(default)]
+        lost_marked: usize,
+        /// Questions that could not be read, and that there was no room for.
+        #[serde(default)]
+        lost_unread: usize,
     },
     /// So many sessions were ended.
     Ended {

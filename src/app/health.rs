@@ -21,8 +21,6 @@ use crate::{
 pub struct Readiness {
     /// Set once everything runs, cleared when stopping.
     pub ready: bool,
-    /// Why a process that was to take over did not, if the last one did not.
-    pub not_replaced: Option<String>,
 }
 
 /// A connection may go on so long once the gate stops.
@@ -78,9 +76,6 @@ async fn ready(State(health): State<Health>) -> (StatusCode, String) {
     let mut text =
         format!("{}\ngeneration {generation}\n", if readiness.ready { "ready" } else { "not ready" });
     tell_reload(&mut text, &health.live.reload.load());
-    if let Some(problem) = &readiness.not_replaced {
-        let _ = write!(text, "the new process has not taken over:\n{}\n", heads(problem));
-    }
     (status, text)
 }
 
@@ -94,6 +89,10 @@ fn tell_reload(text: &mut String, state: &ReloadState) {
             let _ = writeln!(text, "reload failed at {}", moment(problem.at));
             let _ = writeln!(text, "the newest configuration is not in force:\n{}", heads(&problem.what));
         }
+    }
+    if let Some(problem) = &state.not_replaced {
+        let _ = writeln!(text, "hand-over failed at {}", moment(problem.at));
+        let _ = writeln!(text, "the new process has not taken over:\n{}", heads(&problem.what));
     }
     if state.keys + state.cells.all() > 0 {
         let _ = writeln!(text, "the last reload changed {} keys; {}", state.keys, state.cells);

@@ -217,6 +217,8 @@ impl Reloader {
             digest: Arc::clone(&settings.outline.digest),
             waiting: waiting.clone(),
             problem: None,
+            // What waits for a restart is still not here, unless somebody says that this is all he wants.
+            not_replaced: state.not_replaced.clone().filter(|_| cause == Cause::Files && !waiting.is_empty()),
             done: state.done + 1,
             ..ReloadState::clone(state)
         });
@@ -254,8 +256,11 @@ impl Reloader {
     /// Nothing is to be taken; a configuration that was refused in between is no problem any more.
     fn note_unchanged(&self, settings: Settings) {
         self.current.store(Arc::new(settings));
-        let before =
-            self.gate.live().reload.rcu(|state| ReloadState { problem: None, ..ReloadState::clone(state) });
+        let before = self.gate.live().reload.rcu(|state| ReloadState {
+            problem: None,
+            not_replaced: state.not_replaced.clone().filter(|_| !state.waiting.is_empty()),
+            ..ReloadState::clone(state)
+        });
         if before.problem.is_some() {
             tracing::info!("the files say again what is in force");
         }

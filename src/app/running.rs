@@ -22,6 +22,7 @@ use super::{
 use crate::{
     doors::{Sockets, edge::EdgeHandle, sidecar::Sidecar},
     gate::Gate,
+    live::ReloadProblem,
     store::RedbStore,
     telemetry::Attached,
 };
@@ -145,6 +146,7 @@ impl Running {
                 _ = replace.recv() => match program {
                     Some(program) if replacing.is_none() => {
                         tracing::info!(target: "panelgate::audit", event = "handover-begun");
+                        self.gate.live().note_not_replaced(None);
                         replacing = Some(handover::begin(self, program).boxed());
                     }
                     Some(_) => tracing::warn!("a new process is taking over already: SIGUSR2 is refused"),
@@ -174,7 +176,8 @@ impl Running {
             "the new process has not taken over, this one goes on"
         );
         tracing::error!("why it has not:\n{problem}");
-        self.readiness.send_modify(|readiness| readiness.not_replaced = Some(problem));
+        let problem = ReloadProblem { at: self.gate.moment().wall, what: problem };
+        self.gate.live().note_not_replaced(Some(problem));
     }
 
     /// Stops accepting, lets requests in flight finish, writes everything down and lets go of the store.

@@ -118,6 +118,8 @@ pub struct Observed {
     pub stranger: Result<Answer, String>,
     /// Other addresses that lead to the panel, with what came of a visit.
     pub also: Vec<(String, Exchange)>,
+    /// What else is to be told.
+    pub remarks: Vec<String>,
 }
 
 impl Answer {

@@ -32,6 +32,8 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// What could not be checked.
     pub unchecked: Vec<Unchecked>,
+    /// What else is to be known of the examination.
+    pub remarks: Vec<String>,
 }
 
 /// Something that is wrong.
@@ -89,6 +91,7 @@ impl Report {
             warnings,
             findings: Vec::new(),
             unchecked: Vec::new(),
+            remarks: observed.remarks.clone(),
         };
         for Done { code, severity, look } in done {
             let section = advice::section(code);
@@ -125,6 +128,9 @@ impl Report {
         for (why, codes) in reasons {
             let _ = writeln!(text, "{} {}", painted.strong("not checked:"), codes.join(" "));
             wrap(&mut text, &printable(why), "  ");
+        }
+        for remark in &self.remarks {
+            wrap(&mut text, &printable(remark), "");
         }
         if self.proxy.is_none() && self.findings.iter().any(|finding| finding.mends.len() > 1) {
             text.push_str(

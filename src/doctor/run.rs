@@ -8,10 +8,11 @@ use std::{
 use data_encoding::BASE32_NOPAD;
 use futures_util::{StreamExt as _, stream};
 use serde_json::json;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{
     Inside, Plan, Proxy, View,
-    guest::Account,
+    guest::{self, Account},
     observed::{Answer, Available, Exchange, Observed, Saw, Tls},
     probes::{self, By, Common, LIE_ADDRESS, LIE_HOST, Over, Probe},
     report::Report,
@@ -39,6 +40,32 @@ struct Run<'a> {
     wire: Wire,
     stand_in: Option<StandIn>,
     marker: String,
+}
+
+/// What ends an examination from outside: the keyboard, whoever started it, and a terminal that goes away.
+struct Endings {
+    interrupt: Signal,
+    terminate: Signal,
+    hangup: Signal,
+}
+
+impl Endings {
+    fn listen() -> Result<Self, String> {
+        let listen = |kind| signal(kind).map_err(|error| format!("signals cannot be listened for: {error}"));
+        Ok(Self {
+            interrupt: listen(SignalKind::interrupt())?,
+            terminate: listen(SignalKind::terminate())?,
+            hangup: listen(SignalKind::hangup())?,
+        })
+    }
+
+    async fn wait(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+            _ = self.hangup.recv() => {}
+        }
+    }
 }
 
 /// What a session rests on.
@@ -89,29 +116,53 @@ impl Run<'_> {
         clock: &dyn Clock,
         entropy: &dyn Entropy,
     ) -> Result<Report, String> {
+        // Before there is an account: from here on nothing that asks for an end ends the process by itself.
+        let mut endings = Endings::listen()?;
+        let swept = inside.as_ref().ok().and_then(|inside| guest::sweep(*inside, clock.wall()));
         let account = self.account(&inside, clock, entropy);
         // Whatever happens, the account is removed and the watch closed.
         let worked = tokio::select! {
             worked = Box::pin(self.work(&account)) => Ok(worked),
-            _ = tokio::signal::ctrl_c() => Err("interrupted".to_owned()),
+            () = endings.wait() => Err("interrupted".to_owned()),
         };
         let removed = match (account, &inside) {
             (Ok(Some(account)), Ok(inside)) => account.remove(*inside).map(Some),
             _ => Ok(None),
         };
+        let mut lost = None;
         let sightings = inside.clone().and_then(|inside| {
-            let asked = inside.ask(AdminRequest::Watched { marker: self.marker.clone() })?;
-            let AdminAnswer::Sightings { sightings } = asked else {
-                return Err("panelgate answered something else than was asked".to_owned());
-            };
+            let (sightings, remark) = self.watched(inside)?;
+            lost = remark;
             Ok(sightings)
         });
         let mut observed = worked?;
         observed.guest = removed?;
+        observed.remarks.extend(swept.into_iter().chain(lost));
         observed.local = Some(local);
         self.lay_beside(&mut observed, sightings);
         observed.proxy = self.plan.proxy.or_else(|| guess(&observed));
         Ok(Report::of(&observed))
+    }
+
+    /// The gate's view, with what is to be told of it. One that lacks marked requests is none: what is not in it may
+    /// have been judged all the same.
+    fn watched(&self, inside: &dyn Inside) -> Result<(Vec<Sighting>, Option<String>), String> {
+        let asked = inside.ask(AdminRequest::Watched { marker: self.marker.clone() })?;
+        let AdminAnswer::Sightings { sightings, lost_marked, lost_unread } = asked else {
+            return Err("panelgate answered something else than was asked".to_owned());
+        };
+        if lost_marked > 0 {
+            return Err(format!(
+                "{lost_marked} more requests with the marker arrived than it keeps; something repeats them"
+            ));
+        }
+        let remark = (lost_unread > 0).then(|| {
+            format!(
+                "{lost_unread} more questions that could not be read arrived at the sidecar than panelgate keeps: D027 \
+                 may lack some"
+            )
+        });
+        Ok((sightings, remark))
     }
 
     /// An account, `None` if a session was given.
@@ -202,6 +253,7 @@ impl Run<'_> {
             panel_listens: Err("it was not tried".to_owned()),
             stranger: Err("it was not tried".to_owned()),
             also: Vec::new(),
+            remarks: Vec::new(),
         }
     }
 

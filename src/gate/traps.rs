@@ -1,4 +1,4 @@
-//! Traps: whoever asks for what only scanners ask for is refused, and banned for a while.
+//! Traps: whoever asks for what only scanners ask for is refused, and whoever does it twice is banned for a while.
 
 use super::{
     Gate, Visit,
@@ -6,7 +6,7 @@ use super::{
 };
 use crate::rules::{
     address::NetworkKey,
-    ban::Ban,
+    ban::{Ban, LONGEST_REASON},
     failures::BANNED_BY,
     outcome::{Judgement, Outcome},
     reason::Reason,
@@ -14,7 +14,8 @@ use crate::rules::{
 
 impl Gate {
     /// Springs the trap that a request of nobody in particular steps into. Not where the policy has a page, and not
-    /// where a page of another site sent a browser that cannot help it.
+    /// where a page of another site or a mail sent a browser that cannot help it. Not every program that shows pictures
+    /// says that much, so that a single trap bans nobody.
     pub(super) async fn spring(&self, visit: &Visit, judgement: Judgement) -> Judgement {
         let (facts, traps) = (&visit.facts, &visit.snapshot.traps);
         let stranger = matches!(
@@ -27,11 +28,14 @@ impl Gate {
             return judgement;
         }
         let Some(trap) = traps.find(&facts.target) else { return judgement };
-        if bannable(facts, visit) {
+        let network = NetworkKey::of(facts.client.ip);
+        let before =
+            bannable(facts, visit).then(|| self.live.lures.step(network, trap, visit.moment.mono)).flatten();
+        if let Some(before) = before {
             let now = visit.moment.wall;
             let ban = Ban {
-                network: NetworkKey::of(facts.client.ip).0,
-                reason: format!("asked for {trap}"),
+                network: network.0,
+                reason: reason(&before, trap),
                 by: BANNED_BY.to_owned(),
                 since: now,
                 until: Some(now.plus(traps.lasts)),
@@ -47,4 +51,9 @@ impl Gate {
         }
         Judgement { outcome: Outcome::Deny(Reason::Trap), reason: Reason::Trap, ..judgement }
     }
+}
+
+/// Patterns are as long as people like.
+fn reason(before: &str, trap: &str) -> String {
+    format!("asked for {before} and {trap}").chars().take(LONGEST_REASON).collect()
 }

@@ -7,6 +7,7 @@ mod bans;
 mod counters;
 mod failures;
 mod journal;
+mod lures;
 mod records;
 mod reload;
 mod shadow;
@@ -23,6 +24,7 @@ pub use self::{
     counters::{Class, CounterLevels, Counters, QuotaKey, Quotas, Subject},
     failures::{Failures, Try},
     journal::{JournalCounts, JournalTally},
+    lures::Lures,
     records::Records,
     reload::{ReloadProblem, ReloadState},
     shadow::{Flip, Shadows, Totals, Trial, Tried},
@@ -87,6 +89,8 @@ pub struct Live {
     pub traffic: Traffic,
     /// What candidate policies would have answered.
     pub shadows: Shadows,
+    /// Who has stepped into a trap.
+    pub lures: Lures,
 }
 
 impl Live {
@@ -102,6 +106,7 @@ impl Live {
             journal: JournalTally::default(),
             traffic: Traffic::default(),
             shadows: Shadows::default(),
+            lures: Lures::default(),
         }
     }
 

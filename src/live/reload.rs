@@ -25,6 +25,8 @@ pub struct ReloadState {
     pub waiting: Vec<String>,
     /// Why the newest configuration is not in force, if it is not.
     pub problem: Option<ReloadProblem>,
+    /// Why the last process that was to take over did not, until a reload mends it or another one is started.
+    pub not_replaced: Option<ReloadProblem>,
     /// What is not as its file or address has it now: the last good one stays. By what it is.
     pub stale: BTreeMap<String, ReloadProblem>,
     /// Reloads that succeeded since the start.
@@ -43,6 +45,11 @@ pub struct ReloadProblem {
 }
 
 impl Live {
+    /// Notes that a process that was to take over did not, or, without a problem, that this is no news any more.
+    pub fn note_not_replaced(&self, problem: Option<ReloadProblem>) {
+        self.reload.rcu(|state| ReloadState { not_replaced: problem.clone(), ..ReloadState::clone(state) });
+    }
+
     /// Notes that something cannot be taken as its file or address has it now, or, without a problem, that it could.
     /// Whether that is news.
     pub fn note_stale(&self, what: &str, problem: Option<ReloadProblem>) -> bool {

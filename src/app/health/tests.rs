@@ -25,6 +25,30 @@ fn tried(outcomes: (Outcome, Outcome)) -> Tried {
 }
 
 #[test]
+fn that_a_process_was_not_replaced_is_told_with_since_when_until_it_is_no_news() {
+    let live = Live::new(
+        Snapshot::default(),
+        Quotas::all(Quota { count: NonZeroU32::MIN, per: Duration::from_secs(1) }),
+    );
+    let told = || {
+        let mut text = String::new();
+        tell_reload(&mut text, &live.reload.load());
+        text
+    };
+    let problem = ReloadProblem { at: Wall::from_secs(1_764_000_000), what: "error: restat".into() };
+    live.note_not_replaced(Some(problem));
+    let text = told();
+    assert!(
+        text.contains(
+            "hand-over failed at 2025-11-24T16:00:00Z\nthe new process has not taken over:\nerror: restat\n"
+        ),
+        "{text}"
+    );
+    live.note_not_replaced(None);
+    assert!(!told().contains("taken over"));
+}
+
+#[test]
 fn what_candidates_would_have_answered_is_a_metric_once_there_is_one() {
     let quota = Quota { count: NonZeroU32::MIN, per: Duration::from_secs(1) };
     let quotas = Quotas::all(quota);

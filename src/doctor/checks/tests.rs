@@ -42,6 +42,7 @@ fn nothing() -> Observed {
         panel_listens: Err("not tried".into()),
         stranger: Err("not tried".into()),
         also: Vec::new(),
+        remarks: Vec::new(),
     }
 }
 

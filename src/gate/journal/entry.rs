@@ -7,7 +7,7 @@ use crate::{
     gate::Visit,
     live::{Live, Tried},
     rules::{
-        facts::{Facts, PresentedKey},
+        facts::{Door, Facts, PresentedKey},
         identity::User,
         judge::{self, Bench, Credential, Signed, View},
         outcome::{Access, DecisionId, Judgement, Outcome},
@@ -60,6 +60,14 @@ impl Entry {
         match self {
             Self::Bare(record) => record.asked.path.shown(),
             Self::Judged(judged) => judged.visit.facts.target.raw.to_string(),
+        }
+    }
+
+    /// Where it arrived.
+    pub(super) fn door(&self) -> Door {
+        match self {
+            Self::Bare(record) => record.asked.door,
+            Self::Judged(judged) => judged.visit.facts.door,
         }
     }
 

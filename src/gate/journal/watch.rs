@@ -10,13 +10,19 @@ use std::sync::{
 use serde::{Deserialize, Serialize};
 
 use super::Entry;
-use crate::{clock::Wall, live::Live, rules::record::Record};
+use crate::{
+    clock::Wall,
+    live::Live,
+    rules::{facts::Door, record::Record},
+};
 
 /// How long a watch that nobody closes stays open.
 const LASTS_MILLIS: u64 = 5 * 60 * 1000;
-/// Watches at one time, and sightings of each.
+/// Watches at one time.
 const WATCHES: usize = 64;
-const SIGHTINGS: usize = 512;
+/// Sightings of each. Whoever does not know the marker can add unread questions alone, so these have room of their own.
+const MARKED: usize = 512;
+const UNREAD: usize = 64;
 /// A shorter marker could be in somebody else's path.
 const SHORTEST: usize = 12;
 /// Questions about a path with the marker and this behind it are not answered: a proxy must then stay closed.
@@ -33,6 +39,35 @@ pub struct Sighting {
     pub record: Record,
 }
 
+/// What a watch saw.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// In the order in which they were judged.
+    pub sightings: Vec<Sighting>,
+    /// Requests with the marker that there was no room for.
+    pub lost_marked: usize,
+    /// Questions that could not be read, and that there was no room for.
+    pub lost_unread: usize,
+    unread: usize,
+}
+
+impl Seen {
+    /// Room for one more, or the loss of it.
+    fn takes(&mut self, marked: bool) -> bool {
+        let (held, most, lost) = if marked {
+            (self.sightings.len() - self.unread, MARKED, &mut self.lost_marked)
+        } else {
+            (self.unread, UNREAD, &mut self.lost_unread)
+        };
+        if held >= most {
+            *lost += 1;
+            return false;
+        }
+        self.unread += usize::from(!marked);
+        true
+    }
+}
+
 /// All watches.
 #[derive(Debug, Default)]
 pub struct Watches {
@@ -44,7 +79,7 @@ pub struct Watches {
 struct Watch {
     marker: String,
     until: Wall,
-    seen: Vec<Sighting>,
+    seen: Seen,
 }
 
 impl Watches {
@@ -63,13 +98,13 @@ impl Watches {
             return Err("too many watches are open; the oldest ends within five minutes");
         }
         let until = Wall::from_millis(now.millis() + LASTS_MILLIS);
-        open.push(Watch { marker: marker.to_owned(), until, seen: Vec::new() });
+        open.push(Watch { marker: marker.to_owned(), until, seen: Seen::default() });
         self.any.store(true, Ordering::Release);
         Ok(())
     }
 
     /// Closes a watch and gives what it saw; `None` if there was none.
-    pub fn close(&self, marker: &str) -> Option<Vec<Sighting>> {
+    pub fn close(&self, marker: &str) -> Option<Seen> {
         let mut open = self.lock();
         let at = open.iter().position(|watch| watch.marker == marker)?;
         let seen = open.swap_remove(at).seen;
@@ -92,14 +127,16 @@ impl Watches {
 
     pub(super) fn note(&self, entry: &Entry, live: &Live, now: Wall) {
         let target = entry.target();
-        let unread = target.starts_with(QUESTIONS);
+        // At the edge it is just a path, and anybody's.
+        let unread = entry.door() == Door::Sidecar && target.starts_with(QUESTIONS);
         let mut open = self.lock();
         open.retain(|watch| now < watch.until);
         self.any.store(!open.is_empty(), Ordering::Release);
-        let wanted = open.iter_mut().filter(|watch| unread || target.contains(&watch.marker));
-        for watch in wanted.filter(|watch| watch.seen.len() < SIGHTINGS) {
-            let record = entry.clone().into_record(live);
-            watch.seen.push(Sighting { target: target.clone(), record });
+        for (marked, watch) in open.iter_mut().map(|watch| (target.contains(&watch.marker), watch)) {
+            if (marked || unread) && watch.seen.takes(marked) {
+                let record = entry.clone().into_record(live);
+                watch.seen.sightings.push(Sighting { target: target.clone(), record });
+            }
         }
     }
 
@@ -110,7 +147,7 @@ impl Watches {
 
 #[cfg(test)]
 mod tests {
-    use super::{LASTS_MILLIS, WATCHES, Watches};
+    use super::{LASTS_MILLIS, MARKED, Seen, UNREAD, WATCHES, Watches};
     use crate::clock::Wall;
 
     const MARKER: &str = "pgdoctor0123456789";
@@ -135,8 +172,29 @@ mod tests {
             !watches.wants_silence("/echo/-silence")
                 && !watches.wants_silence(&format!("/{MARKER}-a-silence"))
         );
-        assert_eq!(watches.close(MARKER), Some(Vec::new()));
+        assert_eq!(watches.close(MARKER), Some(Seen::default()));
         assert!(!watches.wants_silence(&path) && watches.close(MARKER).is_none());
+    }
+
+    #[test]
+    fn unread_questions_and_marked_requests_do_not_take_each_others_room() {
+        let mut seen = Seen::default();
+        for _ in 0..UNREAD {
+            assert!(seen.takes(false));
+            seen.sightings.push(super::Sighting {
+                target: "/api/authz/x".into(),
+                record: crate::rules::record::tests::sample("GET", "/api/authz/x"),
+            });
+        }
+        assert!(!seen.takes(false) && seen.takes(true), "there is room for what has the marker");
+        assert_eq!((seen.lost_unread, seen.lost_marked), (1, 0));
+        let marked = std::iter::repeat_with(|| super::Sighting {
+            target: MARKER.into(),
+            record: crate::rules::record::tests::sample("GET", MARKER),
+        });
+        seen.sightings.extend(marked.take(MARKED));
+        assert!(!seen.takes(true));
+        assert_eq!((seen.lost_unread, seen.lost_marked), (1, 1));
     }
 
     #[test]

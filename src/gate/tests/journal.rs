@@ -50,6 +50,22 @@ async fn a_refusal_is_recorded_with_what_would_have_allowed_it() {
 }
 
 #[tokio::test]
+async fn an_outsider_at_the_edge_cannot_blind_the_doctors_watch() {
+    const MARKER: &str = "pgdoctor0123456789";
+    let (world, _items) = journaling().await;
+    world.gate.watches().open(MARKER, START).unwrap();
+    for _ in 0..600 {
+        world.asks("", "GET", "/api/authz/x").await;
+        world.clock.advance(Duration::from_millis(100));
+    }
+    let marked = format!("/{MARKER}-click");
+    world.asks("", "GET", &marked).await;
+    let seen = world.gate.watches().close(MARKER).unwrap();
+    let targets: Vec<&str> = seen.sightings.iter().map(|sighting| sighting.target.as_str()).collect();
+    assert_eq!((targets, seen.lost_marked, seen.lost_unread), (vec![marked.as_str()], 0, 0));
+}
+
+#[tokio::test]
 async fn a_credential_that_is_no_longer_good_says_whose_it_was() {
     let (world, mut items) = journaling().await;
     let (sid, token) = world.session(world.account("root", true).await, 1).await;

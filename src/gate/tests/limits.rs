@@ -84,13 +84,35 @@ async fn an_account_has_one_quota_over_all_its_sessions() {
 }
 
 #[tokio::test]
-async fn a_stranger_in_a_trap_is_refused_and_banned_and_the_ban_says_why() {
+async fn a_stranger_in_two_traps_is_refused_and_banned_and_the_ban_says_why() {
     let world = World::new().await;
-    let judgement = world.asks("", "GET", "/.git/config").await;
-    assert!(matches!(judgement.outcome, Outcome::Deny(Reason::Trap)), "{judgement:?}");
+    for target in ["/.git/config", "/.env"] {
+        let judgement = world.asks("", "GET", target).await;
+        assert!(matches!(judgement.outcome, Outcome::Deny(Reason::Trap)), "{judgement:?}");
+    }
     let bans = world.gate.live().records.bans().all();
-    assert_eq!((bans.len(), &*bans[0].reason, &*bans[0].by), (1, "asked for /.git/**", "panelgate"));
+    assert_eq!(
+        (bans.len(), &*bans[0].reason, &*bans[0].by),
+        (1, "asked for /.git/** and /.env", "panelgate")
+    );
     assert_eq!(bans[0].until, Some(START.plus(Duration::from_secs(3600))));
+}
+
+#[tokio::test]
+async fn one_mail_with_a_picture_or_a_link_gets_no_office_banned() {
+    let world = World::new().await;
+    for _ in 0..5 {
+        assert_eq!(world.asks("", "GET", "/wp-login.php").await.reason, Reason::Trap, "refused");
+    }
+    for target in ["/wp-login.php", "/.env", "/.git/config"] {
+        let clicked =
+            world.visit("GET", target, &[("sec-fetch-site", "none"), ("sec-fetch-mode", "navigate")]);
+        assert_eq!(world.gate.decide(&clicked).await.reason, Reason::NoCredential, "{target}");
+    }
+    assert!(world.gate.live().records.bans().all().is_empty());
+    world.clock.advance(Duration::from_secs(61));
+    assert_eq!(world.asks("", "GET", "/.env").await.reason, Reason::Trap);
+    assert!(world.gate.live().records.bans().all().is_empty(), "another mail, later");
 }
 
 #[tokio::test]
@@ -106,11 +128,14 @@ async fn no_trap_is_sprung_by_sessions_by_pages_of_the_policy_by_other_sites_or_
     let mut traps = Traps::none(Duration::from_secs(60));
     traps.set("/users/**").unwrap();
     traps.set("/else").unwrap();
+    traps.set("/elsewhere").unwrap();
     let traps = Arc::new(traps);
     world.gate.live().swap(|snapshot| snapshot.traps = Arc::clone(&traps));
     assert_eq!(world.asks("", "GET", "/users/7").await.reason, Reason::NoCredential, "the policy has it");
-    let mut uncertain = world.visit("GET", "/else", &[]);
-    Arc::make_mut(&mut uncertain.facts).client.from = AddrSource::Unforwarded;
-    assert_eq!(world.gate.decide(&uncertain).await.reason, Reason::Trap, "refused, and nobody is banned");
+    for target in ["/else", "/elsewhere"] {
+        let mut uncertain = world.visit("GET", target, &[]);
+        Arc::make_mut(&mut uncertain.facts).client.from = AddrSource::Unforwarded;
+        assert_eq!(world.gate.decide(&uncertain).await.reason, Reason::Trap, "refused, and nobody is banned");
+    }
     assert!(world.gate.live().records.bans().all().is_empty());
 }

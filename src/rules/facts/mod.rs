@@ -200,7 +200,7 @@ pub struct Facts {
     pub upgrade: bool,
     /// A method-override header or `_method` was present (a write for the policy, R36).
     pub method_override: bool,
-    /// A browser says that a page of another site led here.
+    /// A browser says that a page of another site led here, or none at all, such as a link in a mail.
     pub foreign: bool,
     /// `Origin`, if exactly one was sent.
     pub origin: Option<Arc<str>>,

@@ -59,10 +59,15 @@ pub(super) fn origin(headers: &HeaderMap) -> Result<Option<Arc<str>>, BadAsk> {
     Ok(Some(text.into()))
 }
 
-/// Whether a browser was sent by a page of another site. Only browsers know, and they always say.
+/// Whether a browser was sent by a page of another site, or from no page at all, as by a link in a mail. Only browsers
+/// know, and they always say.
 pub(super) fn is_foreign(headers: &HeaderMap) -> bool {
-    let own: [&[u8]; 2] = [b"same-origin", b"none"];
-    headers.get_all(FETCH_SITE).iter().any(|site| !own.contains(&site.as_bytes()))
+    let navigates = headers.get_all(FETCH_MODE).iter().any(|mode| mode == "navigate");
+    headers.get_all(FETCH_SITE).iter().any(|site| match site.as_bytes() {
+        b"same-origin" => false,
+        b"none" => navigates,
+        _ => true,
+    })
 }
 
 /// The page that the request came from, if it is one of the same origin; anything else is nobody's business.

@@ -93,7 +93,7 @@ async fn r16_going_through_a_slash_64_gives_no_new_tries() {
     owner.can_sign_in().await;
 }
 
-/// Whoever asks for what only scanners ask for is out for an hour; a browser that a page elsewhere sends there is not,
+/// Whoever asks for two things that only scanners ask for is out for an hour; a browser that a page elsewhere sends there is not,
 /// and neither is somebody who is signed in.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn scanners_are_banned_by_the_trap_that_they_step_into() {
@@ -108,13 +108,20 @@ async fn scanners_are_banned_by_the_trap_that_they_step_into() {
     }
     let scanner = Remote::at(&house, &address(2));
     assert_eq!(scanner.ask("/echo/x", &[]).await.status, 401);
-    assert!(scanner.ask("/wp-login.php", &[]).await.is_refused("trap"));
+    for _ in 0..2 {
+        assert!(scanner.ask("/wp-login.php", &[]).await.is_refused("trap"));
+    }
+    assert_eq!(scanner.ask("/echo/x", &[]).await.status, 401, "one trap may be an accident");
+    assert!(scanner.ask("/.aws/credentials", &[]).await.is_refused("trap"));
     assert!(scanner.ask("/echo/x", &[]).await.is_refused("banned"));
     assert_eq!(lured.ask("/echo/x", &[]).await.status, 401);
 
     let at_edge = Browser::new(house.client());
-    let answer = at_edge.send(navigation("GET", "/.git/config")).await;
-    assert!(answer.status == 403 && answer.text().contains("decision"), "{answer:?}");
-    house.wait_until("the ban is said", || house.gate.running.log().contains("asked for /.git/**")).await;
+    for trap in ["/.git/config", "/.env"] {
+        let answer = at_edge.send(navigation("GET", trap)).await;
+        assert!(answer.status == 403 && answer.text().contains("decision"), "{answer:?}");
+    }
+    let told = || house.gate.running.log().contains("asked for /.git/** and /.env");
+    house.wait_until("the ban is said", told).await;
     owner.can_sign_in().await;
 }

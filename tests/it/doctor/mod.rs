@@ -97,6 +97,17 @@ async fn every_seeded_fault_is_found_and_mended_in_the_proxys_language() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
 }
 
+/// `timeout`, a service manager, and a connection to the machine that breaks.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_doctor_that_is_ended_leaves_no_account_behind() {
+    let house = House::start("doctor-ended");
+    for with in ["TERM", "HUP", "INT"] {
+        let (code, told, accounts) = run::end_at_the_edge(&house, with).await;
+        assert!(code == 3 && told.contains("interrupted"), "{with}: {code} {told}");
+        assert!(!accounts.contains("doctor-"), "{with}: {accounts}");
+    }
+}
+
 /// Whatever else leads to the panel.
 #[tokio::test]
 async fn what_stands_open_beside_the_chain_is_found() {

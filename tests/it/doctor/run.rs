@@ -3,7 +3,7 @@
 use std::{
     net::{Ipv4Addr, TcpListener},
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
     sync::{
         Arc,
         atomic::{AtomicU8, Ordering},
@@ -19,7 +19,7 @@ use crate::{
     support::{
         certificates,
         gate::{Gate, HOST, More},
-        house::House,
+        house::{House, signal},
         panel, ports, workspace,
     },
 };
@@ -151,6 +151,25 @@ pub(super) async fn examine_edge(house: &House) -> (i32, Value) {
     // Nothing redirects here; port 80 may be somebody else's.
     doctor.args(["--panel-echo", "/echo", "--connect-plain", &format!("127.0.0.1:{}", ports::free())]);
     on_a_thread(move || report(doctor, "edge")).await
+}
+
+/// The doctor in front of the edge, ended with a signal once it has an account. Gives its exit code, what it said, and the
+/// accounts that there are then.
+pub(super) async fn end_at_the_edge(house: &House, with: &str) -> (i32, String, String) {
+    let made = || house.gate.running.log().matches("user-added").count();
+    let before = made();
+    let mut doctor = doctor(&house.directory, house.edge, "edge");
+    doctor.args(["--panel-echo", "/echo", "--connect-plain", &format!("127.0.0.1:{}", ports::free())]);
+    let doctor = doctor.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the doctor starts");
+    house.wait_until("the doctor has an account", || made() > before).await;
+    signal(with, doctor.id());
+    let output = on_a_thread(move || doctor.wait_with_output().expect("it is ours")).await;
+    let mut list = Command::new(env!("CARGO_BIN_EXE_panelgate"));
+    list.args(["user", "list", "--config"]).arg(house.directory.join("config.yaml"));
+    let accounts = on_a_thread(move || list.output().expect("panelgate starts")).await;
+    assert!(accounts.status.success(), "{accounts:?}");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code().unwrap_or(-1), text(&output.stderr), text(&accounts.stdout))
 }
 
 fn doctor(directory: &Path, port: u16, proxy: &str) -> Command {

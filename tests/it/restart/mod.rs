@@ -94,8 +94,15 @@ async fn a_new_process_with_a_bad_configuration_is_refused_and_the_old_one_goes_
         .await;
     let said = house.metrics("/readyz");
     assert!(said.starts_with("HTTP/1.0 200") && said.contains("restat"), "{said}");
+    assert!(said.contains("hand-over failed at "), "{said}");
     assert_eq!(somebody.refresh().await.status, 200, "it can still write");
     house.write("config.yaml", &good);
+    signal("HUP", house.serving());
+    house
+        .wait_until("readyz says nothing of it once a reload was taken", || {
+            !house.metrics("/readyz").contains("taken over")
+        })
+        .await;
     tokio::task::block_in_place(|| house.replace());
     assert_eq!(somebody.refresh().await.status, 200);
 }

@@ -1,7 +1,7 @@
 //! Following the requests of `panelgate doctor`.
 
 use super::{Ground, Handler, Outcome, no};
-use crate::app::admin::AdminAnswer;
+use crate::{app::admin::AdminAnswer, gate::journal::watch::Seen};
 
 const NO_DAEMON: &str = "no panelgate runs here, so nothing can be followed: start it first";
 
@@ -18,7 +18,9 @@ impl Handler {
     pub(super) fn watched(&self, marker: &str) -> Outcome {
         let Ground::Daemon { gate, .. } = &self.ground else { return no(NO_DAEMON) };
         match gate.watches().close(marker) {
-            Some(sightings) => Ok(AdminAnswer::Sightings { sightings }),
+            Some(Seen { sightings, lost_marked, lost_unread, .. }) => {
+                Ok(AdminAnswer::Sightings { sightings, lost_marked, lost_unread })
+            }
             None => no("there is no such watch; it ends by itself after five minutes"),
         }
     }
