@@ -49,3 +49,14 @@ fn what_candidates_would_have_answered_is_a_metric_once_there_is_one() {
         ]
     );
 }
+
+#[test]
+fn one_changed_key_is_not_said_to_be_keys() {
+    let told = |keys| {
+        let mut text = String::new();
+        tell_reload(&mut text, &ReloadState { keys, ..ReloadState::default() });
+        text
+    };
+    assert!(told(1).contains("changed 1 key; "), "{}", told(1));
+    assert!(told(2).contains("changed 2 keys; "), "{}", told(2));
+}
