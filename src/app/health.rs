@@ -95,7 +95,8 @@ fn tell_reload(text: &mut String, state: &ReloadState) {
         let _ = writeln!(text, "the new process has not taken over:\n{}", heads(&problem.what));
     }
     if state.keys + state.cells.all() > 0 {
-        let _ = writeln!(text, "the last reload changed {} keys; {}", state.keys, state.cells);
+        let keys = if state.keys == 1 { "key" } else { "keys" };
+        let _ = writeln!(text, "the last reload changed {} {keys}; {}", state.keys, state.cells);
     }
     for key in &state.waiting {
         let _ = writeln!(text, "waits for a restart: {key}");

@@ -268,12 +268,18 @@ fn line(record: &Record) -> String {
     let mut text = format!("{at} {:>6} {event}", record.seq);
     for name in record.fields.keys() {
         if let Some(value) = record.text(name).filter(|value| !value.is_empty()) {
-            let value = visible(&value);
+            let value = visible(&first_line(&value));
             let value = if value.contains([' ', '"']) { format!("{value:?}") } else { value };
             let _ = write!(text, " {name}={value}");
         }
     }
     text
+}
+
+/// Problems of a configuration have many lines; `--json` prints them all.
+fn first_line(text: &str) -> String {
+    let text = text.trim_matches('\n');
+    text.split_once('\n').map_or_else(|| text.to_owned(), |(first, _)| format!("{}…", first.trim_end()))
 }
 
 /// Prints what is written from now on, for ever.

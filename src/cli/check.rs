@@ -23,7 +23,11 @@ use super::{
 use crate::{
     clock::{Clock, SystemClock, Wall},
     config::{self, Environment, Examined, Problems, SiteSettings},
-    rules::{outcome::Access, policy::RuleSet, written::Severity},
+    rules::{
+        outcome::Access,
+        policy::RuleSet,
+        written::{Findings, Severity},
+    },
 };
 
 /// Checks the configuration, the policies and every file they name.
@@ -39,7 +43,7 @@ pub struct CheckArgs {
     explain: Option<String>,
 }
 
-/// Prints everything that was found; exit code 0 if it can be used, 1 if not.
+/// Prints everything that was found; exit code 0 if there is no error, 1 if there is one.
 pub fn run(args: &CheckArgs) -> ExitCode {
     if let Some(code) = &args.explain {
         return finish(explain::text(code).map_err(Trouble::Usage));
@@ -50,12 +54,14 @@ pub fn run(args: &CheckArgs) -> ExitCode {
     } else {
         Ok(report.text(style::wants_colour(Stream::Out), &args.config.config.display().to_string()))
     };
-    finish(if report.usable() { text } else { text.and_then(|text| Err(Trouble::Report(text))) })
+    finish(if report.errors() == 0 { text } else { text.and_then(|text| Err(Trouble::Report(text))) })
 }
 
 /// What was found.
 struct Report {
     problems: Problems,
+    /// Whether an error is elsewhere than in the tests, which keep nothing from being used.
+    unusable: bool,
     sites: Vec<SiteLine>,
 }
 
@@ -77,21 +83,34 @@ struct PolicyLine {
 impl Report {
     fn of(file: &Path, environment: &Environment, now: Wall) -> Self {
         let Examined { settings, problems, in_tests, named, .. } = config::examine(file, environment);
-        let mut found = in_tests;
+        let (mut found, mut in_tests) = (Findings::default(), in_tests);
         files::look(file, &named, &mut found);
         surroundings::look(&named, settings.as_ref(), now, &mut found);
         let sites = settings.iter().flat_map(|settings| &settings.sites);
-        let tests = suites::run(sites.clone(), &mut found);
+        let tests = suites::run(sites.clone(), &mut in_tests);
         let sites = sites.map(|site| SiteLine::of(site, tests.get(&site.policy_file).copied())).collect();
         if let Some(settings) = &settings {
             // Last, as it may give up being root.
             keys::look(&named, settings, &mut found);
         }
-        Self { problems: problems.and(found), sites }
+        let unusable = problems.count(Severity::Error) > 0 || found.any_errors();
+        found.extend(in_tests);
+        Self { problems: problems.and(found), unusable, sites }
     }
 
-    fn usable(&self) -> bool {
-        self.problems.count(Severity::Error) == 0
+    fn errors(&self) -> usize {
+        self.problems.count(Severity::Error)
+    }
+
+    fn verdict(&self) -> String {
+        let failed = self.problems.list().iter().filter(|problem| problem.code == suites::FAILS).count();
+        match (self.unusable, self.errors()) {
+            (true, _) => "cannot be used".to_owned(),
+            (false, 0) => "can be used".to_owned(),
+            (false, 1) if failed == 1 => "can be used, but 1 test does not hold".to_owned(),
+            (false, errors) if failed == errors => format!("can be used, but {failed} tests do not hold"),
+            (false, _) => "can be used, but not all of its tests".to_owned(),
+        }
     }
 
     fn text(&self, coloured: bool, file: &str) -> String {
@@ -109,15 +128,15 @@ impl Report {
                 let _ = writeln!(text, "{}, shadow {file}, without effect: {}", site.name, shadow.text());
             }
         }
-        let verdict = if self.usable() { "can be used" } else { "cannot be used" };
         let counts: Vec<String> = [Severity::Error, Severity::Warning]
             .iter()
             .filter_map(|severity| self.counted(*severity))
             .collect();
         let counts = if counts.is_empty() { "no problem found".to_owned() } else { counts.join(", ") };
-        let _ = writeln!(text, "{file} {verdict}: {counts}");
-        if let Some(first) = self.problems.list().first() {
-            let _ = writeln!(text, "`panelgate check --explain {}` says more about a code", first.code);
+        let _ = writeln!(text, "{file} {}: {counts}", self.verdict());
+        // What is worst, and of that the first.
+        if let Some(worst) = self.problems.list().iter().min_by_key(|problem| problem.severity) {
+            let _ = writeln!(text, "`panelgate check --explain {}` says more about a code", worst.code);
         }
         text
     }
@@ -131,8 +150,8 @@ impl Report {
     fn json(&self) -> Value {
         let sites = self.sites.iter();
         json!({
-            "usable": self.usable(),
-            "errors": self.problems.count(Severity::Error),
+            "usable": !self.unusable,
+            "errors": self.errors(),
             "warnings": self.problems.count(Severity::Warning),
             "problems": self.problems.json(),
             "sites": sites.map(SiteLine::json).collect::<Vec<_>>(),

@@ -318,6 +318,16 @@ impl Record {
         self.reply.said == Said::Allow
     }
 
+    /// Whether its path can be read in two ways, so that no credential was looked at.
+    pub fn is_unread(&self) -> bool {
+        self.reply.said == Said::BadRequest && self.reply.reason == Reason::AmbiguousTarget
+    }
+
+    /// Whether it was refused for want of a second factor that counts.
+    pub fn lacks_proof(&self) -> bool {
+        self.reply.reason == Reason::NeedsElevation
+    }
+
     /// Whether the request changed something, or could have.
     pub fn is_write(&self) -> bool {
         self.reply.needs == Some(Access::Full)

@@ -314,6 +314,15 @@ fn explain_takes_the_facts_that_tests_take() {
 
 /// Where the configuration has a database, the country need not be said.
 #[test]
+fn explain_does_not_call_the_own_pages_of_the_gate_denied() {
+    let folder = Folder::new(HOLDS);
+    let own = ["explain", "--policy", "panel.yaml", "--role", "root", "--path", "/_gate/admin"];
+    let said = folder.policy(&own);
+    assert_eq!((said.code, said.out.as_str()), (2, ""), "{}", said.error);
+    assert!(said.error.contains("`/_gate/admin` is one of the gate's own pages"), "{}", said.error);
+}
+
+#[test]
 fn explain_looks_the_country_up() {
     let folder = Folder::new(HOLDS);
     let database = repository("tests/data/geoip/GeoLite2-City-Test.mmdb");

@@ -86,3 +86,14 @@ fn what_is_wrong_is_told_without_lines_of_the_files() {
     let wanted = "not in force:\nconfig.yaml:8:3: error[C003]: unknown key `x` in sidecar\na.yaml:12:1: error[Y001]: no\n";
     assert!(text.ends_with(wanted) && !text.contains("C4n4ry"), "{text}");
 }
+
+#[test]
+fn one_changed_key_is_not_said_to_be_keys() {
+    let told = |keys| {
+        let mut text = String::new();
+        tell_reload(&mut text, &ReloadState { keys, ..ReloadState::default() });
+        text
+    };
+    assert!(told(1).contains("changed 1 key; "), "{}", told(1));
+    assert!(told(2).contains("changed 2 keys; "), "{}", told(2));
+}

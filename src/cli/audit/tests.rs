@@ -67,6 +67,19 @@ fn records_are_found_shown_and_exported() {
 }
 
 #[test]
+fn of_a_message_with_many_lines_the_first_is_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut fields = Fields::new();
+    fields.insert("why".into(), "config.yaml:2:1: error\n  |\n  help: mend it\n".into());
+    let record = line(&mut Link::default(), Wall::from_secs(1_800_000_000), "reload-failed", &fields);
+    fs::write(folder.path().join("trail-000000000001.jsonl"), record + "\n").unwrap();
+    let (_, out) = say(folder.path(), &["tail"]);
+    assert!(out.ends_with("why=\"config.yaml:2:1: error…\"\n") && !out.contains('\u{fffd}'), "{out}");
+    let (_, out) = say(folder.path(), &["tail", "--json"]);
+    assert!(out.contains("help: mend it"), "{out}");
+}
+
+#[test]
 fn r29_verify_says_which_record_was_altered_and_where() {
     let desk = desk();
     let (outcome, _) = say(desk.path(), &["verify"]);

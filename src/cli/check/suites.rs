@@ -13,6 +13,9 @@ use crate::{
     },
 };
 
+/// The code of a case that does not hold.
+pub(super) const FAILS: &str = "T011";
+
 /// Runs the tests of every policy once. For each policy: how many requests came to what was expected, and how many did
 /// not, which are problems.
 pub(super) fn run<'s>(
@@ -42,5 +45,5 @@ fn fails(check: &Check, found: &mut Findings) {
     let at = At { source: file.clone(), line: check.line, column: check.column, width: 0 };
     let what = format!("`{case}` does not hold: {request}: expected {expected}, got {got}");
     let place = check.decided_at.as_ref().map_or(String::new(), |place| format!(" ({place})"));
-    found.error("T011", &at, what, format!("{why}{place}: mend the policy, or the case"));
+    found.error(FAILS, &at, what, format!("{why}{place}: mend the policy, or the case"));
 }

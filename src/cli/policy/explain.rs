@@ -96,6 +96,12 @@ fn explained(args: &ExplainArgs) -> Result<Explanation, Trouble> {
     };
     // What is wrong on the command line is said before anything is looked up.
     let mut question = ask(&facts(args, args.role.as_deref().unwrap_or("user")))?;
+    if question.target.is_ours() {
+        return Err(Trouble::Usage(format!(
+            "--path: `{}` is one of the gate's own pages; the policy is not asked about it",
+            args.path
+        )));
+    }
     let (rules, loaded) = rules(args)?;
     if let (Some(user), Some(loaded)) = (&args.user, &loaded) {
         question = ask(&facts(args, &role_of(loaded, user)?))?;

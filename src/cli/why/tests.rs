@@ -4,7 +4,14 @@ use super::*;
 use crate::{
     clock::Wall,
     portal::tests::support::rules,
-    rules::record::{Change, Gap, Missing, Record, Said, Span, tests::sample},
+    rules::{
+        reason::Reason,
+        record::{
+            Change, Gap, Missing, Person, Record, Said, Span,
+            tests::{person, sample},
+        },
+        session::{Elevation, Factor},
+    },
 };
 
 fn told(record: Record) -> String {
@@ -68,4 +75,38 @@ fn where_nothing_is_known_the_journal_says_what_it_covers() {
     let text = text::unknown(DecisionId([0; 5]), &span);
     assert!(text.contains("no decision 0000-0000"), "{text}");
     assert!(text.contains("known: since 2026-11-25T12:00:00Z") && text.contains("missing: 12"), "{text}");
+}
+
+#[test]
+fn a_proof_that_counted_is_not_said_to_count_for_nothing() {
+    let mut record = sample("GET", "/users/7");
+    let proof = Elevation { at: record.at, by: Factor::Totp };
+    record.at = record.at.plus(Duration::from_secs(135));
+    record.who = Some(person("root", Some(proof)));
+    record.reply.said = Said::Throttle { millis: 1500 };
+    record.reply.reason = Reason::PageLimit;
+    let text = told(record.clone());
+    assert!(text.contains("second factor by a code 2m15s before\n"), "{text}");
+    record.reply.said = Said::StepUp { readable: false };
+    record.reply.reason = Reason::NeedsElevation;
+    let text = told(record);
+    assert!(
+        text.contains("second factor by a code 2m15s before; does not count here, or no longer\n"),
+        "{text}"
+    );
+}
+
+#[test]
+fn of_an_ambiguous_path_it_is_said_that_nobody_was_looked_at_and_how_to_spell_it() {
+    let mut record = sample("GET", "/users/a//b");
+    record.who = Some(Person { accepted: false, ..person("root", None) });
+    record.reply.said = Said::BadRequest;
+    record.reply.reason = Reason::AmbiguousTarget;
+    let text = told(record);
+    assert!(text.contains("; the credential was not looked at\n"), "{text}");
+    assert!(
+        text.contains("allowed by    spelling the path plainly, or `allow_in_path` on the page\n"),
+        "{text}"
+    );
+    assert!(!text.contains("not accepted") && !text.contains("no role"), "{text}");
 }

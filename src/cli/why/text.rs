@@ -137,7 +137,11 @@ fn credential(shown: &Shown) -> String {
 
 fn who(lines: &mut Lines, record: &Record) {
     let Some(person) = &record.who else { return lines.add("who", "nobody who is known") };
-    let accepted = if person.accepted { "" } else { "; the credential was not accepted" };
+    let accepted = match (person.accepted, record.is_unread()) {
+        (true, _) => "",
+        (false, true) => "; the credential was not looked at",
+        (false, false) => "; the credential was not accepted",
+    };
     let factor = if person.enrolled { "second factor set up" } else { "no second factor" };
     lines.add("who", format!("{}, role {}, {factor}{accepted}", person.user, person.role));
     match &person.held {
@@ -175,14 +179,13 @@ fn elevation(
                 Factor::Totp => "a code",
                 Factor::BackupCode => "a backup code",
             };
-            let until = record.reply.until.map_or_else(
-                || "does not count here, or no longer".to_owned(),
-                |until| format!("counts until {}", moment(until.secs())),
-            );
-            lines.add(
-                "",
-                format!("second factor by {by} {} before; {until}", spell(record.at.since(proof.at))),
-            );
+            let counts = match record.reply.until {
+                Some(until) => format!("; counts until {}", moment(until.secs())),
+                None if record.lacks_proof() => "; does not count here, or no longer".to_owned(),
+                None => String::new(),
+            };
+            let ago = spell(record.at.since(proof.at));
+            lines.add("", format!("second factor by {by} {ago} before{counts}"));
         }
         None => lines.add("", "second factor not proved in this session"),
     }
@@ -233,7 +236,12 @@ fn allowed_by(lines: &mut Lines, report: &Report) {
         return lines.add(name, format!("waiting {}", spell(Duration::from_millis(millis))));
     }
     if found.is_empty() && record.case().is_some() {
-        lines.add(name, "nothing that could be found: no role has this, whatever is proved");
+        let none = if record.is_unread() {
+            "spelling the path plainly, or `allow_in_path` on the page"
+        } else {
+            "nothing that could be found: no role has this, whatever is proved"
+        };
+        lines.add(name, none);
     }
 }
 

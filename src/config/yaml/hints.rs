@@ -18,10 +18,13 @@ pub(super) fn look(text: &str, line: u32, column: u32, message: &str) -> Option<
         let (what, help) = ("the quote that begins here is never closed", "write it again behind the value");
         return Some(Hint { line, column, what: what.to_owned(), help: help.to_owned() });
     }
-    tab(&lines, index)
+    merge(&lines)
+        .or_else(|| other_bracket(line, column, message))
+        .or_else(|| tab(&lines, index))
         .or_else(|| never_closed(before, here, index))
         .or_else(|| dash(&lines, index))
         .or_else(|| no_space(&lines, index))
+        .or_else(|| no_colon(here, index, message))
         .or_else(|| needs_quotes(here, index, message))
         .or_else(|| colon_inside(here, index))
         .or_else(|| indentation(before, here, index))
@@ -37,6 +40,25 @@ fn recent<'t>(lines: &[&'t str], index: usize) -> impl Iterator<Item = (usize, &
     let said = |line: &&str| !line.trim().is_empty() && !line.trim_start().starts_with('#');
     let numbered: Vec<(usize, &str)> = lines.iter().copied().enumerate().take(index + 1).collect();
     numbered.into_iter().rev().filter(move |(_, line)| said(line)).take(2)
+}
+
+/// What a version control leaves in a file that it could not merge.
+fn merge(lines: &[&str]) -> Option<Hint> {
+    let left = |line: &&str| line.starts_with("<<<<<<< ") || line.starts_with(">>>>>>> ");
+    let help = "keep one of the two versions, and remove the lines that begin with `<<<<<<<`, `=======` and `>>>>>>>`";
+    hint(lines.iter().position(left)?, 0, "a merge was not finished", help)
+}
+
+/// `[root, admin }`, of which the parser says where the first of the two is.
+fn other_bracket(line: u32, column: u32, message: &str) -> Option<Hint> {
+    let (_, brackets) = message.split_once("mismatched bracket '")?;
+    let (open, rest) = brackets.split_once('\'')?;
+    let (_, rest) = rest.split_once('\'')?;
+    let (close, _) = rest.split_once('\'')?;
+    let right = if open == "[" { "]" } else { "}" };
+    let what = format!("the `{open}` that opens here is closed by `{close}`");
+    let help = format!("write `{right}` in place of the `{close}`");
+    Some(Hint { line, column, what, help })
 }
 
 fn tab(lines: &[&str], index: usize) -> Option<Hint> {
@@ -119,6 +141,22 @@ fn no_space(lines: &[&str], index: usize) -> Option<Hint> {
         let help = format!("write `{key}: {}`", value.trim());
         hint(at, start, "there is no space behind the colon", help).filter(|_| glued)
     })
+}
+
+/// `data_dir nodata`. What comes behind the key may be secret, and so may a word that stands alone.
+fn no_colon(here: &str, index: usize, message: &str) -> Option<Hint> {
+    let said = here.trim();
+    let key: String = said.chars().take_while(|c| c.is_ascii_lowercase() || *c == '_').collect();
+    let rest = said.strip_prefix(key.as_str())?;
+    let bare = message.contains("simple key expected") && !said.contains(": ") && !said.ends_with(':');
+    let column = here.chars().take_while(|c| c.is_whitespace()).count();
+    if rest.is_empty() {
+        let help = "write one behind a key; indent a value that belongs to the line before";
+        return hint(index, column, "a colon is missing here", help).filter(|_| bare);
+    }
+    let ends = rest.starts_with([' ', ';', '=', ',']);
+    let what = format!("a colon is missing behind `{key}`");
+    hint(index, column, what, format!("write `{key}: …`")).filter(|_| bare && ends && !key.is_empty())
 }
 
 /// `[**]`, `[%2F]`, `@name`: these begin something else in YAML.

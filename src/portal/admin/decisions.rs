@@ -156,7 +156,7 @@ fn page(cx: &Cx, member: &SignedIn, report: &Report, record: &Record) -> Decisio
             .into_iter()
             .map(|step| (step.text, taken(cx.words, step.taken)))
             .collect(),
-        no_way: helpless.then_some(words.way_none),
+        no_way: helpless.then_some(if record.is_unread() { words.way_plain } else { words.way_none }),
         ways: found,
         erased: if let Some(at) = record.shortened {
             fill(words.erased_at, &[("time", &pages::date_and_time(at))])
@@ -204,7 +204,11 @@ fn facts(words: &Words, report: &Report, record: &Record) -> Vec<Fact> {
 fn people(words: &Words, record: &Record) -> Vec<(&'static str, String)> {
     let own = &words.overview;
     let Some(person) = &record.who else { return vec![(own.who, own.nobody.to_owned())] };
-    let accepted = if person.accepted { String::new() } else { format!("; {}", own.not_accepted) };
+    let accepted = match (person.accepted, record.is_unread()) {
+        (true, _) => String::new(),
+        (false, true) => format!("; {}", own.not_looked_at),
+        (false, false) => format!("; {}", own.not_accepted),
+    };
     let mut facts = vec![(own.who, format!("{}, {}{accepted}", person.user, person.role))];
     match &person.held {
         Held::Session { id, opened, ended, .. } => {
@@ -242,7 +246,8 @@ fn factor(words: &Words, record: &Record, person: &Person) -> String {
                 Some(until) => {
                     fill(own.factor_counts, &[("age", &age), ("time", &pages::date_and_time(until))])
                 }
-                None => fill(own.factor_lapsed, &[("age", &age)]),
+                None if record.lacks_proof() => fill(own.factor_lapsed, &[("age", &age)]),
+                None => fill(own.factor_proved, &[("age", &age)]),
             }
         }
     };

@@ -130,6 +130,18 @@ async fn an_administrator_sees_why_somebody_was_refused_and_what_would_have_allo
     );
 }
 
+#[tokio::test]
+async fn of_an_ambiguous_path_the_page_says_that_nobody_was_looked_at_and_how_to_spell_it() {
+    let world = World::new().await;
+    let mut admin = signed_in(&world, "admin").await;
+    let (_, id) = refusal(&world, &mut admin, "/users//7", "cors").await;
+    let page = admin.open(&format!("{DECISIONS}?id={id}")).await;
+    for part in ["ambiguous-target", "the credential was not looked at", "Spelling the path plainly"] {
+        assert!(page.text.contains(part), "{part} in {}", page.text);
+    }
+    assert!(!page.text.contains("no role has this"), "{}", page.text);
+}
+
 /// R32: every object is looked at before it is shown.
 #[tokio::test]
 async fn nobody_sees_the_decisions_of_those_above_or_without_the_right() {

@@ -264,6 +264,7 @@ async fn a_field_that_is_wrong_says_so_itself() {
         ("role=admin", "path", "Write a path"),
         ("role=admin&path=users", "path", "begin with a slash"),
         ("role=admin&path=/a/../b", "path", "no policy is asked"),
+        ("role=admin&path=/_gate/admin", "path", "one of the gate's own pages"),
         ("role=admin&path=/a&method=get", "method", "`get`"),
         ("role=admin&path=/a&elevated=5m", "elevated", "write `5m ago`"),
         ("role=admin&path=/a&from=home", "from", "is not an address"),

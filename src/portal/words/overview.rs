@@ -15,11 +15,11 @@ catalogue! {
     answer_allow answer_sign_in answer_step_up answer_deny answer_throttle answer_unavailable answer_bad_request
     answer_bad_gateway answer_gateway_timeout
     when asked door needs client walk walk_proxy walk_client walk_stand_in walk_unreadable walk_beyond walk_unbelieved
-    credentials cred_none cred_cookie cred_bearer cred_issuer cred_key who nobody not_accepted session session_text
-    ended_text factor factor_never factor_counts factor_lapsed relaxed key_text acting acting_over
+    credentials cred_none cred_cookie cred_bearer cred_issuer cred_key who nobody not_accepted not_looked_at session session_text
+    ended_text factor factor_never factor_counts factor_lapsed factor_proved relaxed key_text acting acting_over
     rule no_rule not_asked levels policy policy_same policy_other now_says detail before
     ways way_and way_sign_in way_enrol way_factor way_role way_from way_at way_method way_scope way_session way_end
-    way_write way_wait way_none or erased erased_at erased_due
+    way_write way_wait way_none way_plain or erased erased_at erased_due
 }
 
 pub(super) const EN: Words = Words {
@@ -107,6 +107,7 @@ pub(super) const EN: Words = Words {
     who: "Who",
     nobody: "nobody who is known",
     not_accepted: "the credential was not accepted",
+    not_looked_at: "the credential was not looked at",
     session: "Session",
     session_text: "{id}, opened {age} before",
     ended_text: "ended at {time}: {why}",
@@ -114,6 +115,7 @@ pub(super) const EN: Words = Words {
     factor_never: "not proved in this session",
     factor_counts: "proved {age} before, counts until {time}",
     factor_lapsed: "proved {age} before, does not count here or no longer",
+    factor_proved: "proved {age} before",
     relaxed: "High Security Mode is off: everybody counts as verified",
     key_text: "API key {id} with {scopes}",
     acting: "Acting for",
@@ -143,6 +145,7 @@ pub(super) const EN: Words = Words {
     way_write: "an impersonation that allows changes",
     way_wait: "waiting {time}",
     way_none: "Nothing that could be found: no role has this, whatever is proved.",
+    way_plain: "Spelling the path plainly, or “allow_in_path” on the page of the policy.",
     or: " or ",
     erased: "Erased",
     erased_at: "Addresses were shortened on {time}. The query was never kept.",
@@ -234,6 +237,7 @@ pub(super) const DE: Words = Words {
     who: "Wer",
     nobody: "niemand Bekanntes",
     not_accepted: "der Nachweis wurde nicht angenommen",
+    not_looked_at: "der Nachweis wurde nicht angesehen",
     session: "Sitzung",
     session_text: "{id}, {age} zuvor begonnen",
     ended_text: "beendet am {time}: {why}",
@@ -241,6 +245,7 @@ pub(super) const DE: Words = Words {
     factor_never: "in dieser Sitzung nicht bestätigt",
     factor_counts: "{age} zuvor bestätigt, zählt bis {time}",
     factor_lapsed: "{age} zuvor bestätigt, zählt hier nicht oder nicht mehr",
+    factor_proved: "{age} zuvor bestätigt",
     relaxed: "Der Modus Hohe Sicherheit ist aus: Jeder gilt als bestätigt",
     key_text: "API-Schlüssel {id} mit {scopes}",
     acting: "Vertritt",
@@ -270,6 +275,7 @@ pub(super) const DE: Words = Words {
     way_write: "eine Vertretung, die Änderungen erlaubt",
     way_wait: "{time} warten",
     way_none: "Nichts, was zu finden wäre: Keine Rolle hat dies, was auch immer bestätigt wird.",
+    way_plain: "Den Pfad schlicht schreiben, oder „allow_in_path“ bei der Seite der Richtlinie.",
     or: " oder ",
     erased: "Gelöscht",
     erased_at: "Adressen wurden am {time} gekürzt. Der Query-Teil wurde nie behalten.",

@@ -15,7 +15,7 @@ catalogue! {
     who now then effect count example hidden
     effect_opens effect_closes effect_turns effect_reason
     explain_lead user role who_hint method path path_hint elevated from country at terms_hint explain
-    either no_account no_path request needed access factor_lasts enrolment everybody key_scope why once_verified
+    either no_account no_path own_page request needed access factor_lasts enrolment everybody key_scope why once_verified
     conditions ways
     tests_lead tests_none tests_none_text tests_broken tests_hold tests_fail tests_again tests_more
     failures passed requests case expected got coverage_title coverage uncovered looks changes_something after_factor
@@ -56,7 +56,7 @@ pub(super) const EN: Words = Words {
     only_countries: "Only in {items}",
     only_hours: "Only {items}",
     only_methods: "Only with {items}",
-    shadow_lead: "Policy {candidate} is judged beside {policy}, which is in force. It changes no answer.",
+    shadow_lead: "Policy {candidate} is judged beside {policy}, which is in force. It decides nothing: it is only asked as well.",
     shadow_none: "No candidate is being tried.",
     shadow_none_text: "Name the file of one as “shadow” of this site in the configuration: every decision is then put to it as well, without effect.",
     compared: "{n} decisions compared since {time}; {agreed} are answered alike.",
@@ -99,6 +99,7 @@ pub(super) const EN: Words = Words {
     either: "Name either an account or a role.",
     no_account: "There is no such account.",
     no_path: "Write a path, such as /users/7.",
+    own_page: "This is one of the gate's own pages; the policy is not asked about it.",
     request: "Request",
     needed: "Needs",
     access: "Access",
@@ -167,7 +168,7 @@ pub(super) const DE: Words = Words {
     only_countries: "Nur in {items}",
     only_hours: "Nur {items}",
     only_methods: "Nur mit {items}",
-    shadow_lead: "Die Richtlinie {candidate} wird neben {policy}, die in Kraft ist, mitgefragt. Sie ändert keine Antwort.",
+    shadow_lead: "Die Richtlinie {candidate} wird neben {policy}, die in Kraft ist, geprüft. Sie entscheidet nichts: Sie wird nur mitgefragt.",
     shadow_none: "Es wird kein Kandidat erprobt.",
     shadow_none_text: "Nennen Sie in der Konfiguration seine Datei als „shadow“ dieser Website: Dann wird ihm jede Entscheidung ebenfalls vorgelegt, ohne Wirkung.",
     compared: "{n} Entscheidungen verglichen seit {time}; {agreed} fallen gleich aus.",
@@ -210,6 +211,7 @@ pub(super) const DE: Words = Words {
     either: "Nennen Sie entweder ein Konto oder eine Rolle.",
     no_account: "Ein solches Konto gibt es nicht.",
     no_path: "Schreiben Sie einen Pfad, etwa /users/7.",
+    own_page: "Das ist eine der eigenen Seiten des Tors; die Richtlinie wird danach nicht gefragt.",
     request: "Anfrage",
     needed: "Braucht",
     access: "Zugriff",

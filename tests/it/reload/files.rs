@@ -136,7 +136,7 @@ async fn what_can_be_taken_is_taken_and_what_cannot_is_named() {
     // Nobody is there, and then another panel is.
     house.write("config.yaml", &config.replace(&old, "http://127.0.0.1:1"));
     house
-        .wait_until("the changed upstream counts", || house.metrics("/readyz").contains("changed 1 keys"))
+        .wait_until("the changed upstream counts", || house.metrics("/readyz").contains("changed 1 key;"))
         .await;
     assert_eq!(somebody.background("GET", "/echo/x").await.status, 502);
     let moved = config.replace(&old, &format!("http://127.0.0.1:{}", panel::start()));

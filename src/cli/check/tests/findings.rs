@@ -227,7 +227,7 @@ fn a_store_and_keys_that_cannot_be_used_are_found() {
     let said = folder.said();
     assert!(said.contains("error[C098]: "), "{said}");
     assert!(said.contains("error[C100]: "), "{said}");
-    assert!(!folder.report(NOW).usable());
+    assert!(folder.report(NOW).unusable);
 }
 
 #[test]
@@ -267,6 +267,30 @@ fn everything_is_said_at_once_also_when_the_configuration_cannot_be_used() {
         assert!(said.contains(&format!("[{code}]")), "{code}\n{said}");
     }
     assert!(said.contains("cannot be used"), "{said}");
+}
+
+#[test]
+fn a_configuration_whose_tests_alone_do_not_hold_can_be_used() {
+    let folder = Folder::new("");
+    let case = |name: &str, expect: &str| {
+        format!("  - {{ name: {name}, role: user, path: /users/7, expect: {expect} }}\n")
+    };
+    let two = format!("cases:\n{}{}", case("first", "allow"), case("second", "allow"));
+    folder.put("policy.test.yaml", &two, 0o600);
+    let said = folder.said();
+    assert!(said.contains("config.yaml can be used, but 2 tests do not hold: 2 errors\n"), "{said}");
+    assert!(
+        said.ends_with("--explain T011` says more about a code\n"),
+        "an error comes before notes: {said}"
+    );
+    let json = folder.report(NOW).json();
+    assert_eq!((&json["usable"], &json["errors"]), (&true.into(), &2.into()));
+    folder.put("policy.test.yaml", &format!("cases:\n{}", case("first", "allow")), 0o600);
+    assert!(folder.said().contains("can be used, but 1 test does not hold: 1 error\n"), "{}", folder.said());
+    folder.put("policy.test.yaml", "cases: []\n", 0o600);
+    assert!(folder.said().contains("can be used, but not all of its tests: "), "{}", folder.said());
+    folder.put("policy.yaml", &POLICY.replace("root: full }", "rot: full }"), 0o600);
+    assert!(folder.said().contains("config.yaml cannot be used: "), "{}", folder.said());
 }
 
 #[test]

@@ -122,6 +122,7 @@ fn question(cx: &Cx, member: &SignedIn) -> Result<Question, Wrong> {
     }
     let mut found = Findings::default();
     match Question::of_facts(&facts, cx.now(), &mut found) {
+        Some(question) if question.target.is_ours() => Err(wrong("path", words.own_page)),
         Some(question) => Ok(somewhere(cx, question)),
         None => Err(first(found)),
     }
