@@ -173,6 +173,10 @@ fn copy(socket: &Socket) -> io::Result<Socket> {
 fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     socket.set_reuseaddr(true)?;
+    if address.is_ipv6() {
+        // `0.0.0.0` and `[::]` may stand beside each other, whatever the machine's default is.
+        rustix::net::sockopt::set_ipv6_v6only(&socket, true)?;
+    }
     socket.bind(address)?;
     socket.listen(BACKLOG)?.into_std()
 }

@@ -46,3 +46,12 @@ async fn a_unix_socket_replaces_what_was_left_over_and_its_file_goes_with_its_ow
     heir.remove_files();
     assert!(!path.exists());
 }
+
+/// As the reference configuration has it.
+#[tokio::test]
+async fn every_address_of_both_families_can_be_listened_on_with_one_port() {
+    let sockets = Sockets::default();
+    let first = sockets.tcp("[::]:0".parse().unwrap()).unwrap().local_addr().unwrap();
+    let second = sockets.tcp(SocketAddr::from(([0, 0, 0, 0], first.port()))).unwrap();
+    assert_eq!(second.local_addr().unwrap().port(), first.port());
+}

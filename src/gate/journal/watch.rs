@@ -189,8 +189,8 @@ mod tests {
         assert!(!seen.takes(false) && seen.takes(true), "there is room for what has the marker");
         assert_eq!((seen.lost_unread, seen.lost_marked), (1, 0));
         let marked = std::iter::repeat_with(|| super::Sighting {
-            target: MARKER.into(),
-            record: crate::rules::record::tests::sample("GET", MARKER),
+            target: format!("/{MARKER}"),
+            record: crate::rules::record::tests::sample("GET", &format!("/{MARKER}")),
         });
         seen.sightings.extend(marked.take(MARKED));
         assert!(!seen.takes(true));

@@ -25,7 +25,7 @@ use panelgate::{
 const ADDRESSES: u32 = 10_000_000;
 const NAMES: u32 = 1_000_000;
 /// What docs/limits.md states.
-const BOUND_MIB: u64 = 512;
+const BOUND_MIB: u64 = 256;
 
 /// `cargo test --locked --test it attacks::memory -- --ignored --nocapture`
 #[tokio::test]
