@@ -2,6 +2,7 @@
 
 use super::{
     Gate, Visit,
+    failure_line::{self, What},
     failures::{bannable, tell_ban},
 };
 use crate::rules::{
@@ -27,6 +28,7 @@ impl Gate {
             return judgement;
         }
         let Some(trap) = traps.find(&facts.target) else { return judgement };
+        failure_line::write(visit, What::Trap, Some(&facts.target.path()));
         if bannable(facts, visit) {
             let now = visit.moment.wall;
             let ban = Ban {
