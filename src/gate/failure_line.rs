@@ -61,7 +61,7 @@ pub(super) fn write(visit: &Visit, what: What, text: Option<&str>) {
 
 /// The text in characters of which neither quotes, spaces nor other fields can be made, and not much of it: others are
 /// percent-encoded, byte by byte.
-fn plain(text: &str) -> String {
+pub fn plain(text: &str) -> String {
     let mut plain = String::new();
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"/._-@+".contains(&byte) {
