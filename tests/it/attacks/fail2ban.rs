@@ -58,10 +58,8 @@ async fn the_filter_finds_each_failure_and_nothing_else() {
         assert!(log.contains("some-user") && log.contains("/.git/a%20b"), "{log}");
         let file = house.directory.join("panelgate.log");
         assert_eq!(found(&file), expected, "{log}");
-        let journal: String = lines
-            .iter()
-            .map(|line| format!("2026-01-02T03:04:05.123456Z host panelgate[77]: {line}\n"))
-            .collect();
+        let stamped = |line: &&str| format!("2026-01-02T03:04:05.123456Z host panelgate[77]: {line}\n");
+        let journal = lines.iter().map(stamped).collect::<Vec<_>>().concat();
         let file = house.directory.join("journal.log");
         fs::write(&file, &journal).expect("the workspace is writable");
         assert_eq!(found(&file), expected, "{journal}");
@@ -87,8 +85,8 @@ async fn c89_hostile_names_never_make_it_find_anybody_but_the_peer() {
         let trap = log.lines().find(|line| line.contains("panelgate::failure") && line.contains("/.git/"));
         let (line, _) = trap.and_then(|line| line.split_once("/.git/")).expect("a trap was sprung");
         let end = if format == "json" { "\",\"target\":\"panelgate::failure\"}" } else { "\"" };
-        let lines: String = (0..NAMES).map(|n| format!("{line}{}{end}\n", plain(&hostile(n)))).collect();
-        fs::write(&file, lines).expect("the workspace is writable");
+        let lines: Vec<_> = (0..NAMES).map(|n| format!("{line}{}{end}\n", plain(&hostile(n)))).collect();
+        fs::write(&file, lines.concat()).expect("the workspace is writable");
         let found = found(&file);
         assert_eq!((found.len(), found.values().sum()), (1, NAMES), "{found:?}");
         assert!(found.keys().all(|address| address.starts_with("2001:db8:")), "{found:?}");
@@ -117,8 +115,8 @@ async fn spring_traps(house: &House) -> Vec<String> {
     let mut sprung = Vec::new();
     for n in 0..2 * HOSTILE.len() {
         let remote = Remote::at(house, &format!("2001:db8:{:x}::1", n + 1));
-        let text: String = hostile(n).bytes().take(800).map(|byte| format!("%{byte:02X}")).collect();
-        if remote.ask(&format!("/.git/{text}"), &[]).await.is_refused("trap") {
+        let text: Vec<_> = hostile(n).bytes().take(800).map(|byte| format!("%{byte:02X}")).collect();
+        if remote.ask(&format!("/.git/{}", text.concat()), &[]).await.is_refused("trap") {
             sprung.push(remote.forwarded);
         }
     }
