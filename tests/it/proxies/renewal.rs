@@ -15,16 +15,28 @@ const SLOW: u64 = 20;
 
 #[tokio::test]
 async fn a_panel_that_answers_after_20_seconds_while_three_tabs_cross_the_renewal() {
-    join_all(Proxy::ALL.map(|proxy| work_on(stack::short_lived(proxy)))).await;
+    join_all(signed_in().await.into_iter().map(|(front, browser)| work_on(front, browser))).await;
 }
 
 #[tokio::test]
 async fn a_page_with_an_expired_token_is_renewed_on_the_way() {
-    join_all(Proxy::ALL.map(|proxy| come_back_to(stack::short_lived(proxy)))).await;
+    join_all(signed_in().await.into_iter().map(|(front, browser)| come_back_to(front, browser))).await;
 }
 
-async fn work_on(front: Front) {
-    let browser = front.signed_in("user").await;
+/// One after the other: few tries at one account may be under way at once.
+async fn signed_in() -> Vec<(Front, Browser)> {
+    let mut all = Vec::new();
+    for proxy in Proxy::ALL {
+        let front = stack::short_lived(proxy);
+        let browser = front.signed_in("user").await;
+        all.push((front, browser));
+    }
+    all
+}
+
+async fn work_on(front: Front, browser: Browser) {
+    // The others took their time to sign in.
+    assert_eq!(browser.refresh().await.status, 200);
     let slow = browser.copy();
     let slow = slow.background("GET", "/echo/slow?seconds=20");
     let tabs = async {
@@ -58,9 +70,8 @@ async fn cross_the_renewal(front: &Front, browser: &Browser) {
     assert_eq!(browser.refresh().await.status, 200, "{name}: the jar's own renewal");
 }
 
-async fn come_back_to(front: Front) {
+async fn come_back_to(front: Front, browser: Browser) {
     let name = front.proxy.name();
-    let browser = front.signed_in("user").await;
     tokio::time::sleep(SHORT + Duration::from_millis(500)).await;
     let mut target = "/echo/a?b=c".to_owned();
     for _ in 0..4 {
