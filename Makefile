@@ -15,5 +15,5 @@ lint: ## format and lints
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
 
-setup: ## install what the tests need: the five proxies, Chromium, a QR decoder, cmake, a C compiler
+setup: ## install what the tests need: the five proxies, Chromium, fail2ban, a QR decoder, cmake, a C compiler
 	scripts/setup.sh test

@@ -28,6 +28,7 @@ if [ "${1:-}" = test ]; then
     need setpriv util-linux
     need wrk wrk
     need systemd-socket-activate systemd
+    need fail2ban-regex fail2ban
     need groff groff-base
     need chromium chromium
     need zbarimg zbar-tools

@@ -2,6 +2,7 @@
 //!
 //! Both doors and the portal ask here. At most two store reads, only on a miss.
 
+pub mod failure_line;
 pub mod failures;
 pub mod journal;
 pub mod panel;

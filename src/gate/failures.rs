@@ -1,6 +1,9 @@
 //! Guesses: begun only if failures before them allow it, and counted where they fail.
 
-use super::{Gate, Note, Visit};
+use super::{
+    Gate, Note, Visit,
+    failure_line::{self, What},
+};
 use crate::{
     live::Try,
     rules::{
@@ -44,11 +47,18 @@ impl Gate {
         subject: Subject,
         kind: Kind,
     ) -> Result<Consequence, StoreError> {
+        // A name that is no account's may be a password in the wrong field (R29).
+        let user = match subject {
+            Subject::Account(id) => self.live.records.user(&id),
+            Subject::Name(_) => None,
+        };
+        let name = user.as_ref().map(|user| &user.name);
+        failure_line::write(visit, kind.into(), name.map(UserName::as_str));
         let failure = Failure { guessed: Some((subject, kind)), ..failure(visit) };
         self.live.records.failures().count(kind);
         let written = self.store.fail(failure, visit.snapshot.lockout.clone()).await?;
         let consequence = self.settled(written).await;
-        self.tell(visit, subject, kind, &consequence);
+        tell(visit, name, kind, &consequence);
         Ok(consequence)
     }
 
@@ -70,9 +80,10 @@ impl Gate {
         Ok(())
     }
 
-    /// Counts a guess at something that has too many random bits to be guessed: it costs its network alone, and no
-    /// request waits for the write. A full queue forgets it.
-    pub fn note_guess(&self, visit: &Visit) {
+    /// Counts a guess that nobody's account can be blamed for, such as one at what has too many random bits to be
+    /// guessed: it costs its network alone, and no request waits for the write. A full queue forgets it.
+    pub fn note_guess(&self, visit: &Visit, what: What) {
+        failure_line::write(visit, what, None);
         let _ = self.notes.try_send(Note::Failed(failure(visit)));
     }
 
@@ -80,7 +91,7 @@ impl Gate {
     pub(super) fn note_unknown_key(&self, visit: &Visit, judgement: &Judgement) {
         let wrong = matches!(judgement.outcome, Outcome::SignIn(Reason::BadCredential));
         if wrong && visit.facts.presented.api_key.is_some() {
-            self.note_guess(visit);
+            self.note_guess(visit, What::Key);
         }
     }
 
@@ -89,25 +100,20 @@ impl Gate {
         let Some(PresentedKey::Key(id)) = facts.presented.api_key else { return None };
         self.live.records.key(&id).map(|key| key.id)
     }
+}
 
-    fn tell(&self, visit: &Visit, subject: Subject, kind: Kind, consequence: &Consequence) {
-        // A name that is no account's may be a password in the wrong field (R29).
-        let user = match subject {
-            Subject::Account(id) => self.live.records.user(&id),
-            Subject::Name(_) => None,
+fn tell(visit: &Visit, user: Option<&UserName>, kind: Kind, consequence: &Consequence) {
+    if let (Some(barred), Some(user)) = (consequence.barred, user) {
+        let client = visit.facts.client.ip;
+        let seconds = match barred {
+            Barred::For(wait) => Some(wait.as_secs()),
+            Barred::Stopped => None,
         };
-        if let (Some(barred), Some(user)) = (consequence.barred, user) {
-            let (client, user) = (visit.facts.client.ip, &user.name);
-            let seconds = match barred {
-                Barred::For(wait) => Some(wait.as_secs()),
-                Barred::Stopped => None,
-            };
-            let from = if consequence.strangers { "unknown networks" } else { "this network" };
-            tracing::warn!(target: "panelgate::audit", event = "locked", %user, %client, what = ?kind, from, seconds, by = BANNED_BY);
-        }
-        if let Some(ban) = &consequence.banned {
-            tell_ban(ban);
-        }
+        let from = if consequence.strangers { "unknown networks" } else { "this network" };
+        tracing::warn!(target: "panelgate::audit", event = "locked", %user, %client, what = ?kind, from, seconds, by = BANNED_BY);
+    }
+    if let Some(ban) = &consequence.banned {
+        tell_ban(ban);
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::{
     Gate, Visit,
+    failure_line::{self, What},
     failures::{bannable, tell_ban},
 };
 use crate::rules::{
@@ -28,6 +29,7 @@ impl Gate {
             return judgement;
         }
         let Some(trap) = traps.find(&facts.target) else { return judgement };
+        failure_line::write(visit, What::Trap, Some(&facts.target.path()));
         let network = NetworkKey::of(facts.client.ip);
         let before =
             bannable(facts, visit).then(|| self.live.lures.step(network, trap, visit.moment.mono)).flatten();

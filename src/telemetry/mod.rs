@@ -2,11 +2,13 @@
 //! accounted for also goes into the audit trail.
 
 mod audit;
+mod one_line;
 pub mod trail;
 
 pub use self::audit::{Attached, attach, flush};
 use std::sync::OnceLock;
 
+use self::one_line::OneLine;
 use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt, registry, reload, util::SubscriberInitExt};
 
 /// How a log line looks.
@@ -23,7 +25,7 @@ pub enum Format {
 /// A second call changes nothing: the first one in a process counts.
 pub fn start(format: Format, level: &str) {
     let (filter, handle) = reload::Layer::new(filter(level));
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt::layer().with_writer(|| OneLine(std::io::stderr()));
     let lines = match format {
         Format::Text => lines.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).boxed(),
         Format::Json => lines.json().flatten_event(true).boxed(),
@@ -49,9 +51,12 @@ type Turn = Box<dyn Fn(EnvFilter) + Send + Sync>;
 
 static TURN: OnceLock<Turn> = OnceLock::new();
 
+/// Failures are logged at every level: whoever turns the log down does not mean to blind fail2ban.
 fn filter(level: &str) -> EnvFilter {
-    EnvFilter::try_new(format!("warn,panelgate={level},pingora_core=error,pingora_proxy=error"))
-        .unwrap_or_else(|_| EnvFilter::new("warn,panelgate=info"))
+    EnvFilter::try_new(format!(
+        "warn,panelgate={level},panelgate::failure=warn,pingora_core=error,pingora_proxy=error"
+    ))
+    .unwrap_or_else(|_| EnvFilter::new("warn,panelgate=info"))
 }
 
 /// Starts without a log, for a command that does what has to be accounted for.

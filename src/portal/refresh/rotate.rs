@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::flow;
 use crate::{
+    gate::failure_line::What,
     live::Class,
     portal::{
         context::Cx,
@@ -38,7 +39,7 @@ pub(super) async fn rotate(cx: &Cx) -> Result<Issued, Fault> {
 
 /// Nobody was ever given such a token, or it was long ago.
 fn guessed(cx: &Cx, reason: Reason) -> Fault {
-    cx.gate().note_guess(&cx.visit);
+    cx.gate().note_guess(&cx.visit, What::Refresh);
     Fault::SignedOut(reason)
 }
 

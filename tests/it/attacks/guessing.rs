@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Owner, Remote, WRONG, address, runs};
+use super::{Owner, Remote, WRONG, address, cli, runs};
 use crate::support::{browser::Browser, gate, house::House};
 
 /// The first wait is longer than the slowest machine takes for a test.
@@ -139,17 +139,4 @@ async fn guessing_tokens_and_keys_ends_in_a_ban_of_the_network() {
     let bans = cli(&house, &["ban", "list"]);
     assert!(bans.contains(&address(0)) && bans.contains(&address(1)) && bans.contains("panelgate"), "{bans}");
     owner.can_sign_in().await;
-}
-
-fn cli(house: &House, arguments: &[&str]) -> String {
-    let config = house.directory.join("config.yaml");
-    let output = std::process::Command::new(env!("CARGO_BIN_EXE_panelgate"))
-        .args(arguments)
-        .arg("--config")
-        .arg(config)
-        .output()
-        .expect("the binary runs");
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
-    text
 }

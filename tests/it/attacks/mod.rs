@@ -1,6 +1,7 @@
 //! Attacks, bounded and from loopback alone: each ends in the limit that docs/limits.md states, and somebody with good
 //! intentions is served throughout.
 
+mod fail2ban;
 mod guessing;
 mod memory;
 mod networks;
@@ -56,4 +57,18 @@ fn runs(statuses: &[u16]) -> String {
 /// An address of nobody else.
 fn address(n: usize) -> String {
     format!("198.18.{}.{}", n / 250, n % 250 + 1)
+}
+
+/// The command line, at a house.
+fn cli(house: &House, arguments: &[&str]) -> String {
+    let config = house.directory.join("config.yaml");
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_panelgate"))
+        .args(arguments)
+        .arg("--config")
+        .arg(config)
+        .output()
+        .expect("the binary runs");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    text
 }

@@ -82,6 +82,15 @@ impl Said {
         line.and_then(|value| value.trim().parse().ok())
     }
 
+    /// The cookies that it sets, as they are sent back.
+    pub(super) fn cookies(&self) -> String {
+        let set = self.head.lines().filter_map(|line| {
+            let (field, value) = line.split_once(": ")?;
+            field.eq_ignore_ascii_case("set-cookie").then(|| value.split(';').next().unwrap_or_default())
+        });
+        set.collect::<Vec<_>>().join("; ")
+    }
+
     /// Whether it is a refusal for this reason, with the name of its decision.
     pub(super) fn is_refused(&self, reason: &str) -> bool {
         self.status == 403
