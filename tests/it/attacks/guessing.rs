@@ -1,5 +1,7 @@
 //! Guessing passwords, codes and tokens.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::{Owner, Remote, WRONG, address, cli, runs};
@@ -134,6 +136,8 @@ async fn guessing_tokens_and_keys_ends_in_a_ban_of_the_network() {
             assert!(n >= 50, "after {n} guesses");
             break;
         }
+        // Guesses at keys are written down in the background.
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
     assert!(banned);
     let bans = cli(&house, &["ban", "list"]);

@@ -103,6 +103,7 @@ async fn a_new_process_with_a_bad_configuration_is_refused_and_the_old_one_goes_
             !house.metrics("/readyz").contains("taken over")
         })
         .await;
+    assert_eq!([house.hear(), house.hear()], ["RELOADING=1", "READY=1"]);
     tokio::task::block_in_place(|| house.replace());
     assert_eq!(somebody.refresh().await.status, 200);
 }
