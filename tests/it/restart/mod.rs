@@ -73,7 +73,7 @@ async fn limits_and_sessions_are_carried_over() {
     tokio::task::block_in_place(|| house.replace());
     assert_eq!(guesser.api("POST", "sign-in", &wrong).await.status, 429, "a restart frees nobody");
     assert_eq!(somebody.background("GET", "/echo/x").await.status, 200);
-    assert_eq!(somebody.refresh().await.status, 200, "the new process can write");
+    renews(&somebody).await;
     tokio::task::block_in_place(|| house.replace());
     assert_eq!(guesser.api("POST", "sign-in", &wrong).await.status, 429);
     assert_eq!(somebody.background("GET", "/echo/x").await.status, 200);
@@ -105,7 +105,7 @@ async fn a_new_process_with_a_bad_configuration_is_refused_and_the_old_one_goes_
         .await;
     assert_eq!([house.hear(), house.hear()], ["RELOADING=1", "READY=1"]);
     tokio::task::block_in_place(|| house.replace());
-    assert_eq!(somebody.refresh().await.status, 200);
+    renews(&somebody).await;
 }
 
 /// The new process fails when it has the store already: the old one opens the store again.
@@ -146,4 +146,17 @@ async fn when_the_new_process_dies_the_old_one_cuts_what_it_holds() {
     let cut = cut_after(&mut socket).await;
     assert!(cut < Duration::from_secs(2), "cut only after {cut:?}");
     house.wait_until("the old process goes as well", || house.gate.running.has_ended()).await;
+}
+
+/// A change that reaches the old process in the moment of the hand-over is answered 503, and comes again.
+async fn renews(somebody: &Browser) {
+    for _ in 0..20 {
+        let status = somebody.refresh().await.status;
+        if status == 200 {
+            return;
+        }
+        assert_eq!(status, 503);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("the new process cannot write");
 }
