@@ -33,7 +33,7 @@ use crate::{
     gate::Gate,
     rules::{
         api_key::Scope,
-        ban::Spared,
+        ban::{Sight, Spared},
         failures::Lockout,
         identity::{Role, UserName},
         outcome::DecisionId,
@@ -157,12 +157,21 @@ pub enum AdminRequest {
         /// Whether to list those that are over, too.
         over: bool,
     },
-    /// Bans an address or a network.
+    /// Bans an address, a network, a country or an autonomous system.
     Ban(WantedBan),
     /// Lifts a ban.
     LiftBan {
-        /// The network, as `ban list` shows it.
-        network: String,
+        /// Whose, as `ban list` shows it.
+        whom: String,
+    },
+    /// Bans whoever stands on a list, all or none.
+    ImportBans {
+        /// The list's name.
+        list: String,
+        /// One for each; at most [`MOST_LISTED`].
+        bans: Vec<WantedBan>,
+        /// Whether what the list had before and has no more is lifted.
+        replace: bool,
     },
     /// High Security Mode, of the installation or of one account.
     HighSecurity {
@@ -227,13 +236,18 @@ pub struct WantedKey {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WantedBan {
-    /// An address or a network.
-    pub network: String,
+    /// An address, a network, `country:DE` or `asn:64500`.
+    pub whom: String,
     /// For people; may be empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub reason: String,
     /// For how many seconds; `None`: until it is lifted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seconds: Option<u64>,
 }
+
+/// The longest list of bans.
+pub const MOST_LISTED: usize = 100_000;
 
 /// A policy that is not in force.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -265,6 +279,8 @@ pub struct Named {
     pub master: Option<GivenMaster>,
     /// Whom no ban reaches.
     pub spared: Spared,
+    /// Which databases there are to find somebody by country or autonomous system.
+    pub sight: Sight,
     /// How wrong passwords and codes are answered.
     pub lockout: Arc<Lockout>,
 }
@@ -316,13 +332,15 @@ pub enum AdminAnswer {
         /// One for each.
         bans: Vec<BanLine>,
     },
-    /// A network is banned.
+    /// Somebody is banned.
     Banned {
         /// The ban.
         ban: BanLine,
         /// Networks inside it that are let in all the same: proxies, and what the configuration allows.
         spared: Vec<String>,
     },
+    /// Whoever stands on a list is banned.
+    BansImported(ListedBans),
     /// High Security Mode.
     Mode {
         /// Whether it is on for the installation.
@@ -459,11 +477,42 @@ pub struct KeyLine {
     pub used_from: Option<String>,
 }
 
+/// What came of a list of bans.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListedBans {
+    /// Bans that are new.
+    pub added: usize,
+    /// Bans that the list had before.
+    pub kept: usize,
+    /// Bans that somebody else made and that last as long; they stay as they are.
+    pub others: usize,
+    /// Bans that the list had before and has no more.
+    pub lifted: usize,
+    /// What cannot be banned, with the reason; the first [`SHOWN`](Self::SHOWN).
+    pub spared: Vec<String>,
+    /// How much of that there is.
+    pub spared_count: usize,
+}
+
+impl ListedBans {
+    /// So much is shown of what cannot be banned.
+    pub const SHOWN: usize = 50;
+}
+
 /// A ban as the command line shows it. Times are Unix seconds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BanLine {
-    /// The network.
-    pub network: String,
+    /// Whom it is for: a network, `country:DE` or `asn:64500`.
+    pub whom: String,
+    /// The network, if it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network: Option<String>,
+    /// The country, if it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub country: Option<String>,
+    /// The number of the autonomous system, if it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asn: Option<u32>,
     /// For people.
     pub reason: String,
     /// Who made it.
@@ -474,6 +523,9 @@ pub struct BanLine {
     pub until: Option<u64>,
     /// Whether it is over.
     pub over: bool,
+    /// Whether it reaches nobody, because no database is configured that says who that is.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub blind: bool,
 }
 
 /// The handler of a running daemon.
@@ -500,6 +552,7 @@ pub async fn alone(data_dir: &Path, named: Named, request: AdminRequest) -> Resu
             keys: compose::keys_dir(data_dir),
             master: named.master,
             spared: named.spared,
+            sight: named.sight,
             lockout: named.lockout,
         },
     );

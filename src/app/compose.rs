@@ -33,12 +33,12 @@ use crate::{
         sidecar::{self, Sidecar},
     },
     entropy::{Entropy, SystemEntropy},
-    feeds::{self, certs::Certificates},
+    feeds::{self, certs::Certificates, places::Database},
     gate::Gate,
     live::{Live, Snapshot},
     portal,
     rules::{
-        place::Places,
+        place::{Places, Systems},
         trail::{Query, Record},
     },
     store::{RedbStore, Store, StoreError},
@@ -90,7 +90,7 @@ struct Materials {
     sidecar: Option<sidecar::SidecarSettings>,
     edge: Option<edge::EdgeSettings>,
     certificates: Option<Arc<Certificates>>,
-    watched_places: feeds::places::Watched,
+    watched: [feeds::places::Watched; 2],
 }
 
 /// Puts everything together and starts it.
@@ -109,7 +109,7 @@ pub(super) async fn compose(
     let materials = Materials::read(&settings, &clock, &sockets).await?;
     let outgoing = ask_for_store(beginning.predecessor).await?;
     let store = open_store(&store_file(&settings.data_dir), outgoing.is_some()).await?;
-    let Materials { snapshot, keys, ways, sidecar, edge, certificates, watched_places } = materials;
+    let Materials { snapshot, keys, ways, sidecar, edge, certificates, watched } = materials;
     let gate = compose_gate(&settings, snapshot, clock, store.clone(), &stop, &tasks).await?;
     let told_until = *gate.live().records.applied().borrow();
     if let Some(outgoing) = &outgoing {
@@ -135,7 +135,7 @@ pub(super) async fn compose(
     // Whatever changes meanwhile is taken once every part is there.
     let mut parts = reloader.parts().await;
     let metrics = start_health(&settings, &ground, &readiness)?;
-    start_feeds(&ground, &reloader, watched_places);
+    start_feeds(&ground, &reloader, watched);
     start_admin(&settings, &ground, &reloader, source)?;
     ground.tasks.spawn(impersonations::follow(Arc::clone(&ground.gate), ground.stop.clone()));
     let doors = start_doors(sidecar, edge, certificates, &ground, &mut parts).await?;
@@ -194,7 +194,8 @@ impl Materials {
         let sources = translate::key_sources(settings).map_err(other)?;
         let mut keys = feeds::jwks::Feed::new(sources, Arc::clone(clock));
         let issuers = keys.prepare(translate::issuers(settings).map_err(other)?).await;
-        let (places, watched_places) = places(settings).await?;
+        let (places, watched_places) = database::<Places>(settings.geoip.city.clone()).await?;
+        let (systems, watched_systems) = database::<Systems>(settings.geoip.asn.clone()).await?;
         let own_keys = feeds::keys::load_or_create_under(
             &keys_dir(&settings.data_dir),
             settings.master_key.as_ref(),
@@ -207,6 +208,7 @@ impl Materials {
             issuers,
             trusted: translate::trusted(settings),
             places,
+            systems,
             journal: settings.journal,
             spared: translate::spared(settings),
             lockout: Arc::clone(&settings.lockout),
@@ -220,14 +222,17 @@ impl Materials {
         let edge = edge.map(|(edge, shown)| translate::edge(settings, edge, shown, sockets));
         let ways = notice::Ways::new(&settings.notices).map_err(other)?;
         let sidecar = sidecar.transpose().map_err(other)?;
-        Ok(Self { snapshot, keys, ways, sidecar, edge, certificates, watched_places })
+        let watched = [watched_places, watched_systems];
+        Ok(Self { snapshot, keys, ways, sidecar, edge, certificates, watched })
     }
 }
 
-/// The database of places, if there is one, and what its file looked like.
-async fn places(settings: &Settings) -> Result<(Places, feeds::places::Watched), StartError> {
-    let first = feeds::places::Watched::of(settings.places.clone()).await;
-    let Some(path) = settings.places.clone() else { return Ok((Places::default(), first)) };
+/// A database, if there is one, and what its file looked like.
+async fn database<D: Database>(
+    file: Option<PathBuf>,
+) -> Result<(D, feeds::places::Watched), StartError> {
+    let first = feeds::places::Watched::of(file.clone()).await;
+    let Some(path) = file else { return Ok((D::default(), first)) };
     let loading = tokio::task::spawn_blocking(move || feeds::places::load(&path)).await;
     let loaded = loading.map_err(|fault| StartError::Other(fault.to_string()))?;
     Ok((loaded.map_err(|error| StartError::Other(error.to_string()))?, first))
@@ -382,16 +387,25 @@ async fn start_edge(
     })
 }
 
-/// Follows what changes from outside: the database of places, and the files of the configuration.
-fn start_feeds(ground: &Ground, reloader: &Arc<Reloader>, places: feeds::places::Watched) {
-    let (live, clock) = (Arc::clone(ground.gate.live()), Arc::clone(ground.gate.clock()));
+/// Follows what changes from outside: the databases of addresses, and the files of the configuration.
+fn start_feeds(ground: &Ground, reloader: &Arc<Reloader>, [places, systems]: [feeds::places::Watched; 2]) {
     let named = Arc::clone(reloader);
-    let file = move || named.places();
-    ground.tasks.spawn(feeds::places::follow(file, places, live, clock, ground.stop.clone()));
+    start_database::<Places>(ground, places, move || named.geoip().city);
+    let named = Arc::clone(reloader);
+    start_database::<Systems>(ground, systems, move || named.geoip().asn);
     let (changed, changes) = mpsc::channel(1);
     let read = Arc::clone(reloader);
     ground.tasks.spawn(feeds::files::follow(move || read.seen(), changed, ground.stop.clone()));
     ground.tasks.spawn(tasks::reload_on_change(Arc::clone(reloader), changes, ground.stop.clone()));
+}
+
+fn start_database<D: Database>(
+    ground: &Ground,
+    first: feeds::places::Watched,
+    file: impl Fn() -> Option<PathBuf> + Send + 'static,
+) {
+    let (live, clock) = (Arc::clone(ground.gate.live()), Arc::clone(ground.gate.clock()));
+    ground.tasks.spawn(feeds::places::follow::<D>(file, first, live, clock, ground.stop.clone()));
 }
 
 fn start_admin(

@@ -21,7 +21,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use self::compose::Beginning;
 pub(crate) use self::{
     compose::{keys_dir, store_file},
-    translate::spared,
+    translate::{sight, spared},
 };
 pub use self::{
     error::StartError,

@@ -21,7 +21,7 @@ use self::{
 };
 use super::{notice, translate};
 use crate::{
-    config::{self, Environment, Settings},
+    config::{self, Environment, GeoipSettings, Settings},
     doors::{edge::Switch, sidecar::Vouchers},
     feeds::certs::Certificates,
     gate::Gate,
@@ -157,9 +157,9 @@ impl Reloader {
         self.seen.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The database of places that is to be in force.
-    pub fn places(&self) -> Option<PathBuf> {
-        self.current.load().places.clone()
+    /// The databases of addresses that are to be in force.
+    pub fn geoip(&self) -> GeoipSettings {
+        self.current.load().geoip.clone()
     }
 
     /// Compiles a policy as it would be if it were in force here.

@@ -2,6 +2,7 @@
 
 mod cookies;
 mod environment;
+mod geoip;
 mod issuers;
 mod journal;
 mod limits;
@@ -32,6 +33,7 @@ use std::{
 
 pub use self::suites::{load_tests, policy_beside, tests_beside};
 pub use self::{
+    geoip::GeoipSettings,
     named::{FileKind, NamedFile},
     notices::{NoticeSettings, SmtpSettings, SmtpTls, WebhookSettings},
     outline::Outline,

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use ipnet::IpNet;
 
-use super::{NoticeSettings, Outline};
+use super::{GeoipSettings, NoticeSettings, Outline};
 use crate::{
     feeds::keys::GivenMaster,
     live::Quotas,
@@ -47,8 +47,8 @@ pub struct Settings {
     pub issuers: Vec<IssuerSettings>,
     /// The master key, if it comes from outside the keys directory.
     pub master_key: Option<GivenMaster>,
-    /// The MaxMind database of places, if there is one.
-    pub places: Option<PathBuf>,
+    /// The databases that say where addresses are, as far as there are any.
+    pub geoip: GeoipSettings,
     /// How people are told about sign-ins from somewhere new.
     pub notices: NoticeSettings,
     /// How much of the journal of decisions is kept.

@@ -119,7 +119,7 @@ fn tell(visit: &Visit, user: Option<&UserName>, kind: Kind, consequence: &Conseq
 
 /// Writes down that a network was banned by itself.
 pub fn tell_ban(ban: &Ban) {
-    let (network, until, reason) = (&ban.network, ban.until.map(crate::clock::Wall::secs), &ban.reason);
+    let (network, until, reason) = (&ban.whom, ban.until.map(crate::clock::Wall::secs), &ban.reason);
     tracing::warn!(target: "panelgate::audit", event = "banned", %network, until, reason = ?reason, by = BANNED_BY);
 }
 

@@ -35,9 +35,9 @@ use crate::{
     clock::Wall,
     rules::{
         address::TrustedProxies,
-        ban::{Ban, Spared},
+        ban::{Ban, Sight, Spared},
         failures::Lockout,
-        place::Places,
+        place::{Places, Systems},
         record::Limits,
         site::Sites,
         token::{Issuers, KeySet},
@@ -64,10 +64,19 @@ pub struct Snapshot {
     pub traps: Arc<Traps>,
     /// Where addresses are.
     pub places: Places,
+    /// Whose networks addresses are in.
+    pub systems: Systems,
     /// What of decisions is kept.
     pub journal: Limits,
     /// Counts up with every swap; appears in logs.
     pub generation: u64,
+}
+
+impl Snapshot {
+    /// Which databases there are to find somebody by country or autonomous system.
+    pub fn sight(&self) -> Sight {
+        Sight { places: !self.places.is_none(), systems: !self.systems.is_none() }
+    }
 }
 
 /// Everything the request path reads.
@@ -112,7 +121,9 @@ impl Live {
 
     /// The ban that keeps an address out at `now`. Whom no ban reaches, none keeps out.
     pub fn banned(&self, ip: IpAddr, now: Wall) -> Option<Arc<Ban>> {
-        self.records.bans().find(ip, now).filter(|_| !self.snapshot.load().spared.contains(ip))
+        let snapshot = self.snapshot.load();
+        let ban = self.records.bans().find(ip, now, &snapshot.places, &snapshot.systems);
+        ban.filter(|_| !snapshot.spared.contains(ip))
     }
 
     /// The snapshot now. Take it once per request.

@@ -99,7 +99,7 @@ impl Records {
                 self.keys_touched.remove(&id);
             }
             Change::Ban(ban) => self.bans.put(ban),
-            Change::BanGone(network) => self.bans.remove(&network),
+            Change::BanGone(whom) => self.bans.remove(&whom),
             Change::Everything(everything) => {
                 self.load(Arc::unwrap_or_clone(everything));
             }

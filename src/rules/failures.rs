@@ -14,7 +14,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
-    account::Account,
+    account::{Account, Failed},
     network::{BANNED_BY, Network},
     tally::Tally,
 };

@@ -60,11 +60,11 @@ async fn a_ban_is_made_and_lifted_and_stands_in_the_trail() {
     let tab = verified(&world, &mut root).await;
     tab.goes_to("/_gate/admin/overview").await;
     tab.follows("link", "Bans").await;
-    tab.fills("Address or network", "everything").await;
+    tab.fills("Whom", "everything").await;
     tab.follows("button", "Ban").await;
     tab.reads("neither an address nor a network").await;
     tab.looks("admin-bans-fault").await;
-    tab.fills("Address or network", "203.0.113.0/24").await;
+    tab.fills("Whom", "203.0.113.0/24").await;
     tab.fills("Reason", "tries passwords").await;
     tab.fills("For how long", "2h").await;
     tab.follows("button", "Ban").await;
@@ -160,7 +160,7 @@ async fn administration_needs_no_scripts() {
     tab.reads("No candidate is being tried.").await;
     tab.picture("admin-policy-no-candidate").await;
     tab.follows("link", "Bans").await;
-    tab.fills("Address or network", "203.0.113.9").await;
+    tab.fills("Whom", "203.0.113.9").await;
     tab.follows("button", "Ban").await;
     tab.reads("Banned. It counts from now on.").await;
     tab.follows("link", "Lift the ban").await;

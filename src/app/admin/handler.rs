@@ -22,7 +22,7 @@ use crate::{
     gate::Gate,
     rules::{
         api_key::Scope,
-        ban::Spared,
+        ban::{Sight, Spared},
         factor::{backup, password, totp},
         failures::{Account, Barred, Lockout, Subject},
         identity::{Role, Totp, User, UserId, UserName, UserSource},
@@ -61,6 +61,8 @@ pub(super) enum Ground {
         master: Option<GivenMaster>,
         /// Whom no ban reaches.
         spared: Spared,
+        /// Which databases there are.
+        sight: Sight,
         /// How wrong passwords and codes are answered.
         lockout: Arc<Lockout>,
     },
@@ -161,7 +163,10 @@ impl Handler {
             AdminRequest::RemoveUser { name } => self.remove_user(&name, by).await,
             AdminRequest::ListBans { over } => self.list_bans(over).await,
             AdminRequest::Ban(wanted) => self.ban(wanted, by).await,
-            AdminRequest::LiftBan { network } => self.lift_ban(&network, by).await,
+            AdminRequest::LiftBan { whom } => self.lift_ban(&whom, by).await,
+            AdminRequest::ImportBans { list, bans, replace } => {
+                self.ban_list(&list, &bans, replace, by).await
+            }
             AdminRequest::HighSecurity { name, on } => self.high_security(name.as_ref(), on, by).await,
             AdminRequest::Watch { marker } => self.watch(&marker, by),
             AdminRequest::Watched { marker } => self.watched(&marker),

@@ -220,6 +220,7 @@ fn written(config: &Path, environment: &Environment) -> io::Result<Written> {
             FileKind::Certificate => "the certificate in",
             FileKind::CertificateFolder => "the certificates in",
             FileKind::Places => "the database of places,",
+            FileKind::Systems => "the database of autonomous systems,",
         };
         left_out.push(format!("{what} {}", named.path.display()));
     }

@@ -8,6 +8,7 @@ pub(super) const WORDS: Words = Words {
     admin: super::admin::DE,
     audit: super::audit::DE,
     bans: super::bans::DE,
+    failures: super::failures::DE,
     devices: super::devices::DE,
     keys: super::keys::DE,
     overview: super::overview::DE,

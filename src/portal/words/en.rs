@@ -8,6 +8,7 @@ pub(super) const WORDS: Words = Words {
     admin: super::admin::EN,
     audit: super::audit::EN,
     bans: super::bans::EN,
+    failures: super::failures::EN,
     devices: super::devices::EN,
     keys: super::keys::EN,
     overview: super::overview::EN,

@@ -9,6 +9,7 @@ mod bans;
 mod de;
 mod devices;
 mod en;
+mod failures;
 mod keys;
 mod overview;
 mod policy;
@@ -50,6 +51,7 @@ catalogue! {
         audit: audit::Words,
         bans: bans::Words,
         devices: devices::Words,
+        failures: failures::Words,
         keys: keys::Words,
         overview: overview::Words,
         policy: policy::Words,

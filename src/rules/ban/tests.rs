@@ -51,13 +51,13 @@ fn a_proxy_the_machine_itself_and_the_allow_list_cannot_be_banned() {
         assert!(refused.to_string().contains(why), "{text}: {refused}");
         assert!(spared.contains(ip(text.split('/').next().unwrap())), "{text}");
     }
-    let inside = spared.check(parse("10.0.0.0/8").unwrap()).unwrap();
+    let inside = spared.check("10.0.0.0/8".parse().unwrap()).unwrap();
     assert_eq!(inside.iter().map(ToString::to_string).collect::<Vec<_>>(), ["10.0.0.5/32", "10.1.0.0/16"]);
     assert!(
         spared.contains(ip("10.1.2.3")) && !spared.contains(ip("10.2.0.1")),
         "the list wins over the wider ban"
     );
-    assert_eq!(spared.check(parse("203.0.113.7").unwrap()).unwrap(), []);
+    assert_eq!(spared.check("203.0.113.7/32".parse().unwrap()).unwrap(), []);
 }
 
 #[test]
@@ -65,7 +65,7 @@ fn a_ban_ends_by_its_time_and_is_shown_for_a_day() {
     let since = Wall::from_secs(1_000);
     let until = since.plus(Duration::from_secs(60));
     let ban = Ban {
-        network: parse("203.0.113.7").unwrap(),
+        whom: parse("203.0.113.7").unwrap(),
         reason: String::new(),
         by: "uid 0".into(),
         since,

@@ -50,7 +50,7 @@ fn a_database_of_countries_knows_no_cities_and_one_of_networks_is_refused() {
     assert_eq!(countries.find("89.160.20.112".parse().unwrap(), "en").short().unwrap(), "SE");
     assert_eq!(
         Places::parse(data("GeoLite2-ASN-Test.mmdb")).unwrap_err(),
-        BadDatabase::Type("GeoLite2-ASN".into())
+        BadDatabase::Type { kind: "GeoLite2-ASN".into(), wanted: "cities or countries" }
     );
 }
 

@@ -3,21 +3,20 @@
 use std::sync::Arc;
 
 use futures_util::StreamExt;
-use ipnet::IpNet;
 
 use super::{START, later};
 use crate::{
-    rules::ban::{Ban, SHOWN_AFTER},
+    rules::ban::{Ban, SHOWN_AFTER, Whom, parse},
     store::{Change, Store},
 };
 
-fn net(text: &str) -> IpNet {
-    text.parse().unwrap()
+fn net(text: &str) -> Whom {
+    parse(text).unwrap()
 }
 
 fn ban(network: &str, until: Option<u64>) -> Ban {
     Ban {
-        network: net(network),
+        whom: net(network),
         reason: "a scanner".into(),
         by: "uid 0".into(),
         since: START,
@@ -26,7 +25,7 @@ fn ban(network: &str, until: Option<u64>) -> Ban {
 }
 
 async fn banned(store: &Arc<dyn Store>) -> Vec<String> {
-    store.everything().await.unwrap().bans.iter().map(|ban| ban.network.to_string()).collect()
+    store.everything().await.unwrap().bans.iter().map(|ban| ban.whom.to_string()).collect()
 }
 
 pub(super) async fn a_ban_lives_until_it_is_lifted_and_there_is_one_for_a_network(store: Arc<dyn Store>) {
@@ -36,7 +35,7 @@ pub(super) async fn a_ban_lives_until_it_is_lifted_and_there_is_one_for_a_networ
     let again = Ban { reason: "worse".into(), ..ban("203.0.113.0/24", Some(60)) };
     assert!(!store.ban(again.clone()).await.unwrap().value, "no news");
     let all = store.everything().await.unwrap().bans;
-    assert_eq!((all.len(), all.iter().find(|ban| ban.network == net("203.0.113.0/24"))), (3, Some(&again)));
+    assert_eq!((all.len(), all.iter().find(|ban| ban.whom == net("203.0.113.0/24"))), (3, Some(&again)));
 
     assert!(store.lift_ban(net("203.0.113.0/32")).await.unwrap().value);
     assert!(!store.lift_ban(net("203.0.113.0/32")).await.unwrap().value);
@@ -62,6 +61,6 @@ pub(super) async fn bans_show_in_the_stream(store: Arc<dyn Store>) {
     let (_, first) = stream.next().await.unwrap();
     assert!(matches!(first, Change::Ban(made) if *made == ban("203.0.113.1/32", None)));
     let (at, second) = stream.next().await.unwrap();
-    assert!(matches!(second, Change::BanGone(network) if network == net("203.0.113.1/32")));
+    assert!(matches!(second, Change::BanGone(whom) if whom == net("203.0.113.1/32")));
     assert_eq!(at, lifted);
 }

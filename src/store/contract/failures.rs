@@ -127,13 +127,13 @@ pub(super) async fn a_network_that_fails_too_often_is_banned_once_unless_it_is_s
         assert_eq!(fail(&store, name, Kind::Password, 1).await.banned, None);
     }
     let ban = store.fail(failure(None, 1, 0), rules()).await.unwrap().value.banned.unwrap();
-    assert_eq!((ban.network, ban.until), (net(1).0, Some(later(900))));
+    assert_eq!((ban.whom, ban.until), (net(1).0.into(), Some(later(900))));
     assert_eq!(store.everything().await.unwrap().bans, [ban]);
     let spared = Failure { bannable: false, count: 500, ..failure(None, 2, 0) };
     assert_eq!(store.fail(spared, rules()).await.unwrap().value.banned, None);
 
     let by_hand =
-        Ban { network: net(3).0, reason: String::new(), by: "uid 0".into(), since: START, until: None };
+        Ban { whom: net(3).0.into(), reason: String::new(), by: "uid 0".into(), since: START, until: None };
     store.ban(by_hand.clone()).await.unwrap();
     let many = Failure { count: 50, ..failure(None, 3, 0) };
     assert_eq!(store.fail(many, rules()).await.unwrap().value.banned, None);

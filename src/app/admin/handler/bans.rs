@@ -1,54 +1,114 @@
 //! Bans on the command line.
 
-use std::{cmp::Reverse, time::Duration};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, btree_map::Entry},
+    time::Duration,
+};
 
 use super::{Ground, Handler, Outcome, Refusal, no};
 use crate::{
-    app::admin::{AdminAnswer, BanLine, WantedBan},
+    app::admin::{AdminAnswer, BanLine, ListedBans, MOST_LISTED, WantedBan},
     clock::Wall,
-    rules::ban::{self, Ban, Spared, Unbannable},
+    rules::ban::{self, Ban, Sight, Spared, Unbannable, Whom},
+    store::Listed,
 };
 
 impl Handler {
     pub(super) async fn list_bans(&self, over: bool) -> Outcome {
-        let now = self.clock.wall();
+        let (now, sight) = (self.clock.wall(), self.sight());
         let mut bans = self.store.everything().await?.bans;
         bans.retain(|ban| over || ban.counts(now));
-        bans.sort_by_key(|ban| (Reverse(ban.since), ban.network));
-        Ok(AdminAnswer::Bans { bans: bans.iter().map(|ban| line(ban, now)).collect() })
+        bans.sort_by_key(|ban| (Reverse(ban.since), ban.whom));
+        Ok(AdminAnswer::Bans { bans: bans.iter().map(|ban| line(ban, now, sight)).collect() })
     }
 
     pub(super) async fn ban(&self, wanted: WantedBan, by: u32) -> Outcome {
-        let (network, spared) = self.spared().wish(&wanted.network)?;
+        let (whom, spared) = self.spared().wish(&wanted.whom)?;
         let now = self.clock.wall();
-        let ban = Ban {
-            network,
-            reason: ban::reason(&wanted.reason)?,
-            by: format!("uid {by}"),
-            since: now,
-            until: wanted.seconds.map(|seconds| now.plus(Duration::from_secs(seconds))),
-        };
-        let (shown, until) = (line(&ban, now), ban.until.map(Wall::secs));
+        let ban = self.wanted(&wanted, whom, format!("uid {by}"), now)?;
+        let (shown, until) = (line(&ban, now, self.sight()), ban.until.map(Wall::secs));
         let news = self.settled(self.store.ban(ban).await?).await;
+        let (network, country, asn) = fields(&whom);
         tracing::info!(
-            target: "panelgate::audit", event = "banned", %network, until, news, by, reason = ?shown.reason
+            target: "panelgate::audit", event = "banned", network, country, asn, until, news, by,
+            reason = ?shown.reason
         );
         Ok(AdminAnswer::Banned { ban: shown, spared: spared.iter().map(ToString::to_string).collect() })
     }
 
-    pub(super) async fn lift_ban(&self, network: &str, by: u32) -> Outcome {
-        let network = ban::parse(network)?;
-        if !self.settled(self.store.lift_ban(network).await?).await {
-            return no(format!("{network} is not banned: `panelgate ban list` shows what is"));
+    pub(super) async fn lift_ban(&self, whom: &str, by: u32) -> Outcome {
+        let whom = ban::parse(whom)?;
+        if !self.settled(self.store.lift_ban(whom).await?).await {
+            return no(format!("{whom} is not banned: `panelgate ban list` shows what is"));
         }
-        tracing::info!(target: "panelgate::audit", event = "ban-lifted", %network, by);
+        let (network, country, asn) = fields(&whom);
+        tracing::info!(target: "panelgate::audit", event = "ban-lifted", network, country, asn, by);
         Ok(AdminAnswer::Done)
+    }
+
+    /// All or none, besides whom no ban reaches; the command line has said what is wrong with which line.
+    pub(super) async fn ban_list(
+        &self,
+        list: &str,
+        wanted: &[WantedBan],
+        replace: bool,
+        by: u32,
+    ) -> Outcome {
+        let name = ban::list_name(list).map_err(|why| Refusal::No(why.to_string()))?;
+        if wanted.len() > MOST_LISTED {
+            return no(format!("a list has at most {MOST_LISTED} bans: split it, or take a shorter one"));
+        }
+        let (spared, now) = (self.spared(), self.clock.wall());
+        let mut bans: BTreeMap<Whom, Ban> = BTreeMap::new();
+        let mut done = ListedBans::default();
+        for one in wanted {
+            let whom = match spared.wish(&one.whom) {
+                Ok((whom, _)) => whom,
+                // Lists of what nobody comes from hold half of the address space.
+                Err(why @ (Unbannable::Spared { .. } | Unbannable::TooWide(_))) => {
+                    done.spared_count += 1;
+                    if done.spared.len() < ListedBans::SHOWN {
+                        done.spared.push(why.to_string());
+                    }
+                    continue;
+                }
+                Err(why) => return Err(why.into()),
+            };
+            let ban = self.wanted(one, whom, name.clone(), now)?;
+            match bans.entry(whom) {
+                Entry::Vacant(place) => drop(place.insert(ban)),
+                Entry::Occupied(mut before) if !before.get().outlasts(&ban) => drop(before.insert(ban)),
+                Entry::Occupied(_) => {}
+            }
+        }
+        let listed = Listed { by: name, bans: bans.into_values().collect() };
+        let written = self.settled(self.store.ban_list(listed, replace).await?).await;
+        (done.added, done.kept) = (written.added, written.kept);
+        (done.others, done.lifted) = (written.others, written.lifted);
+        tracing::info!(
+            target: "panelgate::audit", event = "bans-imported", list, added = done.added, kept = done.kept,
+            others = done.others, lifted = done.lifted, spared = done.spared_count, replace, by
+        );
+        Ok(AdminAnswer::BansImported(done))
+    }
+
+    fn wanted(&self, wanted: &WantedBan, whom: Whom, by: String, now: Wall) -> Result<Ban, Refusal> {
+        let until = wanted.seconds.map(|seconds| now.plus(Duration::from_secs(seconds)));
+        Ok(Ban { whom, reason: ban::reason(&wanted.reason)?, by, since: now, until })
     }
 
     fn spared(&self) -> Spared {
         match &self.ground {
             Ground::Daemon { gate, .. } => gate.live().snapshot().spared.clone(),
             Ground::Alone { spared, .. } => spared.clone(),
+        }
+    }
+
+    fn sight(&self) -> Sight {
+        match &self.ground {
+            Ground::Daemon { gate, .. } => gate.live().snapshot().sight(),
+            Ground::Alone { sight, .. } => *sight,
         }
     }
 }
@@ -59,13 +119,27 @@ impl From<Unbannable> for Refusal {
     }
 }
 
-fn line(ban: &Ban, now: Wall) -> BanLine {
+/// As the audit trail names them; what there is not is left out.
+fn fields(whom: &Whom) -> (Option<String>, Option<String>, Option<u32>) {
+    (
+        whom.network().map(|network| network.to_string()),
+        whom.country().map(|country| country.to_string()),
+        whom.asn().map(|asn| asn.0),
+    )
+}
+
+fn line(ban: &Ban, now: Wall, sight: Sight) -> BanLine {
+    let (network, country, asn) = fields(&ban.whom);
     BanLine {
-        network: ban.network.to_string(),
+        whom: ban.whom.to_string(),
+        network,
+        country,
+        asn,
         reason: ban.reason.clone(),
         by: ban.by.clone(),
         since: ban.since.secs(),
         until: ban.until.map(Wall::secs),
         over: !ban.counts(now),
+        blind: !sight.reaches(&ban.whom),
     }
 }
