@@ -41,8 +41,10 @@ fn surroundings() -> tempfile::TempDir {
     let certificate = rcgen::CertificateParams::new(vec!["a.test".to_owned()]).unwrap().self_signed(&key);
     put("sound.crt", certificate.unwrap().pem().as_bytes());
     put("sound.key", key.serialize_pem().as_bytes());
-    let places = corpus().join("../data/geoip/GeoLite2-City-Test.mmdb");
-    put("sound.mmdb", &fs::read(places).unwrap());
+    for (name, database) in [("sound", "City"), ("asn", "ASN")] {
+        let file = corpus().join(format!("../data/geoip/GeoLite2-{database}-Test.mmdb"));
+        put(&format!("{name}.mmdb"), &fs::read(file).unwrap());
+    }
     folder
 }
 

@@ -58,6 +58,47 @@ fn a_narrow_ban_that_is_over_does_not_hide_a_wide_one_that_counts() {
     assert_eq!(find(&bans, ip("203.0.113.9"), NOW).unwrap().whom, parse("203.0.113.0/24").unwrap());
 }
 
+fn data(name: &str) -> Vec<u8> {
+    std::fs::read(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/geoip").join(name)).unwrap()
+}
+
+/// 81.2.69.142 is in GB, 89.160.20.112 in SE and of AS29518, 1.128.0.1 of AS1221 and in no country.
+#[test]
+fn a_country_and_an_autonomous_system_are_banned_as_far_as_they_are_known() {
+    let places = Places::parse(data("GeoLite2-City-Test.mmdb")).unwrap();
+    let systems = Systems::parse(data("GeoLite2-ASN-Test.mmdb")).unwrap();
+    let bans = Bans::default();
+    let found = |bans: &Bans, text: &str| {
+        bans.find(ip(text), NOW, &places, &systems).map(|ban| ban.whom.to_string()).unwrap_or_default()
+    };
+    bans.load(vec![ban("country:GB", None), ban("asn:1221", Some(2_000)), ban("country:SE", Some(1))]);
+    for (text, by) in [
+        ("81.2.69.142", "country:GB"),
+        ("::ffff:81.2.69.142", "country:GB"),
+        ("1.128.0.1", "asn:1221"),
+        ("89.160.20.112", ""),
+        ("203.0.113.9", ""),
+        ("127.0.0.1", ""),
+    ] {
+        assert_eq!(found(&bans, text), by, "{text}");
+    }
+    assert!(find(&bans, ip("81.2.69.142"), NOW).is_none(), "without a database nothing is known");
+    assert!(bans.find(ip("1.128.0.1"), Wall::from_secs(2_000), &places, &systems).is_none(), "it is over");
+    assert_eq!((bans.counting(NOW), bans.all().len()), (2, 3));
+
+    bans.put(ban("81.2.69.0/24", None).into());
+    assert_eq!(found(&bans, "81.2.69.142"), "81.2.69.0/24", "a network is looked at first");
+    for whom in ["country:GB", "asn:1221", "81.2.69.0/24"] {
+        let whom = parse(whom).unwrap();
+        assert!(bans.get(&whom).is_some());
+        bans.remove(&whom);
+        assert!(bans.get(&whom).is_none());
+    }
+    assert!(found(&bans, "81.2.69.142").is_empty() && found(&bans, "1.128.0.1").is_empty());
+    bans.load(vec![ban("asn:1221", None)]);
+    assert_eq!(bans.all().len(), 1, "what is not loaded is gone");
+}
+
 fn network() -> impl Strategy<Value = (IpAddr, u8)> {
     prop_oneof![
         (0_u32..64, 24_u8..=32).prop_map(|(low, bits)| (Ipv4Addr::from(0xcb00_7100 | low).into(), bits)),

@@ -1,6 +1,7 @@
 mod acting;
 mod admin;
 mod devices;
+mod failures;
 mod forced;
 mod forgery;
 mod high_security;

@@ -140,6 +140,20 @@ pub(super) async fn a_network_that_fails_too_often_is_banned_once_unless_it_is_s
     assert!(store.everything().await.unwrap().bans.contains(&by_hand), "what lasts longer stays");
 }
 
+pub(super) async fn the_networks_that_failed_last_are_listed_first(store: Arc<dyn Store>) {
+    for (n, secs) in [(1, 10), (2, 30), (3, 20)] {
+        store.fail(failure(None, n, secs), rules()).await.unwrap();
+    }
+    store.fail(Failure { count: 48, ..failure(None, 1, 15) }, rules()).await.unwrap();
+    let listed = store.networks(2).await.unwrap();
+    assert_eq!(listed.iter().map(|one| one.network).collect::<Vec<_>>(), [net(2), net(3)]);
+    let all = store.networks(10).await.unwrap();
+    let patience = &rules().network;
+    assert_eq!((all.len(), all[2].counted(patience, later(20))), (3, Some((49, later(10)))));
+    assert_eq!(all[2].counted(patience, later(10 + 3600)), None, "an hour later it starts over");
+    assert_eq!((all[2].bans(later(20)), all[2].last()), (0, later(15)));
+}
+
 pub(super) async fn names_have_two_places_and_the_one_that_was_quiet_for_longest_goes(store: Arc<dyn Store>) {
     let name = |n: u8| {
         let mut digest = [n; 16];

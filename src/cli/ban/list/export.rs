@@ -61,15 +61,16 @@ impl Decision<'_> {
     }
 }
 
+/// As `cscli` compares them: upper and lower case differ there.
 fn decision(ban: &BanLine, now: u64) -> Decision<'_> {
     let seconds = ban.until.map_or(EVER, |until| until.saturating_sub(now).max(1));
     let (scope, value) = match (&ban.network, &ban.country, ban.asn) {
         (Some(network), _, _) => {
             let address = address(network);
-            (if address.contains('/') { "range" } else { "ip" }, address.to_owned())
+            (if address.contains('/') { "Range" } else { "Ip" }, address.to_owned())
         }
-        (None, Some(country), _) => ("country", country.clone()),
-        (None, None, asn) => ("as", asn.unwrap_or_default().to_string()),
+        (None, Some(country), _) => ("Country", country.clone()),
+        (None, None, asn) => ("AS", asn.unwrap_or_default().to_string()),
     };
     let reason = if ban.reason.is_empty() { "panelgate" } else { &ban.reason };
     Decision { duration: format!("{seconds}s"), reason, scope, value }

@@ -5,8 +5,6 @@
 mod call;
 mod flow;
 mod page;
-#[cfg(test)]
-mod tests;
 
 use std::sync::Arc;
 
