@@ -228,9 +228,7 @@ impl Materials {
 }
 
 /// A database, if there is one, and what its file looked like.
-async fn database<D: Database>(
-    file: Option<PathBuf>,
-) -> Result<(D, feeds::places::Watched), StartError> {
+async fn database<D: Database>(file: Option<PathBuf>) -> Result<(D, feeds::places::Watched), StartError> {
     let first = feeds::places::Watched::of(file.clone()).await;
     let Some(path) = file else { return Ok((D::default(), first)) };
     let loading = tokio::task::spawn_blocking(move || feeds::places::load(&path)).await;

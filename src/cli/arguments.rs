@@ -22,7 +22,12 @@ impl Output {
     ///
     /// # Errors
     /// When it cannot be written as JSON.
-    pub(super) fn done(self, what: &str, name: &str, text: impl FnOnce() -> String) -> Result<String, Trouble> {
+    pub(super) fn done(
+        self,
+        what: &str,
+        name: &str,
+        text: impl FnOnce() -> String,
+    ) -> Result<String, Trouble> {
         if self.json { json(&serde_json::json!({ "done": what, "name": name })) } else { Ok(text()) }
     }
 }

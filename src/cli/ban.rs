@@ -119,8 +119,7 @@ pub(super) fn carry_out(verb: &Verb, place: &Place) -> Result<String, Trouble> {
             if output.json { json(&bans) } else { Ok(show(bans)) }
         }
         Verb::Add { whom, lasts, reason, output } => {
-            let wanted =
-                WantedBan { whom: whom.clone(), reason: reason.clone(), seconds: lasts.seconds() };
+            let wanted = WantedBan { whom: whom.clone(), reason: reason.clone(), seconds: lasts.seconds() };
             let AdminAnswer::Banned { ban, spared } = place.ask(AdminRequest::Ban(wanted))? else {
                 return other();
             };
@@ -168,7 +167,8 @@ fn import(args: &ImportArgs, text: &str, place: &Place) -> Result<String, Troubl
         ListedBans::default()
     } else {
         let replace = args.replace;
-        let AdminAnswer::BansImported(done) = place.ask(AdminRequest::ImportBans { list: list.clone(), bans, replace })?
+        let AdminAnswer::BansImported(done) =
+            place.ask(AdminRequest::ImportBans { list: list.clone(), bans, replace })?
         else {
             return other();
         };
@@ -223,7 +223,8 @@ fn tell(ban: &BanLine, spared: &[String]) -> String {
     let mut text = format!("{} is banned {until}\n", ban.whom);
     if ban.blind {
         let key = if ban.asn.is_some() { "asn" } else { "city" };
-        text = text + &format!("it reaches nobody yet: `geoip.{key}` names no database that says who that is\n");
+        text =
+            text + &format!("it reaches nobody yet: `geoip.{key}` names no database that says who that is\n");
     }
     if !spared.is_empty() {
         text = text + "what is always let in stays open: " + &spared.join(", ") + "\n";

@@ -52,7 +52,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ("user passwd", &["panelgate user passwd carol"]),
     ("user role", &["panelgate user role carol admin"]),
     ("user disable", &["panelgate user disable carol"]),
-    ("user unlock", &["panelgate user unlock carol"]),
+    ("user unlock", &["panelgate user unlock carol", "panelgate user unlock carol --json"]),
     ("user enable", &["panelgate user enable carol"]),
     ("user remove", &["panelgate user remove carol --yes"]),
     ("2fa status", &["panelgate 2fa status carol"]),
@@ -74,9 +74,19 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         &[
             "panelgate ban add 203.0.113.7 --for 2h --reason \"guesses passwords\"",
             "panelgate ban add 2001:db8::/48",
+            "panelgate ban add country:KP",
+            "panelgate ban add asn:64500 --for 7d",
         ],
     ),
-    ("ban lift", &["panelgate ban lift 203.0.113.7"]),
+    ("ban lift", &["panelgate ban lift 203.0.113.7", "panelgate ban lift country:KP --json"]),
+    (
+        "ban import",
+        &[
+            "panelgate ban import firehol_level1.netset --for 2d --replace",
+            "cscli decisions list -a -o json | panelgate ban import - --list crowdsec --replace",
+        ],
+    ),
+    ("ban export", &["panelgate ban export > blocked.netset", "panelgate ban export --format crowdsec"]),
     ("audit tail", &["panelgate audit tail -f", "panelgate audit tail -n 100 --json"]),
     (
         "audit search",

@@ -38,10 +38,8 @@ pub(super) fn read(file: &Path, largest: u64) -> Result<String, Trouble> {
 pub(super) fn refuse(file: &Path, mut problems: Vec<Problem>, as_json: bool) -> Trouble {
     problems.sort_by_key(|problem| problem.line);
     if as_json {
-        let list: Vec<_> = problems
-            .iter()
-            .map(|problem| json!({ "line": problem.line, "problem": problem.what }))
-            .collect();
+        let list: Vec<_> =
+            problems.iter().map(|problem| json!({ "line": problem.line, "problem": problem.what })).collect();
         return match json(&json!({ "problems": list })) {
             Ok(text) => Trouble::Report(text),
             Err(trouble) => trouble,

@@ -8,8 +8,8 @@ use std::{
 };
 
 use super::{
-    LogFormat, LogSettings, Settings, SiteSettings, geoip, issuers, journal, limits, listeners, logins, master_key,
-    named::FileKind, notices, sites, sources::Sources,
+    LogFormat, LogSettings, Settings, SiteSettings, geoip, issuers, journal, limits, listeners, logins,
+    master_key, named::FileKind, notices, sites, sources::Sources,
 };
 use crate::rules::written::{At, Codes, Fields, Findings, Node, Written};
 

@@ -149,11 +149,7 @@ fn text(text: Option<&str>) -> String {
 }
 
 /// Looks at a database's description alone.
-fn open(
-    bytes: Vec<u8>,
-    kinds: &[&str],
-    wanted: &'static str,
-) -> Result<Arc<Reader<Vec<u8>>>, BadDatabase> {
+fn open(bytes: Vec<u8>, kinds: &[&str], wanted: &'static str) -> Result<Arc<Reader<Vec<u8>>>, BadDatabase> {
     let reader = Reader::from_source(bytes).map_err(damaged)?;
     let kind = &reader.metadata().database_type;
     if kinds.iter().any(|known| kind.contains(known)) {

@@ -19,8 +19,8 @@ use crate::{
     rules::{
         api_key::{ApiKey, KeyId},
         ban::{Ban, Whom},
-        place::Asn,
         identity::{User, UserId, UserName},
+        place::Asn,
         session::{ExternalKey, Origin, Session, Sid},
     },
 };
@@ -382,11 +382,7 @@ fn ban_key(whom: &Whom) -> Vec<u8> {
 
 fn ban_from(bytes: &[u8], key: &[u8]) -> Result<Ban, StoreError> {
     let ban: Ban = decode(bytes, "a ban")?;
-    if ban_key(&ban.whom) == key {
-        Ok(ban)
-    } else {
-        Err(damaged("a ban", "it is filed under somebody else"))
-    }
+    if ban_key(&ban.whom) == key { Ok(ban) } else { Err(damaged("a ban", "it is filed under somebody else")) }
 }
 
 fn sid_at_end(key: &[u8], start: usize, table: &str) -> Result<Sid, StoreError> {

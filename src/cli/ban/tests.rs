@@ -17,7 +17,10 @@ fn a_ban_goes_through_its_life_and_is_accounted_for() {
     );
     let listed: serde_json::Value =
         serde_json::from_str(&say(place, &["ban", "list", "--json"]).unwrap()).unwrap();
-    assert_eq!((&listed[0]["network"], &listed[0]["whom"], &listed[0]["over"]), (&"203.0.113.9/32".into(), &"203.0.113.9/32".into(), &false.into()));
+    assert_eq!(
+        (&listed[0]["network"], &listed[0]["whom"], &listed[0]["over"]),
+        (&"203.0.113.9/32".into(), &"203.0.113.9/32".into(), &false.into())
+    );
 
     assert_eq!(
         say(place, &["ban", "lift", "203.0.113.9", "--json"]).unwrap(),
@@ -37,7 +40,10 @@ fn a_country_without_a_database_is_banned_and_said_to_reach_nobody() {
     let desk = desk();
     let place = &desk.place;
     let said = say(place, &["ban", "add", "country:de"]).unwrap();
-    assert!(said.starts_with("country:DE is banned until it is lifted\n") && said.contains("geoip.city"), "{said}");
+    assert!(
+        said.starts_with("country:DE is banned until it is lifted\n") && said.contains("geoip.city"),
+        "{said}"
+    );
     let said = say(place, &["ban", "add", "asn:64500"]).unwrap();
     assert!(said.contains("geoip.asn"), "{said}");
     let table = say(place, &["ban", "list"]).unwrap();
@@ -124,12 +130,19 @@ fn what_is_exported_can_be_imported_elsewhere() {
         let other = self::desk();
         let list = file(folder.path(), "export.txt", &text);
         let said = say(&other.place, &["ban", "import", &list]).unwrap();
-        assert_eq!(said, format!("{all} banned, 0 kept, 0 banned by others already, 0 lifted\n"), "{format}: {text}");
+        assert_eq!(
+            said,
+            format!("{all} banned, 0 kept, 0 banned by others already, 0 lifted\n"),
+            "{format}: {text}"
+        );
         let again = say(&other.place, &["ban", "list"]).unwrap();
         assert!(again.contains("203.0.113.7/32") && again.contains("2001:db8::/48"), "{format}: {again}");
         assert_eq!(again.contains("guesses, \"much\""), format != "plain", "{format}: {again}");
         assert_eq!(again.contains("country:SE") && again.contains("asn:64500"), format != "plain", "{again}");
     }
     let plain = say(&desk.place, &["ban", "export"]).unwrap();
-    assert!(plain.contains("\n203.0.113.7\n") && plain.contains("\n# country:SE is banned as well\n"), "{plain}");
+    assert!(
+        plain.contains("\n203.0.113.7\n") && plain.contains("\n# country:SE is banned as well\n"),
+        "{plain}"
+    );
 }

@@ -118,12 +118,7 @@ fn key_set(file: &NamedFile, found: &mut Findings) {
     }
 }
 
-fn database<D: Database>(
-    file: &NamedFile,
-    opened: Result<D, LoadError>,
-    now: i64,
-    found: &mut Findings,
-) {
+fn database<D: Database>(file: &NamedFile, opened: Result<D, LoadError>, now: i64, found: &mut Findings) {
     // What cannot even be opened has been said.
     let Ok(database) = opened else { return };
     if let Err(damage) = database.verify() {

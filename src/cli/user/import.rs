@@ -61,7 +61,8 @@ pub(super) fn run(args: &ImportArgs, text: &str, place: &Place) -> Result<String
     let AdminAnswer::Users { users: known } = place.ask(AdminRequest::ListUsers)? else { return other() };
     let roles: BTreeSet<String> = place.roles().iter().map(ToString::to_string).collect();
     let against = Against { args, roles: &roles, known: &known };
-    let users = against.check(text).map_err(|problems| import_file::refuse(&args.file, problems, args.json))?;
+    let users =
+        against.check(text).map_err(|problems| import_file::refuse(&args.file, problems, args.json))?;
     let taken: BTreeSet<&str> = known.iter().map(|user| user.name.as_str()).collect();
     let (changed, added): (Vec<_>, Vec<_>) =
         users.iter().partition(|user| taken.contains(user.name.as_str()));

@@ -59,7 +59,8 @@ fn a_narrow_ban_that_is_over_does_not_hide_a_wide_one_that_counts() {
 }
 
 fn data(name: &str) -> Vec<u8> {
-    std::fs::read(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/geoip").join(name)).unwrap()
+    std::fs::read(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/geoip").join(name))
+        .unwrap()
 }
 
 /// 81.2.69.142 is in GB, 89.160.20.112 in SE and of AS29518, 1.128.0.1 of AS1221 and in no country.

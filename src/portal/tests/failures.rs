@@ -65,7 +65,10 @@ async fn attempts_are_added_up_by_network_account_country_and_system() {
         (&british["counts"]["passwords"], &british["country"], &british["towards_ban"], &british["banned"]),
         (&json!(2), &json!("GB"), &json!(2), &Value::Null)
     );
-    assert_eq!((&of("89.160.20.112/32")["asn"], &of("203.0.113.9/32")["country"]), (&json!(29518), &Value::Null));
+    assert_eq!(
+        (&of("89.160.20.112/32")["asn"], &of("203.0.113.9/32")["country"]),
+        (&json!(29518), &Value::Null)
+    );
 
     let accounts = list(&mut admin, "account").await;
     assert_eq!(accounts.len(), 1, "{accounts:?}");
@@ -76,7 +79,8 @@ async fn attempts_are_added_up_by_network_account_country_and_system() {
     assert!(!others.text.contains("hunter2"), "R29: it may be a password");
 
     let countries = list(&mut admin, "country").await;
-    let named: Vec<_> = countries.iter().map(|one| (one["country"].as_str(), one["networks"].as_u64())).collect();
+    let named: Vec<_> =
+        countries.iter().map(|one| (one["country"].as_str(), one["networks"].as_u64())).collect();
     assert_eq!((named[0], named.len()), ((Some("GB"), Some(1)), 3), "the most failures first: {named:?}");
     let systems = list(&mut admin, "asn").await;
     assert!(systems.iter().any(|one| one["asn"] == 29518), "{systems:?}");
@@ -96,7 +100,12 @@ async fn a_ban_a_lift_and_an_unlock_are_at_hand_without_a_script() {
 
     let form = admin.open("/_gate/admin/bans?whom=81.2.69.142%2F32").await;
     assert!(form.text.contains("value=\"81.2.69.142/32\""), "the form is filled in");
-    let fields = [("form", form.form()), ("whom", "81.2.69.142/32".into()), ("reason", "guesses".into()), ("lasts", "1h".into())];
+    let fields = [
+        ("form", form.form()),
+        ("whom", "81.2.69.142/32".into()),
+        ("reason", "guesses".into()),
+        ("lasts", "1h".into()),
+    ];
     let fields = fields.each_ref().map(|(name, value)| (*name, value.as_str()));
     assert_eq!(admin.submit("/_gate/admin/bans", &fields).await.status, StatusCode::SEE_OTHER);
     let page = admin.open(AT).await;
@@ -105,7 +114,11 @@ async fn a_ban_a_lift_and_an_unlock_are_at_hand_without_a_script() {
 
     let page = admin.open(&format!("{AT}?by=account")).await;
     assert!(page.text.contains("/_gate/admin/users/alice/unlock"), "{}", page.text);
-    assert!(page.text.contains("5 wrong passwords") && page.text.contains("1 attempts at 1 names"), "{}", page.text);
+    assert!(
+        page.text.contains("5 wrong passwords") && page.text.contains("1 attempts at 1 names"),
+        "{}",
+        page.text
+    );
     let unlock = "/_gate/admin/users/alice/unlock";
     let form = admin.open(unlock).await.form();
     assert_eq!(admin.submit(unlock, &[("form", &form)]).await.status, StatusCode::SEE_OTHER);
@@ -196,7 +209,10 @@ async fn who_bans_his_own_country_is_asked_twice() {
     assert_eq!(blind.json()["blind"], json!(true), "no database says who that is");
     for (whom, code) in [("country:XX", "bad-country"), ("asn:x", "bad-asn")] {
         let answer = admin.call("POST", call, &json!({ "whom": whom }).to_string()).await;
-        assert_eq!((answer.status, answer.json()["reason"].clone()), (StatusCode::UNPROCESSABLE_ENTITY, json!(code)));
+        assert_eq!(
+            (answer.status, answer.json()["reason"].clone()),
+            (StatusCode::UNPROCESSABLE_ENTITY, json!(code))
+        );
     }
     let page = admin.open("/_gate/admin/bans").await;
     assert!(page.text.contains("country:SE") && page.text.contains("Reaches nobody"), "{}", page.text);

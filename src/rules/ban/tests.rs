@@ -126,7 +126,10 @@ fn a_network_is_kept_as_it_was_before_there_were_countries() {
         let whom = parse(text).unwrap();
         let bytes = postcard::to_allocvec(&whom).unwrap();
         assert_eq!(postcard::from_bytes::<Whom>(&bytes).unwrap(), whom);
-        assert!(postcard::from_bytes::<IpNet>(&bytes).is_err(), "and is no network to who knows networks alone");
+        assert!(
+            postcard::from_bytes::<IpNet>(&bytes).is_err(),
+            "and is no network to who knows networks alone"
+        );
     }
 }
 
@@ -136,7 +139,8 @@ fn a_country_can_be_banned_whoever_of_those_that_are_spared_is_in_it() {
     assert_eq!(spared.wish("country:GB").unwrap(), (parse("country:GB").unwrap(), vec![]));
     assert_eq!(spared.wish("asn:29518").unwrap(), (parse("asn:29518").unwrap(), vec![]));
     let sight = Sight { places: true, systems: false };
-    let reached = ["203.0.113.0/24", "country:GB", "asn:29518"].map(|text| sight.reaches(&parse(text).unwrap()));
+    let reached =
+        ["203.0.113.0/24", "country:GB", "asn:29518"].map(|text| sight.reaches(&parse(text).unwrap()));
     assert_eq!(reached, [true, true, false]);
 }
 

@@ -144,12 +144,11 @@ impl Account {
         let strangers = self.strangers.of(kind);
         // What fails on a network that is not known is the strangers' already.
         let known = self.networks.iter().filter(|seen| self.known(&seen.network, kind, rules, now).is_some());
-        known.map(|seen| &seen.of.of(kind).tally).fold(
-            (strangers.at(steps, now).total, strangers.last()),
-            |(count, last), tally| {
+        known
+            .map(|seen| &seen.of.of(kind).tally)
+            .fold((strangers.at(steps, now).total, strangers.last()), |(count, last), tally| {
                 (count.saturating_add(tally.at(steps, now).total), last.max(tally.last()))
-            },
-        )
+            })
     }
 
     /// What failed within [`WINDOW`], by network; of many networks the last ones are known.

@@ -104,7 +104,11 @@ pub(super) async fn a_list_is_banned_at_once_and_takes_nothing_from_others(store
     let before = store.everything().await.unwrap();
     let again = store.ban_list(first, true).await.unwrap();
     assert_eq!(again.value, ListBanned { added: 0, kept: 3, others: 1, lifted: 0 });
-    assert_eq!(store.everything().await.unwrap().cursor, before.cursor, "the same list again changes nothing");
+    assert_eq!(
+        store.everything().await.unwrap().cursor,
+        before.cursor,
+        "the same list again changes nothing"
+    );
 
     let shorter = list(&[("203.0.113.3/32", Some(90))]);
     let done = store.ban_list(shorter.clone(), false).await.unwrap().value;

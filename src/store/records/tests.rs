@@ -104,7 +104,10 @@ fn a_store_with_bans_of_networks_alone_is_read_and_brought_up_to_ours() {
     }
     old.0.insert((Table::Meta, SCHEMA_KEY.to_vec()), 4_u32.to_be_bytes().to_vec());
     let bans = Reading(&old).everything().unwrap().bans;
-    assert_eq!(bans.iter().map(|ban| ban.whom.to_string()).collect::<Vec<_>>(), ["203.0.113.0/24", "2001:db8::/64"]);
+    assert_eq!(
+        bans.iter().map(|ban| ban.whom.to_string()).collect::<Vec<_>>(),
+        ["203.0.113.0/24", "2001:db8::/64"]
+    );
     assert_eq!((bans[0].reason.as_str(), bans[0].until), ("a scanner", Some(contract::later(60))));
 
     let mut staged = Staged::over(&old);

@@ -33,7 +33,11 @@ async fn countries_and_autonomous_systems_are_shut_out_and_let_in_again() {
     for remote in [&british, &swede] {
         assert_eq!(ask(remote).await.status, 401, "the ban is lifted");
     }
-    assert!(house.gate.running.log().contains("event=\"banned\" country=\"GB\""), "{}", house.gate.log_tail());
+    assert!(
+        house.gate.running.log().contains("event=\"banned\" country=\"GB\""),
+        "{}",
+        house.gate.log_tail()
+    );
 }
 
 /// What CrowdSec wrote is imported into a running gate and counts at once; what comes out goes in again.
@@ -53,7 +57,10 @@ async fn decisions_of_crowdsec_count_at_once() {
     let import = |file: &std::path::Path| {
         cli(&house, &["ban", "import", file.to_str().expect("plain"), "--list", "crowdsec", "--replace"])
     };
-    assert!(import(&empty).contains("4 lifted"), "an empty answer of the local API lifts what it gave before");
+    assert!(
+        import(&empty).contains("4 lifted"),
+        "an empty answer of the local API lifts what it gave before"
+    );
     assert_eq!(listed.ask("/echo/x", &[]).await.status, 401);
     assert!(import(&exported).starts_with("4 banned"));
     assert!(listed.ask("/echo/x", &[]).await.is_refused("banned"));

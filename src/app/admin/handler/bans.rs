@@ -48,13 +48,7 @@ impl Handler {
     }
 
     /// All or none, besides whom no ban reaches; the command line has said what is wrong with which line.
-    pub(super) async fn ban_list(
-        &self,
-        list: &str,
-        wanted: &[WantedBan],
-        replace: bool,
-        by: u32,
-    ) -> Outcome {
+    pub(super) async fn ban_list(&self, list: &str, wanted: &[WantedBan], replace: bool, by: u32) -> Outcome {
         let name = ban::list_name(list).map_err(|why| Refusal::No(why.to_string()))?;
         if wanted.len() > MOST_LISTED {
             return no(format!("a list has at most {MOST_LISTED} bans: split it, or take a shorter one"));

@@ -25,7 +25,8 @@ const VALUES: [&str; 2] = ["value", "ip"];
 
 /// Whether a line names columns.
 pub(super) fn is_header(line: &str) -> bool {
-    line.split(',').any(|column| VALUES.contains(&column.trim().trim_matches('"').to_ascii_lowercase().as_str()))
+    line.split(',')
+        .any(|column| VALUES.contains(&column.trim().trim_matches('"').to_ascii_lowercase().as_str()))
 }
 
 /// Alerts with their decisions, decisions, or what has changed since the last time.
@@ -52,7 +53,9 @@ pub(super) fn json(text: &str, lasts: Option<u64>, list: &mut List) {
                 element(1, &format!("new[{number}]: "), decision, lasts, list);
             }
         }
-        Some(_) | None => list.problem(1, "an object has the decisions under `new`, as the stream of the local API"),
+        Some(_) | None => {
+            list.problem(1, "an object has the decisions under `new`, as the stream of the local API")
+        }
     }
 }
 
@@ -106,7 +109,8 @@ pub(super) fn csv(text: &str, lasts: Option<u64>, list: &mut List) {
         Err(error) => return list.problem(1, error.to_string()),
     };
     if !header.iter().any(|column| VALUES.contains(&column.as_str())) {
-        return list.problem(1, "the first line has to name the columns, such as duration,scope,value,reason");
+        return list
+            .problem(1, "the first line has to name the columns, such as duration,scope,value,reason");
     }
     for record in reader.records() {
         let record = match record {

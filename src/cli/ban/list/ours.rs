@@ -9,7 +9,9 @@ pub(super) fn read(text: &str, now: u64, list: &mut List) {
     let wrong = elements(text, |line, value: Value| {
         let ban: BanLine = match serde_json::from_value(value) {
             Ok(ban) => ban,
-            Err(error) => return list.problem(line, format!("this is not what `ban list --json` prints: {error}")),
+            Err(error) => {
+                return list.problem(line, format!("this is not what `ban list --json` prints: {error}"));
+            }
         };
         let seconds = ban.until.map(|until| until.saturating_sub(now));
         if ban.over || seconds == Some(0) {

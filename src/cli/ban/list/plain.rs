@@ -18,7 +18,10 @@ pub(super) fn read(text: &str, lasts: Option<u64>, list: &mut List) {
             },
             (Some(whom), None) => list.ban(number, whom.to_owned(), "", lasts),
             (Some(_), Some(_)) => {
-                list.problem(number, "more than one address: write one a line, and what is said of it after #");
+                list.problem(
+                    number,
+                    "more than one address: write one a line, and what is said of it after #",
+                );
             }
         }
     }

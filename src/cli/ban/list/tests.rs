@@ -34,7 +34,10 @@ fn what_cscli_and_the_local_api_write_is_read() {
         assert!(found == expected || found == without_country, "{name}: {found:?}");
         let attack = list.bans.iter().find(|ban| ban.whom == "203.0.113.7").unwrap();
         assert_eq!(attack.reason, "web 'attack', manual", "{name}");
-        assert!(attack.seconds.is_some_and(|seconds| (13_000..14_400).contains(&seconds)), "{name}: {attack:?}");
+        assert!(
+            attack.seconds.is_some_and(|seconds| (13_000..14_400).contains(&seconds)),
+            "{name}: {attack:?}"
+        );
     }
 }
 
@@ -50,7 +53,12 @@ fn what_is_no_ban_is_left_out_and_said() {
     let list = read(text);
     assert_eq!((whom(&list), list.bans[0].seconds), (vec!["203.0.113.3"], Some(5399)));
     let skipped = said(&list.skipped);
-    for (line, what) in skipped.iter().zip(["2: 64500", "3: there are no bans of the scope `username`", "4: the ban of", "5: 203.0.113.2"]) {
+    for (line, what) in skipped.iter().zip([
+        "2: 64500",
+        "3: there are no bans of the scope `username`",
+        "4: the ban of",
+        "5: 203.0.113.2",
+    ]) {
         assert!(line.starts_with(what), "{line}");
     }
     assert_eq!((skipped.len(), list.problems.len()), (4, 0));
@@ -67,7 +75,11 @@ fn every_mistake_in_decisions_has_its_line() {
     let nested = r#"[{"decisions":[{"value":"203.0.113.1"},{"value":"x"}]},{"decisions":null}]"#;
     assert!(said(&read(nested).problems)[0].contains("decisions[1]: `x` is neither"));
     for broken in ["[{\"value\":", "{\"new\":7}", "{", "[1"] {
-        assert_eq!(List::read(broken, Some(Format::Crowdsec), None, 0).problems.len(), 1 + usize::from(broken == "[1"), "{broken}");
+        assert_eq!(
+            List::read(broken, Some(Format::Crowdsec), None, 0).problems.len(),
+            1 + usize::from(broken == "[1"),
+            "{broken}"
+        );
     }
     assert_eq!(read("null"), List::default(), "the local API says so when there is nothing");
     assert_eq!(read("{\"new\":null,\"deleted\":null}"), List::default());
@@ -86,7 +98,10 @@ fn plain_lists_of_several_makers_are_read() {
     let text = "\u{feff}#\n# firehol_level1\n#\n1.10.16.0/20\n\n5.188.10.176 ; SBL\ncreate x hash:net family inet\nadd x 203.0.113.0/24 timeout 60\nadd x 203.0.113.9\n  2001:db8::/48  \n";
     let list = List::read(text, None, Some(60), 0);
     assert_eq!(list.problems, []);
-    assert_eq!(whom(&list), ["1.10.16.0/20", "2001:db8::/48", "203.0.113.0/24", "203.0.113.9", "5.188.10.176"]);
+    assert_eq!(
+        whom(&list),
+        ["1.10.16.0/20", "2001:db8::/48", "203.0.113.0/24", "203.0.113.9", "5.188.10.176"]
+    );
     assert!(list.bans.iter().all(|ban| ban.seconds == Some(60)));
     assert_eq!(said(&read("1.2.3.4-1.2.3.9\n").problems).len(), 1, "a range is no network");
     assert_eq!(read("# nothing\n").problems.len(), 1);
@@ -94,7 +109,8 @@ fn plain_lists_of_several_makers_are_read() {
 
 #[test]
 fn reasons_are_one_line_and_not_long() {
-    let text = serde_json::json!([{ "value": "203.0.113.1", "scenario": format!("a\nb{}", "x".repeat(500)) }]);
+    let text =
+        serde_json::json!([{ "value": "203.0.113.1", "scenario": format!("a\nb{}", "x".repeat(500)) }]);
     let list = read(&text.to_string());
     assert!(ban::reason(&list.bans[0].reason).is_ok_and(|reason| reason.len() == LONGEST_REASON));
 }

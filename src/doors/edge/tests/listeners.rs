@@ -146,7 +146,8 @@ async fn whoever_is_banned_by_country_or_system_gets_no_handshake() {
     })
     .await;
     let data = |name: &str| {
-        std::fs::read(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/geoip").join(name)).unwrap()
+        std::fs::read(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/geoip").join(name))
+            .unwrap()
     };
     let places = Places::parse(data("GeoLite2-City-Test.mmdb")).unwrap();
     let systems = Systems::parse(data("GeoLite2-ASN-Test.mmdb")).unwrap();

@@ -35,8 +35,7 @@ pub(super) fn routes() -> Vec<Route> {
 }
 
 async fn ban(cx: &Cx, member: &SignedIn, wish: Wish) -> Result<(), Fault> {
-    let (client, by, whom, reason) =
-        (cx.visit.facts.client.ip, &member.user.name, wish.whom, wish.reason);
+    let (client, by, whom, reason) = (cx.visit.facts.client.ip, &member.user.name, wish.whom, wish.reason);
     let until = wish.lasts.map(|lasts| cx.now().plus(lasts));
     let ban = Ban { whom, reason: reason.clone(), by: by.to_string(), since: cx.now(), until };
     let written = cx.gate().store().ban(ban).await?;

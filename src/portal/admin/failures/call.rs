@@ -11,10 +11,7 @@ use super::{
 use crate::{
     clock::Wall,
     portal::{admin::paging::Paged, context::Cx, guard, problem},
-    rules::{
-        ban::Ban,
-        failures::Barred,
-    },
+    rules::{ban::Ban, failures::Barred},
 };
 
 /// `GET /_gate/api/v1/admin/failures?by=network|account|country|asn&page=`

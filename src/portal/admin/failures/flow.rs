@@ -157,8 +157,7 @@ fn gathered(networks: &[Seen], whom: impl Fn(IpAddr) -> Option<Whom>) -> Vec<Som
     for seen in networks {
         let whom = whom(seen.address());
         let counts = Counts::default();
-        let place =
-            all.entry(whom).or_insert(Somewhere { whom, counts, last: Wall::default(), networks: 0 });
+        let place = all.entry(whom).or_insert(Somewhere { whom, counts, last: Wall::default(), networks: 0 });
         place.counts.add(&seen.counts);
         place.last = place.last.max(seen.last);
         place.networks += 1;

@@ -37,7 +37,10 @@ const MOST_REFUSALS: usize = 1_000;
 
 /// As a page and as a call.
 pub(super) fn routes() -> Vec<Route> {
-    vec![route(AT, &["GET"], get(page::show)), route("/_gate/api/v1/admin/failures", &["GET"], get(call::show))]
+    vec![
+        route(AT, &["GET"], get(page::show)),
+        route("/_gate/api/v1/admin/failures", &["GET"], get(call::show)),
+    ]
 }
 
 /// What is listed.
@@ -117,7 +120,9 @@ fn at_nobody(cx: &Cx) -> (usize, u32) {
     let all = cx.gate().live().records.failures().all();
     let names = all.iter().filter(|(subject, _)| matches!(subject, Subject::Name(_)));
     let counts = names.map(|(_, account)| flow::at_account(account, lockout, now).0.sum());
-    counts.filter(|count| *count > 0).fold((0, 0_u32), |(names, sum), count| (names + 1, sum.saturating_add(count)))
+    counts
+        .filter(|count| *count > 0)
+        .fold((0, 0_u32), |(names, sum), count| (names + 1, sum.saturating_add(count)))
 }
 
 /// The ban that counts for a network, and whether none ever does.

@@ -187,11 +187,14 @@ fn somewhere(cx: &Cx, place: &Somewhere) -> Row {
     let words = &cx.words.failures;
     let ban = place.whom.and_then(|whom| ban_of(cx, &whom));
     Row {
-        title: place.whom.map_or_else(|| words.unknown.to_owned(), |whom| match whom {
-            Whom::Country(country) => country.to_string(),
-            Whom::Asn(asn) => asn.to_string(),
-            Whom::Network(network) => network.to_string(),
-        }),
+        title: place.whom.map_or_else(
+            || words.unknown.to_owned(),
+            |whom| match whom {
+                Whom::Country(country) => country.to_string(),
+                Whom::Asn(asn) => asn.to_string(),
+                Whom::Network(network) => network.to_string(),
+            },
+        ),
         href: None,
         place: fill(words.networks, &[("n", &place.networks.to_string())]),
         counts: counts(cx, &place.counts),
@@ -218,9 +221,7 @@ fn banned(cx: &Cx, ban: &Ban) -> String {
     let words = &cx.words.failures;
     let whom = ban.whom.to_string();
     match ban.until {
-        Some(until) => {
-            fill(words.banned_until, &[("whom", &whom), ("time", &pages::date_and_time(until))])
-        }
+        Some(until) => fill(words.banned_until, &[("whom", &whom), ("time", &pages::date_and_time(until))]),
         None => fill(words.banned, &[("whom", &whom)]),
     }
 }
