@@ -142,7 +142,8 @@ pub(super) async fn compose(
     drop(parts);
     if let Some(outgoing) = outgoing {
         let (gate, in_force) = (Arc::clone(&ground.gate), reloader.in_force());
-        let follow_up = handover::follow_up(outgoing, gate, told_until, in_force, ground.stop.clone()).await;
+        let follow_up =
+            handover::follow_up(outgoing, gate, &store, told_until, in_force, ground.stop.clone()).await;
         ground.tasks.spawn(follow_up.map_err(not_taken_over)?);
     }
     let Ground { gate, sockets, accepting, stop, tasks, .. } = ground;

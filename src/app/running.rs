@@ -232,7 +232,7 @@ impl Running {
         self.sockets.forget();
         let drain = self.reloader.settings().drain;
         tracing::info!(target: "panelgate::audit", event = "handed-over", pid, ?drain, "another process serves now; live connections may stay here for a while");
-        let told = successor.follow(Arc::clone(&self.gate), Arc::clone(&self.reloader));
+        let told = successor.follow(&self.gate, &self.reloader);
         let ended = self.connections_end(drain);
         tokio::select! {
             () = ended => tracing::info!("every connection has ended; this process goes"),
