@@ -8,7 +8,7 @@ use std::{
         unix::{fs::MetadataExt, net::UnixStream as StdStream},
     },
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
     time::Duration,
 };
 
@@ -17,7 +17,7 @@ use tokio::{
         UnixStream,
         unix::{OwnedReadHalf, OwnedWriteHalf},
     },
-    time::timeout,
+    time::{sleep, timeout},
 };
 
 use super::wire::{self, ToNew, ToOld};
@@ -42,9 +42,9 @@ pub struct Program {
     arguments: Vec<OsString>,
 }
 
-/// The process that has taken over.
+/// The process that has taken over; it lives on whatever becomes of this value.
 pub(in crate::app) struct Successor {
-    child: Guard,
+    pid: u32,
     read: OwnedReadHalf,
     write: OwnedWriteHalf,
     heir: Heir,
@@ -69,6 +69,24 @@ impl Drop for Guard {
             let _ = child.kill();
             let _ = child.wait();
         }
+    }
+}
+
+impl Guard {
+    /// How it ended, if it does so within a second.
+    async fn ended(&mut self) -> Option<ExitStatus> {
+        for _ in 0..50 {
+            if let Some(status) = self.0.as_mut()?.try_wait().ok()? {
+                return Some(status);
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+        None
+    }
+
+    /// It serves now, and is not ended any more; its process id.
+    fn let_go(mut self) -> u32 {
+        self.0.take().map_or(0, |child| child.id())
     }
 }
 
@@ -105,7 +123,7 @@ fn is_same(a: &Path, b: &Path) -> bool {
 pub(in crate::app) async fn begin(old: &Running, program: &Program) -> Result<Successor, String> {
     let Started { mut child, mut read, mut write, store } = start(old, program).await?;
     let prepared = timeout(PREPARES, wire::receive(&mut read)).await;
-    expect(&mut child, prepared, |message| matches!(message, ToOld::Prepared))?;
+    expect(&mut child, prepared, |message| matches!(message, ToOld::Prepared)).await?;
     tracing::info!("the new process is prepared; it is given the store");
     let lent = old.store.lend().await.map_err(|error| error.to_string())?;
     old.close_trail().await;
@@ -115,8 +133,8 @@ pub(in crate::app) async fn begin(old: &Running, program: &Program) -> Result<Su
         wire::receive(&mut read).await
     };
     let opened = timeout(OPENS, opened).await;
-    match expect(&mut child, opened, |message| matches!(message, ToOld::Ready)) {
-        Ok(()) => Ok(Successor { child, read, write, heir: lent.give(store) }),
+    match expect(&mut child, opened, |message| matches!(message, ToOld::Ready)).await {
+        Ok(()) => Ok(Successor { pid: child.let_go(), read, write, heir: lent.give(store) }),
         Err(why) => {
             // It must be gone before the store can be opened.
             drop(child);
@@ -152,7 +170,7 @@ async fn start(old: &Running, program: &Program) -> Result<Started, String> {
 }
 
 /// Whether the new process said what was to be said; the error is what it said instead.
-fn expect(
+async fn expect(
     child: &mut Guard,
     said: Result<io::Result<ToOld>, tokio::time::error::Elapsed>,
     right: impl FnOnce(&ToOld) -> bool,
@@ -162,27 +180,22 @@ fn expect(
         Ok(Ok(ToOld::Refused(why))) => Err(why),
         Ok(Ok(_)) => Err("the new process said something unexpected".into()),
         Err(_) => Err("the new process took too long".into()),
-        Ok(Err(error)) => {
-            let ended = child.0.as_mut().and_then(|child| child.try_wait().ok().flatten());
-            Err(ended.map_or_else(
-                || format!("the new process cannot be heard: {error}"),
-                |status| format!("the new process ended before it was ready ({status}); its log says why"),
-            ))
-        }
+        Ok(Err(error)) => Err(child.ended().await.map_or_else(
+            || format!("the new process cannot be heard: {error}"),
+            |status| format!("the new process ended before it was ready ({status}); its log says why"),
+        )),
     }
 }
 
 impl Successor {
     /// Its process id.
     pub(in crate::app) fn pid(&self) -> u32 {
-        self.child.0.as_ref().map_or(0, Child::id)
+        self.pid
     }
 
     /// Follows what changes in the new process, and tells it what happens here, until that is not possible any more;
     /// why. From then on nothing that is remembered here may be believed, which dropping the heir sees to.
     pub(in crate::app) async fn follow(mut self, gate: &Gate, reloader: &Reloader) -> String {
-        // It lives on when this process ends.
-        let _child = self.child.0.take();
         let levels = Box::new(gate.live().counters.levels(gate.moment()));
         if let Err(error) = wire::send(&mut self.write, &ToNew::Counted(levels)).await {
             return error.to_string();

@@ -56,16 +56,34 @@ enum Answer {
 struct Away<'a>(&'a UnixStream);
 
 impl Away<'_> {
-    fn ask(&self, question: &Ask) -> Result<Answer, StoreError> {
-        frames::write(self.0, question).and_then(|()| frames::read(self.0)).map_err(|error| broken(&error))
+    fn ask(&self, question: &Ask) -> io::Result<Answer> {
+        frames::write(self.0, question)?;
+        frames::read(self.0)
+    }
+
+    fn begin(&self) -> io::Result<()> {
+        let answer = self.ask(&Ask::Begin)?;
+        if matches!(answer, Answer::Begun) { Ok(()) } else { Err(io::Error::other(answer.fault())) }
+    }
+
+    fn end(&self, last: &Ask) -> io::Result<Result<Cursor, StoreError>> {
+        match self.ask(last)? {
+            Answer::Ended(outcome) => Ok(outcome.map_err(StoreError::Unavailable)),
+            Answer::Fault(why) => Ok(Err(StoreError::Unavailable(why))),
+            other @ (Answer::Begun | Answer::Value(_) | Answer::Entries(_)) => {
+                Err(io::Error::other(other.fault()))
+            }
+        }
     }
 }
 
 impl Read for Away<'_> {
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        match self.ask(&Ask::Get(table, key.to_vec()))? {
+        match self.ask(&Ask::Get(table, key.to_vec())).map_err(|error| broken(&error))? {
             Answer::Value(value) => Ok(value),
-            other => Err(other.fault()),
+            other @ (Answer::Begun | Answer::Entries(_) | Answer::Ended(_) | Answer::Fault(_)) => {
+                Err(other.fault())
+            }
         }
     }
 
@@ -77,9 +95,11 @@ impl Read for Away<'_> {
         limit: usize,
     ) -> Result<Vec<Entry>, StoreError> {
         let question = Ask::Range(table, from.to_vec(), upto.map(<[u8]>::to_vec), limit);
-        match self.ask(&question)? {
+        match self.ask(&question).map_err(|error| broken(&error))? {
             Answer::Entries(entries) => Ok(entries),
-            other => Err(other.fault()),
+            other @ (Answer::Begun | Answer::Value(_) | Answer::Ended(_) | Answer::Fault(_)) => {
+                Err(other.fault())
+            }
         }
     }
 }
@@ -129,37 +149,21 @@ pub(super) fn pass_on(shared: &Shared, queue: &mut mpsc::Receiver<Order>, heir: 
 
 /// The outer error: the heir cannot be asked any more.
 fn run(job: &mut dyn Job, heir: &UnixStream) -> io::Result<Result<Cursor, StoreError>> {
-    let ask = |question: &Ask, patience| {
-        heir.set_read_timeout(Some(patience))?;
-        frames::write(heir, question)?;
-        frames::read::<Answer>(heir)
-    };
-    match ask(&Ask::Begin, TURN)? {
-        Answer::Begun => {}
-        other => return Err(io::Error::other(other.fault())),
-    }
-    heir.set_read_timeout(Some(PATIENCE))?;
+    heir.set_read_timeout(Some(TURN))?;
     let away = Away(heir);
+    away.begin()?;
+    heir.set_read_timeout(Some(PATIENCE))?;
     let mut staged = Staged::over(&away);
     let mut writing = Writing::new(&mut staged);
-    let last = match job.run(&mut writing) {
-        Ok(()) => {
-            let changes = writing.into_changes();
-            ask(&Ask::Commit(staged.into_writes(), changes), TURN)
-        }
-        Err(error) => {
-            // What it failed of comes first; that the heir was lost with it shows next time.
-            return match ask(&Ask::Abandon, TURN)? {
-                Answer::Ended(_) | Answer::Fault(_) => Ok(Err(error)),
-                other => Err(io::Error::other(other.fault())),
-            };
-        }
-    };
-    match last? {
-        Answer::Ended(outcome) => Ok(outcome.map_err(StoreError::Unavailable)),
-        Answer::Fault(why) => Ok(Err(StoreError::Unavailable(why))),
-        other => Err(io::Error::other(other.fault())),
-    }
+    let failed = job.run(&mut writing).err();
+    let changes = writing.into_changes();
+    let last = if failed.is_some() { Ask::Abandon } else { Ask::Commit(staged.into_writes(), changes) };
+    heir.set_read_timeout(Some(TURN))?;
+    let ended = away.end(&last)?;
+    Ok(match failed {
+        Some(error) => Err(error),
+        None => ended,
+    })
 }
 
 impl RedbStore {

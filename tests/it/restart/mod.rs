@@ -181,20 +181,17 @@ async fn a_new_process_with_a_bad_configuration_is_refused_and_the_old_one_goes_
     assert_eq!(somebody.refresh().await.status, 200);
 }
 
-/// The new process fails when it has the store already: the old one opens the store again.
+/// An address that somebody else has: this shows before anything is handed over, and before the new process has accepted
+/// anything that would be lost with it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_new_process_that_fails_at_the_last_step_gives_the_store_back() {
-    let house = House::start("restart-late");
+async fn a_new_process_that_cannot_listen_is_refused_before_it_is_given_the_store() {
+    let house = House::start("restart-port");
     let somebody = house.somebody().await;
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();
-    let good = house.read("config.yaml");
-    house.write(
-        "config.yaml",
-        &(good.clone() + &format!("admin: {{ socket: {}/admin.new }}\n", house.directory.display())),
-    );
     let edges = format!("listen: [\"127.0.0.1:{}\"", house.edge);
     let more = house.read("config.yaml").replace(&edges, &format!("{edges}, \"127.0.0.1:{port}\""));
+    let (edge, sidecar) = (house.load_edge(&somebody, 4), house.load_sidecar(&somebody, 4));
     house.write("config.yaml", &more);
     signal("USR2", house.serving());
     house
@@ -203,8 +200,48 @@ async fn a_new_process_that_fails_at_the_last_step_gives_the_store_back() {
         })
         .await;
     assert!(house.metrics("/readyz").contains(&format!("127.0.0.1:{port}")), "{}", house.metrics("/readyz"));
+    assert_eq!(somebody.refresh().await.status, 200);
+    tokio::task::block_in_place(|| {
+        edge.finish();
+        sidecar.finish();
+    });
+    assert!(!house.gate.running.log().contains("it is given the store"), "{}", house.gate.log_tail());
+}
+
+/// The new process fails when it has the store already: the old one opens the store again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_process_that_fails_at_the_last_step_gives_the_store_back() {
+    let house = House::start("restart-late");
+    let somebody = house.somebody().await;
+    // Says that it is prepared, waits for the first byte that is not zero, which is the length of the answer, and goes.
+    house.update(
+        "#!/usr/bin/env python3\n\
+         import socket, sys\n\
+         line = socket.socket(fileno=0)\n\
+         length = int.from_bytes(line.recv(4, socket.MSG_WAITALL), 'big')\n\
+         line.recv(length, socket.MSG_WAITALL)\n\
+         line.sendall(bytes([0, 0, 0, 1, 1]))\n\
+         while line.recv(1) == bytes(1): pass\n\
+         sys.exit(3)\n",
+    );
+    signal("USR2", house.serving());
+    house
+        .wait_until("readyz says why", || {
+            house.metrics("/readyz").contains("ended before it was ready (exit status: 3)")
+        })
+        .await;
     assert_eq!(somebody.refresh().await.status, 200, "it can write again");
     assert!(house.gate.running.log().contains("it is given the store"), "{}", house.gate.log_tail());
+}
+
+/// The old process has nothing to wait for and goes at once: the new one must not go with it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_process_lives_on_when_the_old_one_has_no_connections() {
+    let house = House::start("restart-idle");
+    for _ in 0..6 {
+        tokio::task::block_in_place(|| house.replace());
+        assert_eq!(house.somebody().await.background("GET", "/echo/x").await.status, 200);
+    }
 }
 
 /// The new process dies: the old one believes nothing any more that it is not told.
