@@ -165,14 +165,7 @@ pub enum AdminRequest {
         whom: String,
     },
     /// Bans whoever stands on a list, all or none.
-    ImportBans {
-        /// The list's name.
-        list: String,
-        /// One for each; at most [`MOST_LISTED`].
-        bans: Vec<WantedBan>,
-        /// Whether what the list had before and has no more is lifted.
-        replace: bool,
-    },
+    ImportBans(WantedList),
     /// High Security Mode, of the installation or of one account.
     HighSecurity {
         /// Whose; `None`: the installation's.
@@ -244,6 +237,18 @@ pub struct WantedBan {
     /// For how many seconds; `None`: until it is lifted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seconds: Option<u64>,
+}
+
+/// Bans that stand on a list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WantedList {
+    /// The list's name.
+    pub list: String,
+    /// One for each; at most [`MOST_LISTED`].
+    pub bans: Vec<WantedBan>,
+    /// Whether what the list had before and has no more is lifted.
+    pub replace: bool,
 }
 
 /// The longest list of bans.

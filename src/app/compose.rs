@@ -378,7 +378,7 @@ fn start_health(
     settings: &Settings,
     ground: &Ground,
     readiness: &watch::Sender<Readiness>,
-) -> Result<Option<std::net::SocketAddr>, StartError> {
+) -> Result<Option<SocketAddr>, StartError> {
     let Some(address) = settings.metrics else { return Ok(None) };
     let listener = ground.sockets.tcp(address).map_err(listening("metrics.listen", &address))?;
     let bound = listener.local_addr().map_err(listening("metrics.listen", &address))?;

@@ -5,6 +5,7 @@ mod list;
 mod tests;
 
 use std::{
+    fmt::Write as _,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -20,7 +21,7 @@ use super::{
     verdict::{Trouble, finish, json, moment, table, visible},
 };
 use crate::{
-    app::admin::{AdminAnswer, AdminRequest, BanLine, ListedBans, MOST_LISTED, WantedBan},
+    app::admin::{AdminAnswer, AdminRequest, BanLine, ListedBans, MOST_LISTED, WantedBan, WantedList},
     clock::{Clock, SystemClock},
 };
 
@@ -168,7 +169,7 @@ fn import(args: &ImportArgs, text: &str, place: &Place) -> Result<String, Troubl
     } else {
         let replace = args.replace;
         let AdminAnswer::BansImported(done) =
-            place.ask(AdminRequest::ImportBans { list: list.clone(), bans, replace })?
+            place.ask(AdminRequest::ImportBans(WantedList { list: list.clone(), bans, replace }))?
         else {
             return other();
         };
@@ -202,17 +203,18 @@ fn report(args: &ImportArgs, count: usize, done: &ListedBans, skipped: &[Problem
         let ListedBans { added, kept, others, lifted, .. } = done;
         format!("{added} banned, {kept} kept, {others} banned by others already, {lifted} lifted\n")
     };
+    // Writing to a string cannot fail.
     for one in skipped.iter().take(SHOWN) {
-        text = text + &format!("{file}:{}: left out: {}\n", one.line, visible(&one.what));
+        let _ = writeln!(text, "{file}:{}: left out: {}", one.line, visible(&one.what));
     }
     if skipped.len() > SHOWN {
-        text = text + &format!("and {} more that are left out\n", skipped.len() - SHOWN);
+        let _ = writeln!(text, "and {} more that are left out", skipped.len() - SHOWN);
     }
     for one in &done.spared {
-        text = text + &format!("not banned: {one}\n");
+        let _ = writeln!(text, "not banned: {one}");
     }
     if done.spared_count > done.spared.len() {
-        text = text + &format!("and {} more that are not banned\n", done.spared_count - done.spared.len());
+        let _ = writeln!(text, "and {} more that are not banned", done.spared_count - done.spared.len());
     }
     text
 }
@@ -223,8 +225,8 @@ fn tell(ban: &BanLine, spared: &[String]) -> String {
     let mut text = format!("{} is banned {until}\n", ban.whom);
     if ban.blind {
         let key = if ban.asn.is_some() { "asn" } else { "city" };
-        text =
-            text + &format!("it reaches nobody yet: `geoip.{key}` names no database that says who that is\n");
+        let _ =
+            writeln!(text, "it reaches nobody yet: `geoip.{key}` names no database that says who that is");
     }
     if !spared.is_empty() {
         text = text + "what is always let in stays open: " + &spared.join(", ") + "\n";

@@ -105,9 +105,8 @@ impl Handler {
     async fn carry_out(&self, request: AdminRequest, by: u32) -> Outcome {
         match request {
             AdminRequest::AddUser { name, role, display, email, password_hash } => {
-                let id = UserId(self.entropy.array());
                 let account = User {
-                    id,
+                    id: UserId(self.entropy.array()),
                     name,
                     display,
                     email,
@@ -164,9 +163,7 @@ impl Handler {
             AdminRequest::ListBans { over } => self.list_bans(over).await,
             AdminRequest::Ban(wanted) => self.ban(wanted, by).await,
             AdminRequest::LiftBan { whom } => self.lift_ban(&whom, by).await,
-            AdminRequest::ImportBans { list, bans, replace } => {
-                self.ban_list(&list, &bans, replace, by).await
-            }
+            AdminRequest::ImportBans(list) => self.ban_list(list, by).await,
             AdminRequest::HighSecurity { name, on } => self.high_security(name.as_ref(), on, by).await,
             AdminRequest::Watch { marker } => self.watch(&marker, by),
             AdminRequest::Watched { marker } => self.watched(&marker),

@@ -8,7 +8,7 @@ use std::{
 
 use super::{Ground, Handler, Outcome, Refusal, no};
 use crate::{
-    app::admin::{AdminAnswer, BanLine, ListedBans, MOST_LISTED, WantedBan},
+    app::admin::{AdminAnswer, BanLine, ListedBans, MOST_LISTED, WantedBan, WantedList},
     clock::Wall,
     rules::ban::{self, Ban, Sight, Spared, Unbannable, Whom},
     store::Listed,
@@ -26,7 +26,7 @@ impl Handler {
     pub(super) async fn ban(&self, wanted: WantedBan, by: u32) -> Outcome {
         let (whom, spared) = self.spared().wish(&wanted.whom)?;
         let now = self.clock.wall();
-        let ban = self.wanted(&wanted, whom, format!("uid {by}"), now)?;
+        let ban = made(&wanted, whom, format!("uid {by}"), now)?;
         let (shown, until) = (line(&ban, now, self.sight()), ban.until.map(Wall::secs));
         let news = self.settled(self.store.ban(ban).await?).await;
         let (network, country, asn) = fields(&whom);
@@ -48,15 +48,16 @@ impl Handler {
     }
 
     /// All or none, besides whom no ban reaches; the command line has said what is wrong with which line.
-    pub(super) async fn ban_list(&self, list: &str, wanted: &[WantedBan], replace: bool, by: u32) -> Outcome {
-        let name = ban::list_name(list).map_err(|why| Refusal::No(why.to_string()))?;
+    pub(super) async fn ban_list(&self, wanted: WantedList, by: u32) -> Outcome {
+        let WantedList { list, bans: wanted, replace } = wanted;
+        let name = ban::list_name(&list).map_err(|why| Refusal::No(why.to_string()))?;
         if wanted.len() > MOST_LISTED {
             return no(format!("a list has at most {MOST_LISTED} bans: split it, or take a shorter one"));
         }
         let (spared, now) = (self.spared(), self.clock.wall());
         let mut bans: BTreeMap<Whom, Ban> = BTreeMap::new();
         let mut done = ListedBans::default();
-        for one in wanted {
+        for one in &wanted {
             let whom = match spared.wish(&one.whom) {
                 Ok((whom, _)) => whom,
                 // Lists of what nobody comes from hold half of the address space.
@@ -69,7 +70,7 @@ impl Handler {
                 }
                 Err(why) => return Err(why.into()),
             };
-            let ban = self.wanted(one, whom, name.clone(), now)?;
+            let ban = made(one, whom, name.clone(), now)?;
             match bans.entry(whom) {
                 Entry::Vacant(place) => drop(place.insert(ban)),
                 Entry::Occupied(mut before) if !before.get().outlasts(&ban) => drop(before.insert(ban)),
@@ -85,11 +86,6 @@ impl Handler {
             others = done.others, lifted = done.lifted, spared = done.spared_count, replace, by
         );
         Ok(AdminAnswer::BansImported(done))
-    }
-
-    fn wanted(&self, wanted: &WantedBan, whom: Whom, by: String, now: Wall) -> Result<Ban, Refusal> {
-        let until = wanted.seconds.map(|seconds| now.plus(Duration::from_secs(seconds)));
-        Ok(Ban { whom, reason: ban::reason(&wanted.reason)?, by, since: now, until })
     }
 
     fn spared(&self) -> Spared {
@@ -111,6 +107,11 @@ impl From<Unbannable> for Refusal {
     fn from(why: Unbannable) -> Self {
         Self::No(why.to_string())
     }
+}
+
+fn made(wanted: &WantedBan, whom: Whom, by: String, now: Wall) -> Result<Ban, Refusal> {
+    let until = wanted.seconds.map(|seconds| now.plus(Duration::from_secs(seconds)));
+    Ok(Ban { whom, reason: ban::reason(&wanted.reason)?, by, since: now, until })
 }
 
 /// As the audit trail names them; what there is not is left out.

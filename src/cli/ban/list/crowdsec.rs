@@ -1,6 +1,8 @@
 //! CrowdSec's decisions, as `cscli` and its local API write them. Shapes and spelling are those of CrowdSec 1.4 and later;
 //! samples of its own are in `tests/data/crowdsec`.
 
+use std::time::Duration;
+
 use serde_json::{Map, Value};
 
 use super::List;
@@ -19,6 +21,9 @@ struct Decision {
     reason: String,
     simulated: bool,
 }
+
+/// Whatever is longer than a century is for ever to anybody. In seconds.
+const LONGEST: f64 = 100.0 * 366.0 * 86_400.0;
 
 /// The columns by which a line is known as a header.
 const VALUES: [&str; 2] = ["value", "ip"];
@@ -54,7 +59,7 @@ pub(super) fn json(text: &str, lasts: Option<u64>, list: &mut List) {
             }
         }
         Some(_) | None => {
-            list.problem(1, "an object has the decisions under `new`, as the stream of the local API")
+            list.problem(1, "an object has the decisions under `new`, as the stream of the local API");
         }
     }
 }
@@ -181,8 +186,8 @@ impl Decision {
         let seconds = match duration.as_str() {
             "" => lasts,
             text => match go_seconds(text) {
-                Some(seconds) if seconds > 0 => Some(seconds.unsigned_abs()),
-                Some(_) => return list.skip(line, format!("{at}the ban of {value} is over")),
+                Some(0) => return list.skip(line, format!("{at}the ban of {value} is over")),
+                Some(seconds) => Some(seconds),
                 None => {
                     let what = format!("{at}`{text}` is no duration: write one such as 4h or 1h30m");
                     return list.problem(line, what);
@@ -197,13 +202,14 @@ impl Decision {
     }
 }
 
-/// A duration as Go writes it (`1h29m58.5s`, `-3m0s`), in whole seconds away from zero.
-fn go_seconds(text: &str) -> Option<i64> {
-    let (sign, mut rest) = match text.strip_prefix('-') {
-        Some(rest) => (-1.0, rest),
-        None => (1.0, text.strip_prefix('+').unwrap_or(text)),
-    };
+/// A duration as Go writes it (`1h29m58.5s`), in whole seconds; 0 if it is over (`-3m0s`).
+fn go_seconds(text: &str) -> Option<u64> {
+    let is_over = text.starts_with('-');
+    let mut rest = text.strip_prefix(['-', '+']).unwrap_or(text);
     let mut total = 0.0;
+    if rest.is_empty() {
+        return None;
+    }
     while !rest.is_empty() {
         let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
         let (number, after) = rest.split_at_checked(end)?;
@@ -222,7 +228,7 @@ fn go_seconds(text: &str) -> Option<i64> {
         total += number.parse::<f64>().ok()? * size;
         rest = after;
     }
-    // Whatever is longer than a century is for ever to anybody.
-    let seconds = (total.min(100.0 * 366.0 * 86_400.0)).ceil();
-    (!text.is_empty()).then_some((sign * seconds) as i64)
+    let whole = Duration::try_from_secs_f64(total.min(LONGEST)).ok()?;
+    let up = u64::from(whole.subsec_nanos() > 0);
+    Some(if is_over { 0 } else { whole.as_secs() + up })
 }

@@ -11,7 +11,7 @@ pub(super) fn read(text: &str, lasts: Option<u64>, list: &mut List) {
         let mut words = said.split_whitespace();
         let (first, second) = (words.next(), words.next());
         match (first, second) {
-            (None, _) | (Some("create" | "flush"), _) => {}
+            (None | Some("create" | "flush"), _) => {}
             (Some("add"), Some(_)) => match words.next() {
                 Some(whom) => list.ban(number, whom.to_owned(), "", lasts),
                 None => list.problem(number, "an `add` of an ipset names the set and an address"),

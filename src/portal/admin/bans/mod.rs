@@ -80,12 +80,12 @@ fn all(cx: &Cx, filter: &str) -> Vec<Arc<Ban>> {
     let wanted = filter.trim().to_lowercase();
     let address: Option<IpAddr> = wanted.parse().ok();
     let mut bans = cx.gate().live().records.bans().all();
-    bans.retain(|ban| match address {
-        Some(ip) => ban.whom.contains(ip, &snapshot.places, &snapshot.systems),
-        None => {
-            let texts = || [ban.whom.to_string(), ban.by.to_lowercase(), ban.reason.to_lowercase()];
-            wanted.is_empty() || texts().iter().any(|text| text.to_lowercase().contains(&wanted))
+    bans.retain(|ban| {
+        if let Some(ip) = address {
+            return ban.whom.contains(ip, &snapshot.places, &snapshot.systems);
         }
+        let texts = || [ban.whom.to_string(), ban.by.clone(), ban.reason.clone()];
+        wanted.is_empty() || texts().iter().any(|text| text.to_lowercase().contains(&wanted))
     });
     bans.sort_by_key(|ban| (!ban.counts(now), std::cmp::Reverse(ban.since), ban.whom));
     bans

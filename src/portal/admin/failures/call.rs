@@ -21,9 +21,11 @@ pub(super) async fn show(cx: Cx) -> Result<Response, Response> {
     if by == By::Account {
         let paged = Paged::new(&cx, at_accounts(&cx, &member), "", ("by", by.code()));
         let (names, failures) = at_nobody(&cx);
-        let mut answer = answer(&paged, |at| account(&cx, at));
-        answer["others"] = json!({ "names": names, "failures": failures });
-        return Ok(problem::answer(&answer));
+        let accounts: Vec<Value> = paged.items.iter().map(|at| account(&cx, at)).collect();
+        return Ok(problem::answer(&json!({
+            "failures": accounts, "page": paged.page, "pages": paged.pages, "total": paged.total,
+            "others": { "names": names, "failures": failures },
+        })));
     }
     let networks = networks(&cx).await.map_err(|fault| guard::refuse(&cx, fault))?;
     let snapshot = &cx.visit.snapshot;

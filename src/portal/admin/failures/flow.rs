@@ -126,10 +126,8 @@ pub(super) fn by_network<'a>(
     for refusal in refusals.iter().filter(|refusal| refusal.shortened.is_none()) {
         let network = NetworkKey::of(refusal.client.ip).0;
         let seen = all.entry(network).or_insert_with_key(|net| Seen::new(*net));
-        match refusal.reply.reason {
-            Reason::Trap => seen.counts.traps += 1,
-            _ => seen.counts.credentials += 1,
-        }
+        let trap = refusal.reply.reason == Reason::Trap;
+        *(if trap { &mut seen.counts.traps } else { &mut seen.counts.credentials }) += 1;
         (seen.since, seen.last) = (seen.since.min(refusal.at), seen.last.max(refusal.at));
     }
     let mut all: Vec<Seen> = all.into_values().collect();
