@@ -83,7 +83,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         "ban import",
         &[
             "panelgate ban import firehol_level1.netset --for 2d --replace",
-            "cscli decisions list -a -o json | panelgate ban import - --list crowdsec --replace",
+            "panelgate ban import decisions.json --format crowdsec --replace",
         ],
     ),
     ("ban export", &["panelgate ban export > blocked.netset", "panelgate ban export --format crowdsec"]),

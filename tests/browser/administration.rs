@@ -90,6 +90,37 @@ async fn a_ban_is_made_and_lifted_and_stands_in_the_trail() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn failed_attempts_are_looked_at_from_every_side_and_forgiven() {
+    let world = World::start().await;
+    let mut root = world.person("root");
+    let tab = verified(&world, &mut root).await;
+    tab.goes_to("/_gate/admin/failures").await;
+    tab.reads("Nothing has failed.").await;
+    let other = world.device().await.tab().await;
+    other.goes_to("/_gate/sign-in").await;
+    for _ in 0..2 {
+        other.fills("User name", "alice").await;
+        other.fills("Password", "a wrong one").await;
+        other.follows("button", "Sign in").await;
+    }
+    tab.goes_to("/_gate/admin/failures").await;
+    tab.reads("2 wrong passwords").await;
+    tab.looks("admin-failures").await;
+    tab.follows("link", "By country").await;
+    tab.reads("No database says in which country").await;
+    tab.follows("link", "By account").await;
+    tab.reads("2 wrong passwords").await;
+    tab.looks("admin-failures-account").await;
+    tab.tab_to("link", "Unlock").await;
+    tab.mark().await;
+    tab.key("Enter").await;
+    tab.arrived().await;
+    tab.follows("button", "Unlock").await;
+    tab.goes_to("/_gate/admin/failures?by=account").await;
+    tab.reads("Nothing has failed.").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_administrator_reads_the_policy_asks_it_and_runs_its_tests() {
     let world = World::with_candidate(CANDIDATE).await;
     let reseller = signed_in(&world.device().await, &world.person("reseller")).await;

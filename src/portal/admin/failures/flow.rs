@@ -1,5 +1,8 @@
 //! Failed attempts, added up by network, by account and by place. No I/O.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     collections::{BTreeMap, HashMap},
     net::IpAddr,
