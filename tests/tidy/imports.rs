@@ -66,6 +66,7 @@ const MATRIX: &[Row] = &[
             "clock",
             "entropy",
             "secret",
+            "frames",
         ],
         never: &[],
     },
