@@ -3,7 +3,7 @@
 use std::{
     net::SocketAddr,
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::Duration,
 };
 
@@ -15,7 +15,9 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    Program, Readiness, Reloader, StartError, compose,
+    Program, Readiness, Reloader, StartError,
+    accounts::Book,
+    compose,
     handover::{self, Successor},
     systemd,
 };
@@ -24,7 +26,6 @@ use crate::{
     gate::Gate,
     live::ReloadProblem,
     store::RedbStore,
-    telemetry::Attached,
 };
 
 /// How often the daemon looks whether its store still works, and for how many looks it may not.
@@ -50,7 +51,7 @@ pub struct Running {
     /// Brings a changed configuration into force.
     pub reloader: Arc<Reloader>,
     /// The audit trail, while this process writes it; whoever holds the store does.
-    pub(super) trail: Mutex<Option<Attached>>,
+    pub(super) book: Arc<Book>,
     pub(super) store: RedbStore,
     pub(super) data_dir: PathBuf,
     pub(super) sockets: Arc<Sockets>,
@@ -207,7 +208,7 @@ impl Running {
 
     /// Ends the audit trail of this process, once everything is in it.
     pub(super) async fn close_trail(&self) {
-        let trail = self.trail.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let trail = self.book.take();
         // Its end waits for the disk.
         let _ = tokio::task::spawn_blocking(move || drop(trail)).await;
     }
@@ -218,7 +219,7 @@ impl Running {
     /// When it cannot be opened.
     pub(super) fn reopen_trail(&self) -> Result<(), StartError> {
         let trail = compose::open_trail(&self.data_dir)?;
-        *self.trail.lock().unwrap_or_else(PoisonError::into_inner) = Some(trail);
+        self.book.put(trail);
         Ok(())
     }
 

@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, OnceLock, PoisonError, RwLock},
 };
 
 use serde_json::Value;
@@ -15,7 +15,7 @@ use tracing_subscriber::{Layer, layer::Context, registry::LookupSpan};
 use super::trail::Trail;
 use crate::{
     clock::{Clock, SystemClock},
-    rules::trail::Fields,
+    rules::trail::{Fields, events::outcome},
 };
 
 /// The log target of what has to be accounted for.
@@ -24,12 +24,26 @@ const TARGET: &str = "panelgate::audit";
 /// Where records go; there is one log in a process, and so there is one trail.
 static TRAIL: RwLock<Option<Arc<Trail>>> = RwLock::new(None);
 
+/// What the task that says something is at.
+static TASK: OnceLock<Task> = OnceLock::new();
+
+/// How a record hears of the request that it belongs to, and the request of its record. Both are called where the event
+/// is emitted, on its thread.
+#[derive(Clone, Copy)]
+pub struct Task {
+    /// Tells members that every event of the request has.
+    pub about: fn(&mut dyn FnMut(&'static str, String)),
+    /// Hears in which trail the record is, and its ticket.
+    pub noted: fn(&Arc<Trail>, u64),
+}
+
 /// As long as it is there, what is audited is written down; dropping it waits until everything is.
 pub struct Attached(Arc<Trail>);
 
 /// Writes into this trail from now on.
-pub fn attach(trail: Trail) -> Attached {
+pub fn attach(trail: Trail, task: Task) -> Attached {
     let trail = Arc::new(trail);
+    TASK.get_or_init(|| task);
     *TRAIL.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&trail));
     Attached(trail)
 }
@@ -41,9 +55,9 @@ pub fn flush() -> bool {
 }
 
 impl Attached {
-    /// Waits until everything that happened so far is on the disk. Blocks.
-    pub fn flush(&self) -> bool {
-        self.0.flush()
+    /// The trail itself.
+    pub fn trail(&self) -> &Arc<Trail> {
+        &self.0
     }
 }
 
@@ -57,6 +71,8 @@ impl Drop for Attached {
         if !self.0.flush() {
             tracing::error!("the last records of the audit trail could not be written");
         }
+        // A request that waits for its record holds it, too.
+        self.0.close();
     }
 }
 
@@ -71,7 +87,19 @@ impl<S: Subscriber + for<'s> LookupSpan<'s>> Layer<S> for AuditLayer {
         let Some(trail) = TRAIL.read().unwrap_or_else(PoisonError::into_inner).clone() else { return };
         let mut said = Said::default();
         event.record(&mut said);
-        trail.write(SystemClock::new().wall(), said.event, said.fields);
+        let Said { event, mut fields } = said;
+        if let Some(task) = TASK.get() {
+            (task.about)(&mut |name, text| {
+                fields.entry(name).or_insert(text.into());
+            });
+        }
+        let proved = fields.get("proved").and_then(Value::as_str);
+        let outcome = outcome(&event, proved);
+        fields.entry("outcome").or_insert(outcome.into());
+        let ticket = trail.write(SystemClock::new().wall(), event, fields);
+        if let Some(task) = TASK.get() {
+            (task.noted)(&trail, ticket);
+        }
     }
 }
 
@@ -85,6 +113,8 @@ impl Said {
     fn put(&mut self, field: &Field, value: Value) {
         match (field.name(), value) {
             ("event", Value::String(event)) => self.event = event,
+            // The user id of whoever used the command line.
+            ("by", Value::Number(uid)) => drop(self.fields.insert("by".to_owned(), format!("uid {uid}").into())),
             (name, value) => drop(self.fields.insert(name.to_owned(), value)),
         }
     }

@@ -5,7 +5,7 @@ mod audit;
 mod one_line;
 pub mod trail;
 
-pub use self::audit::{Attached, attach, flush};
+pub use self::audit::{Attached, Task, attach, flush};
 use std::sync::OnceLock;
 
 use self::one_line::OneLine;
