@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use futures_util::{FutureExt, future::BoxFuture};
+use futures_util::future::BoxFuture;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -13,21 +13,23 @@ use crate::{
         accounts::{self, Accounts, PATIENCE, Sheet},
     },
     live::ReloadProblem,
-    telemetry::{Attached, Task, trail::Trail},
+    telemetry::{Attached, Recorder, Task},
 };
 
 /// What records hear of the task that they are of.
 pub(super) const TASK: Task = Task {
     about: accounts::about,
     noted: |trail, ticket| {
-        let sheet: Arc<dyn Sheet> = Arc::<Trail>::clone(trail);
+        let sheet: Arc<dyn Sheet> = Arc::new(Paper(Arc::clone(trail)));
         accounts::note(&sheet, ticket);
     },
 };
 
-impl Sheet for Trail {
+struct Paper(Arc<dyn Recorder>);
+
+impl Sheet for Paper {
     fn written(&self, ticket: u64) -> BoxFuture<'_, bool> {
-        self.durable(ticket, PATIENCE).boxed()
+        self.0.durable(ticket, PATIENCE)
     }
 }
 
@@ -35,12 +37,12 @@ impl Sheet for Trail {
 pub(super) struct Book {
     attached: Mutex<Option<Attached>>,
     /// Changes with the trail.
-    current: watch::Sender<Option<Arc<Trail>>>,
+    current: watch::Sender<Option<Arc<dyn Recorder>>>,
 }
 
 impl Book {
     pub(super) fn new(attached: Attached) -> Self {
-        let current = watch::Sender::new(Some(Arc::clone(attached.trail())));
+        let current = watch::Sender::new(Some(Arc::clone(attached.recorder())));
         Self { attached: Mutex::new(Some(attached)), current }
     }
 
@@ -50,10 +52,10 @@ impl Book {
         self.attached.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    /// Goes on with it.
-    pub(super) fn put(&self, attached: Attached) {
-        self.current.send_replace(Some(Arc::clone(attached.trail())));
-        *self.attached.lock().unwrap_or_else(PoisonError::into_inner) = Some(attached);
+    /// Goes on with another one; the one before is for whoever ends it.
+    pub(super) fn replace(&self, attached: Attached) -> Option<Attached> {
+        self.current.send_replace(Some(Arc::clone(attached.recorder())));
+        self.attached.lock().unwrap_or_else(PoisonError::into_inner).replace(attached)
     }
 }
 

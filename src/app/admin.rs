@@ -554,11 +554,11 @@ pub async fn alone(data_dir: &Path, named: Named, request: AdminRequest) -> Resu
     );
     // Nothing is done that cannot be accounted for.
     let trail = compose::open_trail(data_dir).map_err(|error| unavailable(&error))?;
-    if !trail.trail().is_open() && !request.is_held() {
+    if !trail.recorder().is_open() && !request.is_held() {
         return Err(unavailable(&handler::UNWRITABLE));
     }
     let answer = handler.handle(request, rustix::process::getuid().as_raw()).await;
-    let written = trail.trail().flush();
+    let written = trail.recorder().flush();
     drop(trail);
     store.close().await?;
     Ok(if written { answer } else { handler::unwritten() })

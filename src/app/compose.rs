@@ -304,7 +304,7 @@ pub(super) fn journal_dir(data_dir: &Path) -> PathBuf {
 /// Opens the audit trail; what happens from now on is in it.
 pub(super) fn open_trail(data_dir: &Path) -> Result<Attached, StartError> {
     let trail = open_trail_alone(data_dir).map_err(StartError::Trail)?;
-    Ok(telemetry::attach(trail, accounts::TASK))
+    Ok(telemetry::attach(Arc::new(trail), accounts::TASK))
 }
 
 /// The same, for whoever writes into it himself.
@@ -385,7 +385,7 @@ fn start_health(
     settings: &Settings,
     ground: &Ground,
     readiness: &watch::Sender<Readiness>,
-) -> Result<Option<std::net::SocketAddr>, StartError> {
+) -> Result<Option<SocketAddr>, StartError> {
     let Some(address) = settings.metrics else { return Ok(None) };
     let listener = ground.sockets.tcp(address).map_err(listening("metrics.listen", &address))?;
     let bound = listener.local_addr().map_err(listening("metrics.listen", &address))?;

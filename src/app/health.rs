@@ -96,7 +96,8 @@ fn tell_reload(text: &mut String, state: &ReloadState) {
     }
     if let Some(problem) = &state.unaccounted {
         let (since, what) = (moment(problem.at), &problem.what);
-        let _ = writeln!(text, "audit trail not written since {since}: what needs a record is refused: {what}");
+        let _ =
+            writeln!(text, "audit trail not written since {since}: what needs a record is refused: {what}");
     }
     if state.keys + state.cells.all() > 0 {
         let keys = if state.keys == 1 { "key" } else { "keys" };

@@ -295,8 +295,7 @@ impl Reloader {
 }
 
 /// Files that have changed are looked at again by themselves.
-const UNWRITABLE: &str =
-    "nothing is reloaded while the audit trail cannot be written: make room on the disk of the data directory";
+const UNWRITABLE: &str = "nothing is reloaded while the audit trail cannot be written: make room on the disk of the data directory";
 
 impl Cause {
     const fn as_str(self) -> &'static str {

@@ -12,7 +12,7 @@ use super::Visit;
 use crate::rules::{device, outcome::DecisionId};
 
 /// How long an answer may wait for the disk.
-pub const PATIENCE: Duration = Duration::from_secs(5);
+pub const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Whether what is done now can be written down.
 pub trait Accounts: Send + Sync + 'static {

@@ -42,7 +42,7 @@ pub const LOCK: &str = "lock";
 /// A file is closed, and another one begun, beyond this size.
 const ROTATE_BYTES: u64 = 16 << 20;
 /// How many records may wait for the disk. More are counted and lost, which the trail says itself.
-const QUEUE: u64 = 16_384;
+pub(super) const QUEUE: u64 = 16_384;
 /// The writer takes them from here; orders to flush need room as well.
 const CHANNEL: usize = 16_384 + 64;
 /// How many records share one fsync at most.
@@ -90,7 +90,7 @@ struct Entry {
 }
 
 /// The ticket of a record that found no room: it is never durable.
-const NEVER: u64 = u64::MAX;
+pub(super) const NEVER: u64 = u64::MAX;
 
 impl Trail {
     /// Opens the trail in this folder, or begins one. A line that a crash cut off is closed with a record that says so.
@@ -270,7 +270,8 @@ impl Writer {
     /// Vouches for what was written, from time to time and at the end, and looks for room.
     fn keep(&mut self, ended: bool) -> io::Result<()> {
         let now = SystemClock::new().wall();
-        let due = self.current.unvouched() >= CHECKPOINT_RECORDS || now.since(self.checked) >= CHECKPOINT_EVERY;
+        let due =
+            self.current.unvouched() >= CHECKPOINT_RECORDS || now.since(self.checked) >= CHECKPOINT_EVERY;
         if ended || due {
             self.current.checkpoint(now)?;
             self.checked = now;

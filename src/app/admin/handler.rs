@@ -190,7 +190,9 @@ impl Handler {
             AdminRequest::Reload => self.reload().await,
             AdminRequest::DiffPolicy(new) => self.diff_policy(new).await,
             AdminRequest::SettleJournal => self.settle_journal().await,
-            AdminRequest::NoteArchived { to, folder, files } => Ok(self.note_archived(to, &folder, files, by)),
+            AdminRequest::NoteArchived { to, folder, files } => {
+                Ok(self.note_archived(to, &folder, files, by))
+            }
         }
     }
 

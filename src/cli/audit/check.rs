@@ -71,7 +71,11 @@ fn praise(verdict: &Verdict, check: &Check) -> String {
     if check.keys.is_empty() {
         text += "no signature was checked: there is no key here, and none was given with --key\n";
     } else {
-        let _ = writeln!(text, "{} checkpoints are signed, the last is record {}", found.checkpoints, found.vouched);
+        let _ = writeln!(
+            text,
+            "{} checkpoints are signed, the last is record {}",
+            found.checkpoints, found.vouched
+        );
     }
     let behind = verdict.head.filter(|head| !check.keys.is_empty() && head.seq < found.last.seq);
     if let Some(head) = behind {
@@ -79,7 +83,8 @@ fn praise(verdict: &Verdict, check: &Check) -> String {
         let _ = writeln!(text, "records {from} to {to} are not signed yet: they were being written");
     }
     if found.gone > 0 {
-        let _ = writeln!(text, "records 1 to {} are not here; verify them where they were moved to", found.gone);
+        let _ =
+            writeln!(text, "records 1 to {} are not here; verify them where they were moved to", found.gone);
     }
     if found.cut_off {
         text += "the last line is being written, or was cut off by a crash; the next start closes it\n";

@@ -150,7 +150,9 @@ fn r29_verify_checks_signatures_and_what_was_noted_elsewhere() {
 
     fs::remove_file(desk.path().join("audit/head")).unwrap();
     let (outcome, _) = say(desk.path(), &["verify"]);
-    assert!(matches!(outcome, Err(Trouble::No(why)) if why.contains("head: the file that names the last record is gone")));
+    assert!(
+        matches!(outcome, Err(Trouble::No(why)) if why.contains("head: the file that names the last record is gone"))
+    );
 }
 
 #[test]
@@ -163,7 +165,11 @@ fn records_are_exported_in_the_forms_of_other_programs() {
         ("syslog", "<84>1 2027-01-15T08:00:00.000Z "),
     ] {
         let (_, out) = say(desk.path(), &["export", "--format", format, "--user", "carol"]);
-        assert_eq!(out.lines().filter(|line| line.contains(wanted)).count() , if format == "syslog" { 1 } else { 5 }, "{format}: {out}");
+        assert_eq!(
+            out.lines().filter(|line| line.contains(wanted)).count(),
+            if format == "syslog" { 1 } else { 5 },
+            "{format}: {out}"
+        );
         assert_eq!(out.lines().count(), 5);
         let (_, out) = say(desk.path(), &["tail", "-n", "2", "--format", format]);
         assert_eq!(out.lines().count(), 2);

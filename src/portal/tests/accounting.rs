@@ -103,7 +103,10 @@ async fn while_nothing_can_be_written_whatever_has_to_be_is_refused_before_it_is
             assert_eq!(refused, needed, "{method} {target}: {} {}", answer.status, answer.text);
             if refused && route.path.starts_with("/_gate/api/") {
                 let json = answer.json();
-                assert_eq!((json["reason"].as_str(), json["retry_after"].as_u64()), (Some("audit-unavailable"), Some(30)));
+                assert_eq!(
+                    (json["reason"].as_str(), json["retry_after"].as_u64()),
+                    (Some("audit-unavailable"), Some(30))
+                );
             }
         }
     }

@@ -3,9 +3,9 @@
 use proptest::prelude::*;
 
 use super::{
-    ARCHIVED, CHECKPOINT, Chain, Fields, Kind, Link, Mark, Query, RECOVERED, Signer, Unreadable, line, moment, read,
+    ARCHIVED, CHECKPOINT, Chain, Fields, Kind, Link, Mark, Query, RECOVERED, Signer, Unreadable,
     events::{COMMON, EVENTS},
-    recovered,
+    line, moment, read, recovered,
 };
 use crate::{clock::Wall, rules::token::AccessKey};
 
@@ -31,7 +31,9 @@ fn findings(lines: &[String], head: Option<u64>) -> Vec<Kind> {
         chain.feed("f", number, line.as_bytes());
     }
     // One that is there has the hash that it has.
-    let hash = |seq| lines.iter().filter_map(|line| read(line.trim_end().as_bytes()).ok()).find(|found| found.seq == seq);
+    let hash = |seq| {
+        lines.iter().filter_map(|line| read(line.trim_end().as_bytes()).ok()).find(|found| found.seq == seq)
+    };
     if let Some(seq) = head {
         chain = chain.knowing(Link { seq, hash: hash(seq).map_or([0; 32], |found| found.hash) }, Mark::Head);
     }
@@ -263,10 +265,13 @@ fn write_the_table_of_events() {
 fn said(macro_call: &str) -> (Option<String>, Vec<String>) {
     let (mut event, mut members) = (None, Vec::new());
     for part in macro_call.split(',').map(str::trim) {
-        let (name, value) = part.split_once('=').map_or((part, ""), |(name, value)| (name.trim(), value.trim()));
+        let (name, value) =
+            part.split_once('=').map_or((part, ""), |(name, value)| (name.trim(), value.trim()));
         let name = name.trim_start_matches(['%', '?']);
         match name {
-            "event" => event = value.strip_prefix('"').and_then(|text| text.strip_suffix('"')).map(str::to_owned),
+            "event" => {
+                event = value.strip_prefix('"').and_then(|text| text.strip_suffix('"')).map(str::to_owned)
+            }
             name if name.starts_with('"') || name.starts_with("target") => {}
             name if name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_') && !name.is_empty() => {
                 members.push(name.to_owned());
@@ -282,7 +287,9 @@ fn sources(folder: &std::path::Path, found: &mut Vec<(String, String)>) {
         let path = entry.unwrap().path();
         if path.is_dir() {
             sources(&path, found);
-        } else if path.extension().is_some_and(|ending| ending == "rs") && !path.to_string_lossy().contains("tests") {
+        } else if path.extension().is_some_and(|ending| ending == "rs")
+            && !path.to_string_lossy().contains("tests")
+        {
             found.push((path.display().to_string(), std::fs::read_to_string(&path).unwrap()));
         }
     }

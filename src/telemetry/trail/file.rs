@@ -68,7 +68,8 @@ impl Current {
         sync_folder(folder)?;
         let (folder, length) = (folder.to_owned(), bytes.len() as u64);
         let unvouched = u64::from(!vouched);
-        let mut this = Self { folder, signer, rotate, file, length, reserved: 0, link, unvouched, head, stale: false };
+        let mut this =
+            Self { folder, signer, rotate, file, length, reserved: 0, link, unvouched, head, stale: false };
         // Whoever took the end away or wrote another one shall not have it grow again: the chain goes on behind what was
         // signed.
         let other = known.filter(|known| known.seq > link.seq || this.is_another(&existing, *known));

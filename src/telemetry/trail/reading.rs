@@ -8,7 +8,9 @@ use std::{
 
 use data_encoding::HEXLOWER;
 
-use crate::rules::trail::{Chain, Finding, Followed, HeadFault, Kind, Link, Mark, PublicKey, Query, Record, read};
+use crate::rules::trail::{
+    Chain, Finding, Followed, HeadFault, Kind, Link, Mark, PublicKey, Query, Record, read,
+};
 
 /// The file that names the last record.
 pub const HEAD: &str = "head";

@@ -196,7 +196,8 @@ fn r29_what_was_moved_away_verifies_there_and_here() {
     // An archive that lost its end says so.
     let last = files(elsewhere.path()).unwrap().pop().unwrap();
     fs::remove_file(&last).unwrap();
-    let there = verify(elsewhere.path(), &Check { against: vec![there.last], ..apart.clone() }, |_| ()).unwrap();
+    let there =
+        verify(elsewhere.path(), &Check { against: vec![there.last], ..apart.clone() }, |_| ()).unwrap();
     assert!(matches!(there.found.findings[..], [ref one] if matches!(one.kind, Kind::Truncated(..))));
     let last = files(elsewhere.path()).unwrap().pop().unwrap();
     let text = fs::read_to_string(&last).unwrap();
@@ -257,6 +258,7 @@ async fn r29_a_full_disk_closes_the_trail_and_room_opens_it_again() {
     drop(trail);
     fs::remove_file(&second).unwrap();
     assert_eq!(looked_at(folder.path()), (2, vec![]));
-    let found = newest(folder.path(), &Query { event: Some(CHECKPOINT.into()), ..Query::default() }, 5).unwrap();
+    let found =
+        newest(folder.path(), &Query { event: Some(CHECKPOINT.into()), ..Query::default() }, 5).unwrap();
     assert_eq!(found.len(), 1);
 }

@@ -40,10 +40,15 @@ async fn another_trail_is_put_aside_and_named() {
     let aside = report.aside.unwrap().join("audit");
     let found: Vec<_> =
         trail::files(&aside).unwrap().iter().flat_map(|file| trail::read_file(file).unwrap()).collect();
-    let theirs: Vec<_> = found.iter().map(|record| record.event.as_str()).filter(|event| *event != CHECKPOINT).collect();
+    let theirs: Vec<_> =
+        found.iter().map(|record| record.event.as_str()).filter(|event| *event != CHECKPOINT).collect();
     assert_eq!(theirs, ["one", "two", "three", "four", "five", "six", "seven"]);
-    let record =
-        trail::newest(&trail::folder(&new.data()), &Query { event: Some("restored".into()), ..Query::default() }, 1).unwrap();
+    let record = trail::newest(
+        &trail::folder(&new.data()),
+        &Query { event: Some("restored".into()), ..Query::default() },
+        1,
+    )
+    .unwrap();
     assert_eq!(record[0].text("other_trail_seq").as_deref(), Some("9"));
     assert_eq!(record[0].text("other_trail_hash"), Some(data_encoding::HEXLOWER.encode(&found[8].hash)));
 }

@@ -85,7 +85,8 @@ fn about(class: Class, record: &Record, put: &mut dyn FnMut(&str, Value)) {
         }
         Class::Account(_) => put("user", named(whom(record))),
         Class::Entity(_, kind) => {
-            let name = ["network", "key", "id", "folder", "marker"].iter().find_map(|name| text(record, name));
+            let name =
+                ["network", "key", "id", "folder", "marker"].iter().find_map(|name| text(record, name));
             put("entity", json!({ "name": name.unwrap_or_else(|| kind.to_owned()), "type": kind }));
         }
         Class::Api(_) => {

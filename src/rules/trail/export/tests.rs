@@ -28,7 +28,10 @@ fn cef_escapes_what_would_end_a_value_and_keeps_to_one_line() {
     let text = shown(&record, Form::Cef);
     assert!(text.starts_with("CEF:0|Panelgate|Panelgate|0.1.0|sign-in-failed|a wrong name or password|6|rt=1800000000123 externalId=1 "), "{text}");
     assert!(text.contains(r"duser=a|b\=c\\d\ne"), "{text}");
-    assert!(text.contains("src=203.0.113.9") && text.contains("outcome=failure") && !text.contains('\n'), "{text}");
+    assert!(
+        text.contains("src=203.0.113.9") && text.contains("outcome=failure") && !text.contains('\n'),
+        "{text}"
+    );
     let text = shown(&super::tests::record("signed-out", &[("client", "2001:db8::1")]), Form::Cef);
     assert!(text.contains("c6a2=2001:db8::1") && !text.contains(" src="), "{text}");
 }
@@ -37,7 +40,12 @@ fn cef_escapes_what_would_end_a_value_and_keeps_to_one_line() {
 fn syslog_escapes_what_would_end_a_value_and_keeps_to_one_line() {
     let record = record("sign-in-failed", &[("user", "a]b\"c\\d\ne"), ("a b", "x")]);
     let text = shown(&record, Form::Syslog);
-    assert!(text.starts_with("<84>1 2027-01-15T08:00:00.123Z gateone panelgate - sign-in-failed [panelgate@32473 seq=\"1\""), "{text}");
+    assert!(
+        text.starts_with(
+            "<84>1 2027-01-15T08:00:00.123Z gateone panelgate - sign-in-failed [panelgate@32473 seq=\"1\""
+        ),
+        "{text}"
+    );
     assert!(text.contains(r#"user="a\]b\"c\\d e""#) && text.contains(r#" ab="x""#), "{text}");
     assert!(text.ends_with("] a wrong name or password"), "{text}");
 }
@@ -46,7 +54,13 @@ fn syslog_escapes_what_would_end_a_value_and_keeps_to_one_line() {
 fn ocsf_names_class_actor_and_place() {
     let record = record(
         "impersonated-write",
-        &[("operator", "root"), ("user", "alice"), ("client", "203.0.113.9"), ("country", "SE"), ("method", "DELETE")],
+        &[
+            ("operator", "root"),
+            ("user", "alice"),
+            ("client", "203.0.113.9"),
+            ("country", "SE"),
+            ("method", "DELETE"),
+        ],
     );
     let event: serde_json::Value = serde_json::from_str(&shown(&record, Form::Ocsf)).unwrap();
     assert_eq!((event["class_uid"].as_u64(), event["type_uid"].as_u64()), (Some(6003), Some(600_304)));
@@ -56,5 +70,8 @@ fn ocsf_names_class_actor_and_place() {
     assert_eq!(event["src_endpoint"]["location"]["country"], "SE");
     let wrong = super::tests::record("second-factor", &[("proved", "no")]);
     let event: serde_json::Value = serde_json::from_str(&shown(&wrong, Form::Ocsf)).unwrap();
-    assert_eq!((event["status_id"].as_u64(), event["activity_name"].as_str()), (Some(2), Some("second-factor")));
+    assert_eq!(
+        (event["status_id"].as_u64(), event["activity_name"].as_str()),
+        (Some(2), Some("second-factor"))
+    );
 }

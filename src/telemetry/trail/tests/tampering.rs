@@ -133,7 +133,8 @@ fn tamper(whole: &Copy, old_head: &[u8], dice: &Dice) -> (&'static str, Copy, Op
             let mut copy = whole.clone();
             let file = dice.below(copy.files.len());
             copy.files.remove(file);
-            let first = whole.files[..file].iter().map(|(_, bytes)| count_lines(bytes)).sum::<usize>() as u64 + 1;
+            let first =
+                whole.files[..file].iter().map(|(_, bytes)| count_lines(bytes)).sum::<usize>() as u64 + 1;
             let last = first + count_lines(&whole.files[file].1) as u64 - 1;
             ("a file was removed", copy, Some((first, last)))
         }
