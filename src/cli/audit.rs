@@ -176,18 +176,17 @@ pub fn run(args: &AuditArgs) -> ExitCode {
         place.become_owner()?;
         Ok(place)
     });
-    finish(found.and_then(|place| match &args.verb {
-        Verb::Archive { before, to, output } => archive::archive(&place, *before, to, *output),
-        verb => carry_out(verb, place.data_dir(), &mut io::stdout().lock()),
+    finish(found.and_then(|place| {
+        if let Verb::Archive { before, to, output } = &args.verb {
+            return archive::archive(&place, *before, to, *output);
+        }
+        carry_out(&args.verb, place.data_dir(), &mut io::stdout().lock())
     }))
 }
 
 fn carry_out(verb: &Verb, data_dir: &Path, out: &mut dyn Write) -> Result<String, Trouble> {
     let own = trail::folder(data_dir);
-    let folder = match verb {
-        Verb::Verify(Verify { folder: Some(folder), .. }) => folder,
-        _ => &own,
-    };
+    let folder = if let Verb::Verify(Verify { folder: Some(folder), .. }) = verb { folder } else { &own };
     let unreadable = |error: io::Error| failed(folder, &error);
     if !folder.exists() {
         return Err(Trouble::Failed(format!(

@@ -71,7 +71,8 @@ pub(crate) async fn account(State(place): State<Place>, request: Request, next: 
     };
     let (answer, receipt) = accounts::run(matter, work).await;
     // What is held back until there is room is not waited for.
-    let settled = (held && !gate.can_account()) || receipt.is_written().await || held;
+    let late = held && !gate.can_account();
+    let settled = late || receipt.is_written().await || held;
     let done = match answer {
         Ok(answer) if settled => return answer,
         Ok(_) => true,

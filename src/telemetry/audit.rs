@@ -172,7 +172,7 @@ impl Said {
             ("event", Value::String(event)) => self.event = event,
             // The user id of whoever used the command line.
             ("by", Value::Number(uid)) => {
-                drop(self.fields.insert("by".to_owned(), format!("uid {uid}").into()))
+                self.fields.insert("by".to_owned(), format!("uid {uid}").into());
             }
             (name, value) => drop(self.fields.insert(name.to_owned(), value)),
         }

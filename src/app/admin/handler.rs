@@ -111,7 +111,8 @@ impl Handler {
         if !held && !self.can_account() {
             return AdminAnswer::Failed { why: UNWRITABLE.to_owned() };
         }
-        let (outcome, receipt) = accounts::run(Matter::of_command(), self.carry_out(request, by)).await;
+        let (outcome, receipt) =
+            accounts::run(Matter::of_command(), Box::pin(self.carry_out(request, by))).await;
         // What is held back until there is room is not waited for.
         let held = held && !self.can_account();
         match outcome {
@@ -125,24 +126,8 @@ impl Handler {
     async fn carry_out(&self, request: AdminRequest, by: u32) -> Outcome {
         match request {
             AdminRequest::AddUser { name, role, display, email, password_hash } => {
-                let id = UserId(self.entropy.array());
-                let account = User {
-                    id,
-                    name,
-                    display,
-                    email,
-                    role,
-                    source: UserSource::Embedded,
-                    password: Some(password_hash),
-                    disabled: false,
-                    totp: None,
-                    backup_codes: vec![],
-                    created: self.clock.wall(),
-                    password_changed: None,
-                    high_security: true,
-                    known: Vec::new(),
-                };
-                self.add_user(account, by).await
+                let account = self.fresh_account(name, role, password_hash);
+                self.add_user(User { display, email, ..account }, by).await
             }
             AdminRequest::ListUsers => self.list_users().await,
             AdminRequest::ShowUser { name } => {
@@ -190,9 +175,7 @@ impl Handler {
             AdminRequest::Reload => self.reload().await,
             AdminRequest::DiffPolicy(new) => self.diff_policy(new).await,
             AdminRequest::SettleJournal => self.settle_journal().await,
-            AdminRequest::NoteArchived { to, folder, files } => {
-                Ok(self.note_archived(to, &folder, files, by))
-            }
+            AdminRequest::NoteArchived { to, folder, files } => Ok(note_archived(to, &folder, files, by)),
         }
     }
 
@@ -204,9 +187,23 @@ impl Handler {
         }
     }
 
-    fn note_archived(&self, to: u64, folder: &str, files: usize, by: u32) -> AdminAnswer {
-        tracing::info!(target: "panelgate::audit", event = ARCHIVED, to, folder, files, by);
-        AdminAnswer::Done
+    fn fresh_account(&self, name: UserName, role: Role, password_hash: String) -> User {
+        User {
+            id: UserId(self.entropy.array()),
+            name,
+            display: String::new(),
+            email: String::new(),
+            role,
+            source: UserSource::Embedded,
+            password: Some(password_hash),
+            disabled: false,
+            totp: None,
+            backup_codes: vec![],
+            created: self.clock.wall(),
+            password_changed: None,
+            high_security: true,
+            known: Vec::new(),
+        }
     }
 
     async fn add_user(&self, account: User, by: u32) -> Outcome {
@@ -421,6 +418,11 @@ impl Handler {
             stopped: barred == Some(Barred::Stopped),
         }
     }
+}
+
+fn note_archived(to: u64, folder: &str, files: usize, by: u32) -> AdminAnswer {
+    tracing::info!(target: "panelgate::audit", event = ARCHIVED, to, folder, files, by);
+    AdminAnswer::Done
 }
 
 fn session_line(session: &Session, name: Option<&String>, now: Wall) -> SessionLine {

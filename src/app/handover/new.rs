@@ -192,5 +192,5 @@ async fn confirm(mut waiting: mpsc::UnboundedReceiver<Written>, confirmed: &mpsc
         }
         let _ = confirmed.send(ticket);
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }

@@ -228,15 +228,16 @@ fn what_was_archived_need_not_be_there_and_what_is_gone_beyond_is_missing() {
 
 /// The table of docs/audit.md.
 fn table() -> String {
-    let mut text = String::from("| event | what happened | outcome | its own members |\n|---|---|---|---|\n");
+    use std::fmt::Write as _;
+    let mut text = String::from("| event | what happened | outcome | its own members |\n|---|---|---|---|");
     for event in EVENTS {
         let members: Vec<_> = event.members.split_whitespace().map(|name| format!("`{name}`")).collect();
         let (name, says, outcome) = (event.name, event.says, event.outcome);
-        text += &format!("| `{name}` | {says} | {outcome} | {} |\n", members.join(", "));
+        writeln!(text, "| `{name}` | {says} | {outcome} | {} |", members.join(", ")).unwrap();
     }
     text += "\n| member of any event | says |\n|---|---|\n";
     for (name, says) in COMMON {
-        text += &format!("| `{name}` | {says} |\n");
+        writeln!(text, "| `{name}` | {says} |").unwrap();
     }
     text
 }
@@ -270,7 +271,7 @@ fn said(macro_call: &str) -> (Option<String>, Vec<String>) {
         let name = name.trim_start_matches(['%', '?']);
         match name {
             "event" => {
-                event = value.strip_prefix('"').and_then(|text| text.strip_suffix('"')).map(str::to_owned)
+                event = value.strip_prefix('"').and_then(|text| text.strip_suffix('"')).map(str::to_owned);
             }
             name if name.starts_with('"') || name.starts_with("target") => {}
             name if name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_') && !name.is_empty() => {

@@ -72,7 +72,7 @@ impl Current {
             Self { folder, signer, rotate, file, length, reserved: 0, link, unvouched, head, stale: false };
         // Whoever took the end away or wrote another one shall not have it grow again: the chain goes on behind what was
         // signed.
-        let other = known.filter(|known| known.seq > link.seq || this.is_another(&existing, *known));
+        let other = known.filter(|known| known.seq > link.seq || is_another(&existing, *known));
         if let Some(known) = other {
             this.link = known;
         }
@@ -188,11 +188,11 @@ impl Current {
     fn note_head(&mut self) -> io::Result<()> {
         self.head.write_all_at(head_text(self.link, &self.signer).as_bytes(), 0)
     }
+}
 
-    /// Whether the record of this number is another one.
-    fn is_another(&self, files: &[PathBuf], known: Link) -> bool {
-        files.iter().rev().find_map(|file| hash_of(file, known.seq)).is_some_and(|hash| hash != known.hash)
-    }
+/// Whether the record of this number is another one.
+fn is_another(files: &[PathBuf], known: Link) -> bool {
+    files.iter().rev().find_map(|file| hash_of(file, known.seq)).is_some_and(|hash| hash != known.hash)
 }
 
 /// What the file `head` says.

@@ -92,7 +92,10 @@ fn about(class: Class, record: &Record, put: &mut dyn FnMut(&str, Value)) {
         Class::Api(_) => {
             let operation = ["method", "path"].map(|name| text(record, name).unwrap_or_default()).join(" ");
             put("api", json!({ "operation": operation, "service": { "name": "panel" } }));
-            put("resources", json!([{ "type": "account", "owner": named(whom(record)) }]));
+            put(
+                "resources",
+                json!([{ "type": "account", "name": whom(record).unwrap_or_else(|| "unknown".to_owned()) }]),
+            );
         }
     }
     let needs_both = matches!(class, Class::Api(_));

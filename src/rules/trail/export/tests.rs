@@ -66,7 +66,7 @@ fn ocsf_names_class_actor_and_place() {
     assert_eq!((event["class_uid"].as_u64(), event["type_uid"].as_u64()), (Some(6003), Some(600_304)));
     assert_eq!(event["time"].as_u64(), Some(1_800_000_000_123));
     assert_eq!(event["actor"]["user"]["name"], "root");
-    assert_eq!(event["resources"][0]["owner"]["name"], "alice");
+    assert_eq!(event["resources"][0]["name"], "alice");
     assert_eq!(event["src_endpoint"]["location"]["country"], "SE");
     let wrong = super::tests::record("second-factor", &[("proved", "no")]);
     let event: serde_json::Value = serde_json::from_str(&shown(&wrong, Form::Ocsf)).unwrap();
