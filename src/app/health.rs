@@ -94,6 +94,11 @@ fn tell_reload(text: &mut String, state: &ReloadState) {
         let _ = writeln!(text, "hand-over failed at {}", moment(problem.at));
         let _ = writeln!(text, "the new process has not taken over:\n{}", heads(&problem.what));
     }
+    if let Some(problem) = &state.unaccounted {
+        let (since, what) = (moment(problem.at), &problem.what);
+        let _ =
+            writeln!(text, "audit trail not written since {since}: what needs a record is refused: {what}");
+    }
     if state.keys + state.cells.all() > 0 {
         let keys = if state.keys == 1 { "key" } else { "keys" };
         let _ = writeln!(text, "the last reload changed {} {keys}; {}", state.keys, state.cells);

@@ -1,5 +1,6 @@
 //! Composition: the only place that names concrete stores, chooses the clock, spawns tasks and binds listeners.
 
+mod accounts;
 pub mod admin;
 pub mod backup;
 mod compose;

@@ -125,6 +125,12 @@ impl Reloader {
 
     async fn load(&self, cause: Cause) -> Result<(), String> {
         let mut parts = self.parts.lock().await;
+        if !self.gate.can_account() {
+            if cause != Cause::Files {
+                tracing::error!(why = cause.as_str(), "{UNWRITABLE}");
+            }
+            return Err(UNWRITABLE.to_owned());
+        }
         let current = self.settings();
         let examined = fresh::examine(&current.file, &self.environment).await;
         if let Ok(examined) = &examined {
@@ -287,6 +293,9 @@ impl Reloader {
         });
     }
 }
+
+/// Files that have changed are looked at again by themselves.
+const UNWRITABLE: &str = "nothing is reloaded while the audit trail cannot be written: make room on the disk of the data directory";
 
 impl Cause {
     const fn as_str(self) -> &'static str {

@@ -171,7 +171,7 @@ fn fresh(cx: &Cx, user: &User, elevation: Option<Elevation>) -> Session {
             current_seen: None,
         },
         elevation,
-        device: super::device::name(&facts.user_agent),
+        device: crate::rules::device::name(&facts.user_agent),
         address: facts.client.ip,
         impersonation: None,
         enrolment: None,

@@ -44,6 +44,16 @@ pub enum Kind {
     Factor,
 }
 
+impl Kind {
+    /// What the audit trail and metrics call it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Password => "password",
+            Self::Factor => "second-factor",
+        }
+    }
+}
+
 /// One value for each kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ByKind<T> {

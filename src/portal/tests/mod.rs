@@ -1,3 +1,4 @@
+mod accounting;
 mod acting;
 mod admin;
 mod devices;
