@@ -10,9 +10,10 @@ mod quotas;
 mod refusal;
 #[cfg(test)]
 mod tests;
+pub mod trace;
 mod traps;
 
-use std::{net::IpAddr, sync::Arc};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use tokio::sync::mpsc;
 
@@ -21,14 +22,15 @@ use self::{
     journal::{Archive, Item, watch::Watches},
     panel::{AskPanel, Panels},
 };
+pub use crate::live::Stage;
 use crate::{
     clock::{Clock, Moment, Wall},
     entropy::Entropy,
-    live::{Class, Live, Snapshot},
+    live::{Class, Live, Opener, Snapshot},
     rules::{
         address::NetworkKey,
         api_key::KeyUse,
-        facts::{Ask, BadAsk, Facts},
+        facts::{Ask, BadAsk, Door, Facts},
         failures::Failure,
         identity::{Role, User, UserId},
         judge::{self, Acting, Bench, Credential, Over, Signed, Step, View},
@@ -53,6 +55,8 @@ pub struct Visit {
     pub snapshot: Arc<Snapshot>,
     /// Sampled once, at arrival.
     pub moment: Moment,
+    /// Its place in a trace, while traces are on.
+    pub trace: Option<Arc<trace::Trace>>,
 }
 
 /// Whose session a request to the portal belongs to.
@@ -97,6 +101,7 @@ pub struct Gate {
     notes: mpsc::Sender<Note>,
     panels: Arc<Panels>,
     journal: journal::Journal,
+    tracer: Option<trace::Tracer>,
 }
 
 /// How many of its fetches one request may wait for.
@@ -122,6 +127,7 @@ impl Gate {
             notes,
             panels: Arc::default(),
             journal: journal::Journal::default(),
+            tracer: None,
         }
     }
 
@@ -186,7 +192,7 @@ impl Gate {
         }
         let snapshot = self.live.snapshot();
         match Facts::new(ask, &snapshot.sites) {
-            Ok((facts, site)) => Ok(Visit { facts: Arc::new(facts), site, snapshot, moment }),
+            Ok((facts, site)) => Ok(Visit { facts: Arc::new(facts), site, snapshot, moment, trace: None }),
             Err(bad) => Err(Box::new(self.undescribed(ask, &bad, moment.wall))),
         }
     }
@@ -202,6 +208,25 @@ impl Gate {
 
     /// Judges a request: charges its network, checks its credential, asks the policy.
     pub async fn decide(&self, visit: &Visit) -> Judgement {
+        let judgement = self.judged(visit).await;
+        self.took(visit.facts.door, Stage::Decision, visit.moment.mono);
+        self.trace_decision(visit, &judgement);
+        judgement
+    }
+
+    /// Notes how long something took that began at `since`.
+    pub fn took(&self, door: Door, stage: Stage, since: Duration) {
+        let time = self.moment().mono.saturating_sub(since);
+        self.live.meters.took(door, stage, time);
+    }
+
+    /// Notes that a panel has answered what was asked of it at `since`.
+    pub fn panel_answered(&self, since: Duration) {
+        self.live.meters.panel.answered();
+        self.took(Door::Edge, Stage::Panel, since);
+    }
+
+    async fn judged(&self, visit: &Visit) -> Judgement {
         let decision = self.decision();
         if let Some(throttled) = self.charge(visit, decision) {
             self.note(visit, &throttled, None);
@@ -358,6 +383,7 @@ impl Gate {
         let opened = self.store.open_external(identity, fresh_user, template).await;
         match self.settled(opened.map_err(|error| unavailable(&error))?).await {
             ExternalOpened::New(session) => {
+                self.live.meters.opened(Opener::Issuer).count();
                 let (client, session) = (visit.facts.client.ip, session.sid.public());
                 tracing::info!(target: "panelgate::audit", event = "session-opened", %session, %client, by = "issuer");
             }

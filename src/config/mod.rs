@@ -22,6 +22,7 @@ mod sources;
 mod suites;
 #[cfg(test)]
 mod tests;
+mod traces;
 mod yaml;
 
 use std::{
@@ -40,6 +41,7 @@ pub use self::{
         ClaimNames, EdgeLimits, EdgeSettings, IssuerSettings, KeySource, LogFormat, LogSettings, ProxySecret,
         Settings, SidecarSettings, SidecarTls, SiteSettings, Upstream,
     },
+    traces::TraceSettings,
 };
 use self::{outline::Contents, sources::Sources};
 use crate::{

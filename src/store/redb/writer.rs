@@ -52,7 +52,7 @@ fn serve(shared: &Stopping, mut queue: mpsc::Receiver<Order>) {
             }
             next = if jobs.len() < BATCH_LENGTH { queue.try_recv().ok() } else { None };
         };
-        let committed = jobs.is_empty() || commit(shared, jobs);
+        let committed = jobs.is_empty() || shared.meter.timed(jobs.len(), || commit(shared, jobs));
         match last {
             Some(Order::Close(done)) => {
                 let closed = shared.take_database().map_or(Ok(()), Database::close).map_err(fault);
