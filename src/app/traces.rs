@@ -113,9 +113,9 @@ impl Traces {
         let sent = self.exporter.export(batch.into_iter().map(data).collect()).await;
         let meter = &live.meters.traces;
         if sent.is_ok() {
-            meter.sent.add(count)
+            meter.sent.add(count);
         } else {
-            meter.failed.add(count)
+            meter.failed.add(count);
         }
         sent.map_err(|error| error.to_string())
     }

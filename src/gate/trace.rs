@@ -95,7 +95,8 @@ impl Tracer {
         let span = SpanId::from_bytes(span);
         let Some(parent) = parent else {
             let id = TraceId::from_bytes(trace);
-            let sampled = (u128::from_be_bytes(trace) as u64 >> 1) < self.threshold;
+            let low = trace.last_chunk().map_or(0, |low| u64::from_be_bytes(*low));
+            let sampled = low >> 1 < self.threshold;
             let flags = if sampled { TraceFlags::SAMPLED } else { TraceFlags::default() };
             let context = SpanContext::new(id, span, flags, false, TraceState::default());
             return Trace { context, parent: SpanId::INVALID };

@@ -136,7 +136,9 @@ mod tests {
     #[test]
     fn a_histogram_is_cumulative_and_ends_with_everything() {
         let (histogram, mut page) = (Histogram::new(&[1, 2]), Page::default());
-        [1, 2, 3].into_iter().for_each(|value| histogram.observe(value));
+        for value in [1, 2, 3] {
+            histogram.observe(value);
+        }
         page.lengths("a", "b", &histogram);
         let wanted =
             "a_bucket{le=\"1\"} 1\na_bucket{le=\"2\"} 2\na_bucket{le=\"+Inf\"} 3\na_sum 6\na_count 3\n";

@@ -14,7 +14,7 @@ use crate::support::process::program;
 pub(super) struct Sample {
     pub(super) name: String,
     pub(super) labels: BTreeMap<String, String>,
-    pub(super) value: f64,
+    pub(super) value: String,
 }
 
 /// All that was said at one time.
@@ -34,16 +34,18 @@ impl Page {
         Self { text: text.to_owned(), samples }
     }
 
-    /// The sum over all series of a metric that have these labels.
+    /// The sum over all series of a metric that have these labels; only of whole numbers.
     ///
     /// # Panics
     /// When there is none.
-    pub(super) fn sum(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
+    pub(super) fn sum(&self, name: &str, labels: &[(&str, &str)]) -> i64 {
         let has = |sample: &&Sample| {
             sample.name == name
-                && labels.iter().all(|(label, value)| sample.labels.get(*label).is_some_and(|own| own == value))
+                && labels
+                    .iter()
+                    .all(|(label, value)| sample.labels.get(*label).is_some_and(|own| own == value))
         };
-        let values: Vec<f64> = self.samples.iter().filter(has).map(|sample| sample.value).collect();
+        let values: Vec<i64> = self.samples.iter().filter(has).map(Sample::count).collect();
         assert!(!values.is_empty(), "there is no {name} with {labels:?}:\n{}", self.text);
         values.iter().sum()
     }
@@ -70,15 +72,21 @@ pub(super) fn base_name(series: &str, is_metric: impl Fn(&str) -> bool) -> Strin
 }
 
 impl Sample {
+    /// Its value, if that is a whole number.
+    pub(super) fn count(&self) -> i64 {
+        self.value.parse().unwrap_or_else(|_| panic!("{self:?}"))
+    }
+
     fn read(line: &str) -> Self {
         let (series, value) = line.rsplit_once(' ').unwrap_or_else(|| panic!("{line}"));
         let (name, labels) = series.split_once('{').unwrap_or((series, ""));
         let pairs = labels.strip_suffix('}').unwrap_or_default().split("\",");
         let labels = pairs.filter_map(|pair| pair.trim_end_matches('"').split_once("=\""));
+        assert!(value.parse::<f64>().is_ok(), "{line}");
         Self {
             name: name.to_owned(),
             labels: labels.map(|(label, value)| (label.to_owned(), value.to_owned())).collect(),
-            value: value.parse().unwrap_or_else(|_| panic!("{line}")),
+            value: value.to_owned(),
         }
     }
 }

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{
     ask_sidecar,
-    exposition::{Page, promtool},
+    exposition::{Page, Sample, promtool},
 };
 use crate::support::{
     browser::Browser,
@@ -31,7 +31,7 @@ async fn what_happens_is_counted() {
         ("panelgate_limited_total", [("class", "sign-in")]),
         ("panelgate_decisions_total", [("reason", "store-unavailable")]),
     ] {
-        assert_eq!(before.sum(name, &labels), 0.0, "it is there before it happens: {name}");
+        assert_eq!(before.sum(name, &labels), 0, "it is there before it happens: {name}");
     }
     decisions(&house).await;
     tokens(&house).await;
@@ -41,14 +41,14 @@ async fn what_happens_is_counted() {
     let after = page(&house);
     assert_eq!(promtool(&["check", "metrics"], Path::new("/"), &after.text), "");
     no_label_says_who(&after);
-    assert!(after.sum("panelgate_store_commit_duration_seconds_count", &[]) >= 4.0);
+    assert!(after.sum("panelgate_store_commit_duration_seconds_count", &[]) >= 4);
     let (writes, commits) = (
         after.sum("panelgate_store_commit_writes_sum", &[]),
         after.sum("panelgate_store_commit_writes_count", &[]),
     );
-    assert!(writes >= commits && commits > 0.0, "{writes} writes in {commits} commits");
-    assert_eq!(after.sum("panelgate_store_failed_commits_total", &[]), 0.0);
-    assert_eq!(after.sum("panelgate_build_info", &[("version", env!("CARGO_PKG_VERSION"))]), 1.0);
+    assert!(writes >= commits && commits > 0, "{writes} writes in {commits} commits");
+    assert_eq!(after.sum("panelgate_store_failed_commits_total", &[]), 0);
+    assert_eq!(after.sum("panelgate_build_info", &[("version", env!("CARGO_PKG_VERSION"))]), 1);
     logs_are_json(&house);
 }
 
@@ -66,29 +66,31 @@ async fn decisions(house: &House) {
         let name = "panelgate_decisions_total";
         let before = before.samples.iter().filter(|sample| {
             sample.name == name
-                && labels.iter().all(|(label, value)| sample.labels.get(*label).is_some_and(|own| own == value))
+                && labels
+                    .iter()
+                    .all(|(label, value)| sample.labels.get(*label).is_some_and(|own| own == value))
         });
-        after.sum(name, labels) - before.map(|sample| sample.value).sum::<f64>()
+        after.sum(name, labels) - before.map(Sample::count).sum::<i64>()
     };
-    assert_eq!(more(&[("door", "edge"), ("outcome", "allow"), ("reason", "role-allows")]), 3.0);
-    assert_eq!(more(&[("door", "edge"), ("outcome", "deny"), ("reason", "role-lacks-access")]), 1.0);
-    assert_eq!(more(&[("door", "edge"), ("outcome", "sign-in"), ("reason", "no-credential")]), 1.0);
-    assert_eq!(more(&[("door", "sidecar"), ("outcome", "sign-in"), ("reason", "no-credential")]), 1.0);
-    assert_eq!(more(&[("outcome", "allow"), ("door", "sidecar")]), 0.0);
+    assert_eq!(more(&[("door", "edge"), ("outcome", "allow"), ("reason", "role-allows")]), 3);
+    assert_eq!(more(&[("door", "edge"), ("outcome", "deny"), ("reason", "role-lacks-access")]), 1);
+    assert_eq!(more(&[("door", "edge"), ("outcome", "sign-in"), ("reason", "no-credential")]), 1);
+    assert_eq!(more(&[("door", "sidecar"), ("outcome", "sign-in"), ("reason", "no-credential")]), 1);
+    assert_eq!(more(&[("outcome", "allow"), ("door", "sidecar")]), 0);
     let took = |stage: &str, door: &str, page: &Page| {
         page.sum("panelgate_stage_duration_seconds_count", &[("stage", stage), ("door", door)])
     };
     let took = |stage, door| took(stage, door, &after) - took(stage, door, &before);
-    assert_eq!(took("decision", "edge"), 5.0);
-    assert_eq!(took("decision", "sidecar"), 1.0);
-    assert_eq!(took("panel", "edge"), 3.0);
-    assert_eq!(took("answer", "edge"), 2.0);
-    assert_eq!(took("answer", "sidecar"), 1.0);
-    assert_eq!(took("portal", "edge"), 1.0);
-    assert_eq!(after.sum("panelgate_sessions", &[]) - before.sum("panelgate_sessions", &[]), 1.0);
-    assert_eq!(after.sum("panelgate_sessions_opened_total", &[("by", "portal")]), 1.0);
-    assert_eq!(after.sum("panelgate_password_wait_seconds_count", &[]), 1.0);
-    assert_eq!(after.sum("panelgate_password_queue", &[]), 0.0);
+    assert_eq!(took("decision", "edge"), 5);
+    assert_eq!(took("decision", "sidecar"), 1);
+    assert_eq!(took("panel", "edge"), 3);
+    assert_eq!(took("answer", "edge"), 2);
+    assert_eq!(took("answer", "sidecar"), 1);
+    assert_eq!(took("portal", "edge"), 1);
+    assert_eq!(after.sum("panelgate_sessions", &[]) - before.sum("panelgate_sessions", &[]), 1);
+    assert_eq!(after.sum("panelgate_sessions_opened_total", &[("by", "portal")]), 1);
+    assert_eq!(after.sum("panelgate_password_wait_seconds_count", &[]), 1);
+    assert_eq!(after.sum("panelgate_password_queue", &[]), 0);
 }
 
 async fn tokens(house: &House) {
@@ -107,7 +109,7 @@ async fn tokens(house: &House) {
         of(&after) - of(&before)
     };
     let results = ["rotated", "repeated", "reused", "dead", "invalid", "limited", "failed"].map(more);
-    assert_eq!(results, [2.0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0]);
+    assert_eq!(results, [2, 1, 1, 1, 1, 0, 0]);
     assert_eq!(after.sum("panelgate_sessions", &[]), before.sum("panelgate_sessions", &[]));
 }
 
@@ -131,13 +133,13 @@ async fn factors_and_limits(house: &House) {
     }
     assert_eq!(last, 429);
     let after = page(house);
-    for (factor, times) in [("totp", 1.0), ("backup-code", 1.0)] {
+    for (factor, times) in [("totp", 1), ("backup-code", 1)] {
         assert_eq!(after.sum("panelgate_elevations_total", &[("factor", factor)]), times);
     }
-    assert_eq!(after.sum("panelgate_elevated_sessions", &[]), 1.0);
-    assert_eq!(after.sum("panelgate_failures_total", &[("what", "second-factor")]), 1.0);
+    assert_eq!(after.sum("panelgate_elevated_sessions", &[]), 1);
+    assert_eq!(after.sum("panelgate_failures_total", &[("what", "second-factor")]), 1);
     let limited = |page: &Page| page.sum("panelgate_limited_total", &[("class", "sign-in")]);
-    assert_eq!(limited(&after) - limited(&before), 1.0);
+    assert_eq!(limited(&after) - limited(&before), 1);
 }
 
 fn bans(house: &House) {
@@ -149,10 +151,10 @@ fn bans(house: &House) {
     assert!(added.is_ok_and(|output| output.status.success()));
     assert!(ask_sidecar(house, BANNED, "/echo/x", "").starts_with("HTTP/1.1 403"));
     let after = page(house);
-    assert_eq!(after.sum("panelgate_bans", &[]), 1.0);
-    assert_eq!(after.sum("panelgate_banned_total", &[]), 1.0);
+    assert_eq!(after.sum("panelgate_bans", &[]), 1);
+    assert_eq!(after.sum("panelgate_banned_total", &[]), 1);
     let labels = [("door", "sidecar"), ("outcome", "deny"), ("reason", "banned")];
-    assert_eq!(after.sum("panelgate_decisions_total", &labels), 1.0);
+    assert_eq!(after.sum("panelgate_decisions_total", &labels), 1);
 }
 
 /// Names, paths and addresses would make as many series as there are of them, and tell them to whoever may read metrics.
@@ -177,6 +179,7 @@ fn logs_are_json(house: &House) {
             assert!(line[field].is_string(), "{field}: {line}");
         }
     }
-    let decision = lines.iter().find(|line| line["target"] == "panelgate::decision").expect("one was refused");
+    let decision =
+        lines.iter().find(|line| line["target"] == "panelgate::decision").expect("one was refused");
     assert!(decision["reason"].is_string() && decision["client"].is_string(), "{decision}");
 }

@@ -30,7 +30,9 @@ async fn causes_are_named() {
 
     let config = house.read("config.yaml");
     house.write("config.yaml", &format!("{config}\nno_such_key: 1\n"));
-    house.wait_until("the refusal shows", || house.metrics("/readyz").contains("[-]configuration since")).await;
+    house
+        .wait_until("the refusal shows", || house.metrics("/readyz").contains("[-]configuration since"))
+        .await;
     let said = document(&house);
     assert_eq!(said["ready"], true, "{said}");
     let cause = &check(&said, "configuration")["causes"][0];
@@ -85,7 +87,9 @@ async fn an_expired_certificate_is_named() {
     let certificate = params.self_signed(&key).unwrap();
     std::fs::write(folder.join("old.key"), key.serialize_pem()).unwrap();
     std::fs::write(folder.join("old.crt"), certificate.pem()).unwrap();
-    house.wait_until("it is named", || house.metrics("/readyz").contains("[-]certificates since 2021-01-01")).await;
+    house
+        .wait_until("it is named", || house.metrics("/readyz").contains("[-]certificates since 2021-01-01"))
+        .await;
     assert!(house.metrics("/metrics").contains("panelgate_certificate_end_timestamp_seconds 1609459200\n"));
     std::fs::remove_file(folder.join("old.crt")).unwrap();
     install_certificate(&house.directory, &folder);

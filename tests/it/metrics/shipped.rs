@@ -41,11 +41,16 @@ async fn what_is_shipped_asks_for_what_there_is() {
     let house = House::start("metrics-shipped");
     let config = house.read("config.yaml");
     house.write("next.yaml", &house.read("policy.yaml").replace("reader: read", "reader: none"));
-    house.write("config.yaml", &config.replace("    policy: policy.yaml", "    policy: policy.yaml\n    shadow: next.yaml"));
+    house.write(
+        "config.yaml",
+        &config.replace("    policy: policy.yaml", "    policy: policy.yaml\n    shadow: next.yaml"),
+    );
     house.wait_until("the candidate is read", || house.metrics("/readyz").contains("changed 1 key;")).await;
     let somebody = house.somebody().await;
     assert_eq!(somebody.background("GET", "/echo/x").await.status, 200);
-    house.wait_until("the candidate is asked", || house.metrics("/metrics").contains("panelgate_shadow_")).await;
+    house
+        .wait_until("the candidate is asked", || house.metrics("/metrics").contains("panelgate_shadow_"))
+        .await;
     let page = Page::read(&house.metrics("/metrics"));
     assert_eq!(promtool(&["check", "metrics"], Path::new("/"), &page.text), "");
     let metrics = page.metrics();
@@ -61,7 +66,8 @@ async fn what_is_shipped_asks_for_what_there_is() {
     }
     let unseen = ["panelgate_config_info", "panelgate_reload_timestamp_seconds", "panelgate_journal_bytes"];
     for name in metrics.keys().filter(|name| !asked.contains(*name) && !unseen.contains(&name.as_str())) {
-        let besides = name.starts_with("panelgate_reload_changed") || name == "panelgate_shadow_decisions_total";
+        let besides =
+            name.starts_with("panelgate_reload_changed") || name == "panelgate_shadow_decisions_total";
         assert!(besides || name == "panelgate_generation", "nothing that is shipped shows {name}");
     }
     documented(&metrics);
@@ -96,16 +102,18 @@ fn parse(queries: &[String]) {
 fn look_up(text: &str, metrics: &Metrics, page: &Page) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     let is_word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
-    for (at, _) in text.match_indices("panelgate_") {
-        if text[..at].ends_with(is_word) {
+    let mut rest = text;
+    while let Some((before, behind)) = rest.split_once("panelgate_") {
+        rest = behind;
+        if before.ends_with(is_word) {
             continue;
         }
-        let rest = &text[at..];
-        let end = rest.find(|c| !is_word(c)).unwrap_or(rest.len());
-        let (series, behind) = rest.split_at(end);
+        let name = behind.split(|c| !is_word(c)).next().unwrap_or_default();
+        let (series, behind) = (&*format!("panelgate_{name}"), behind.strip_prefix(name).unwrap_or_default());
         let base = base_name(series, |name| metrics.contains_key(name));
         let Some((_, labels)) = metrics.get(&base) else { panic!("there is no {series}") };
-        let selector = behind.strip_prefix('{').and_then(|behind| behind.split_once('}')).map_or("", |(own, _)| own);
+        let selector =
+            behind.strip_prefix('{').and_then(|behind| behind.split_once('}')).map_or("", |(own, _)| own);
         for matcher in selector.split(',').filter(|matcher| !matcher.trim().is_empty()) {
             let (label, value) = matcher.split_once('=').unwrap_or_else(|| panic!("{series}: {matcher}"));
             let label = label.trim().trim_end_matches('!');
@@ -114,7 +122,8 @@ fn look_up(text: &str, metrics: &Metrics, page: &Page) -> BTreeSet<String> {
             for word in value.split('|').filter(|_| !ADDED.contains(&label)) {
                 let has = |own: &str| own == word;
                 let known = page.samples.iter().filter(|sample| sample.name.starts_with(&base));
-                let known = known.into_iter().any(|sample| sample.labels.get(label).is_some_and(|own| has(own)));
+                let known =
+                    known.into_iter().any(|sample| sample.labels.get(label).is_some_and(|own| has(own)));
                 assert!(known, "{series}: {label} is never {word}");
             }
         }
@@ -126,11 +135,12 @@ fn look_up(text: &str, metrics: &Metrics, page: &Page) -> BTreeSet<String> {
 /// Every metric is in docs/metrics.md with its kind and labels, and nothing else is.
 fn documented(metrics: &Metrics) {
     let text = fs::read_to_string(repository("docs/metrics.md")).unwrap();
-    let code = |text: &str| -> BTreeSet<String> {
-        text.split('`').skip(1).step_by(2).map(str::to_owned).collect()
-    };
+    let code =
+        |text: &str| -> BTreeSet<String> { text.split('`').skip(1).step_by(2).map(str::to_owned).collect() };
     let mut told = Metrics::new();
-    for line in text.lines().filter(|line| line.starts_with("| `panelgate_") || line.starts_with("| `process_")) {
+    for line in
+        text.lines().filter(|line| line.starts_with("| `panelgate_") || line.starts_with("| `process_"))
+    {
         let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
         assert!(cells.len() == 4 && cells[3].len() > 10, "{line}");
         told.insert(cells[0].trim_matches('`').to_owned(), (cells[1].to_owned(), code(cells[2])));
