@@ -22,6 +22,7 @@
 //! | [`doctor`] | examines a deployed chain: probes, what was seen, checks, mends in the proxy's language |
 //! | [`demo`] | the sample panel, `panelgate demo` and the tour |
 //! | [`meter`] | counters and histograms of atomics, for whatever is counted on the way of a request |
+//! | [`frames`] | how two processes of this program talk over a stream |
 //! | [`clock`], [`entropy`], [`secret`] | the only doors to time, randomness and secret bytes |
 //!
 //! The way of a request: socket → dialect → [`Facts`](rules::facts::Facts) (one constructor for both doors; ambiguity is
@@ -52,6 +53,7 @@ pub mod doctor;
 pub mod doors;
 pub mod entropy;
 pub mod feeds;
+pub mod frames;
 pub mod gate;
 pub mod live;
 pub mod meter;

@@ -2,6 +2,7 @@
 
 use std::{
     fs, io,
+    net::SocketAddr,
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
@@ -28,7 +29,7 @@ use crate::{
     clock::{Clock, SystemClock},
     config::{Environment, Settings},
     doors::{
-        PortalService, Socket, Sockets,
+        Place, PortalService, Socket, Sockets,
         edge::{self, Edge, EdgeHandle},
         sidecar::{self, Sidecar},
     },
@@ -107,6 +108,9 @@ pub(super) async fn compose(
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let sockets = Arc::new(Sockets::inheriting(beginning.sockets));
     let materials = Materials::read(&settings, &clock, &sockets).await?;
+    if beginning.predecessor.is_some() {
+        bind_ahead(&settings, &sockets)?;
+    }
     let outgoing = ask_for_store(beginning.predecessor).await?;
     let store = open_store(&store_file(&settings.data_dir), outgoing.is_some()).await?;
     let Materials { snapshot, keys, ways, sidecar, edge, certificates, watched_places } = materials;
@@ -137,12 +141,13 @@ pub(super) async fn compose(
     let metrics = start_health(&settings, &ground, &readiness, &store, certificates.as_ref())?;
     start_feeds(&ground, &reloader, watched_places);
     start_admin(&settings, &ground, &reloader, source)?;
-    ground.tasks.spawn(impersonations::follow(Arc::clone(&ground.gate), ground.stop.clone()));
+    ground.tasks.spawn(impersonations::follow(Arc::clone(&ground.gate), ground.accepting.clone()));
     let doors = start_doors(sidecar, edge, certificates, &ground, &mut parts).await?;
     drop(parts);
     if let Some(outgoing) = outgoing {
         let (gate, in_force) = (Arc::clone(&ground.gate), reloader.in_force());
-        let follow_up = handover::follow_up(outgoing, gate, told_until, in_force, ground.stop.clone()).await;
+        let follow_up =
+            handover::follow_up(outgoing, gate, &store, told_until, in_force, ground.stop.clone()).await;
         ground.tasks.spawn(follow_up.map_err(not_taken_over)?);
     }
     let Ground { gate, sockets, accepting, stop, tasks, .. } = ground;
@@ -231,6 +236,28 @@ async fn places(settings: &Settings) -> Result<(Places, feeds::places::Watched),
     let loading = tokio::task::spawn_blocking(move || feeds::places::load(&path)).await;
     let loaded = loading.map_err(|fault| StartError::Other(fault.to_string()))?;
     Ok((loaded.map_err(|error| StartError::Other(error.to_string()))?, first))
+}
+
+/// Listens wherever the process that is to be replaced does not: an address that cannot be had shows while that one still
+/// serves, and before anything was accepted here.
+fn bind_ahead(settings: &Settings, sockets: &Sockets) -> Result<(), StartError> {
+    let (sidecar, edge) = (settings.sidecar.as_ref(), settings.edge.as_ref());
+    let tcp = |key, addresses: &[SocketAddr]| -> Vec<_> {
+        addresses.iter().map(|address| (key, Place::Tcp(*address), OURS_ALONE)).collect()
+    };
+    let edges = edge.map(|edge| [&edge.listen[..], &edge.redirect_from].concat()).unwrap_or_default();
+    let alone = sidecar.and_then(|sidecar| sidecar.listen);
+    let shared = sidecar.and_then(|sidecar| sidecar.socket.clone());
+    let mut places = tcp("metrics.listen", settings.metrics.as_slice());
+    places.extend(tcp("sidecar", alone.as_slice()));
+    places.extend(shared.map(|path| ("sidecar", Place::Unix(path), sidecar::EVERYBODY)));
+    places.extend(tcp("edge", &edges));
+    places.push(("admin.socket", Place::Unix(settings.admin_socket.clone()), OURS_ALONE));
+    for (key, place, mode) in places {
+        let address = place.to_string();
+        sockets.bind_ahead(place, mode).map_err(listening(key, &address))?;
+    }
+    Ok(())
 }
 
 async fn ask_for_store(predecessor: Option<Predecessor>) -> Result<Option<Outgoing>, StartError> {

@@ -5,7 +5,8 @@
 //! 2. The new one reads configuration, policies, keys and certificates. Only if all of them are good it asks for more.
 //! 3. The old one writes down what is queued and lets go of the store. It goes on deciding from memory, which cannot be
 //!    out of date: nobody writes. Writes wait.
-//! 4. The new one opens the store, accepts, and says so. What waits at the old one is told to come again.
+//! 4. The new one opens the store, accepts, and says so. What waits at the old one, and what still comes on its
+//!    connections, is done in the new one's store.
 //! 5. The old one takes no more connections and ends those that are open with their next answer. WebSockets and event
 //!    streams stay until the drain's deadline; sessions, accounts, bans and policies that change in the new process
 //!    count for them, because the new one tells every change. Once it does not, the old one believes nothing any more.

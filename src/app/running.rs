@@ -66,19 +66,43 @@ enum End {
     Replaced(Successor),
 }
 
-/// What ends it from outside.
-struct Endings {
+/// What is heard from outside. Until somebody listens, each of them ends the process.
+struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    hangup: Signal,
+    replace: Signal,
 }
 
-impl Endings {
+/// What was heard.
+enum Told {
+    End,
+    Reload,
+    Replace,
+}
+
+impl Signals {
     fn listen() -> Result<Self, StartError> {
         let listen = |kind| signal(kind).map_err(StartError::Runtime);
-        Ok(Self { terminate: listen(SignalKind::terminate())?, interrupt: listen(SignalKind::interrupt())? })
+        Ok(Self {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+            hangup: listen(SignalKind::hangup())?,
+            replace: listen(SignalKind::user_defined2())?,
+        })
     }
 
-    async fn wait(&mut self) {
+    async fn hear(&mut self) -> Told {
+        tokio::select! {
+            _ = self.terminate.recv() => Told::End,
+            _ = self.interrupt.recv() => Told::End,
+            _ = self.hangup.recv() => Told::Reload,
+            _ = self.replace.recv() => Told::Replace,
+        }
+    }
+
+    /// SIGTERM or SIGINT.
+    async fn end(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
@@ -89,15 +113,15 @@ impl Endings {
 impl Running {
     /// Serves until told to stop, or until another process has taken over and the last connection has ended.
     pub(super) async fn serve(self, program: &Program) -> Result<(), StartError> {
-        let mut endings = Endings::listen()?;
+        let mut signals = Signals::listen()?;
         self.announce();
-        match self.until(&mut endings, Some(program)).await {
+        match self.until(&mut signals, Some(program)).await {
             Ok(End::Told) => {
                 self.stop().await;
                 Ok(())
             }
             Ok(End::Replaced(successor)) => {
-                self.retire(successor, &mut endings).await;
+                self.retire(successor, &mut signals).await;
                 Ok(())
             }
             Err(error) => {
@@ -121,37 +145,36 @@ impl Running {
     /// # Errors
     /// When the process cannot listen for signals, or when the store has failed: only opening it anew helps (R33).
     pub async fn until_stopped(&self) -> Result<(), StartError> {
-        self.until(&mut Endings::listen()?, None).await.map(drop)
+        self.until(&mut Signals::listen()?, None).await.map(drop)
     }
 
     /// The same; with a program, SIGUSR2 starts it to take over.
-    async fn until(&self, endings: &mut Endings, program: Option<&Program>) -> Result<End, StartError> {
-        let listen = |kind| signal(kind).map_err(StartError::Runtime);
-        let mut hangup = listen(SignalKind::hangup())?;
-        let mut replace = listen(SignalKind::user_defined2())?;
+    async fn until(&self, signals: &mut Signals, program: Option<&Program>) -> Result<End, StartError> {
         let mut looks = tokio::time::interval(LOOK);
         let mut lost = 0;
         let mut replacing: Option<BoxFuture<'_, Result<Successor, String>>> = None;
         loop {
             tokio::select! {
-                () = endings.wait() => return Ok(End::Told),
+                told = signals.hear() => match (told, program) {
+                    (Told::End, _) => return Ok(End::Told),
+                    // The result is in the log, in the metrics and at `/readyz`.
+                    (Told::Reload, _) => self.reload_when_told().await,
+                    (Told::Replace, Some(program)) if replacing.is_none() => {
+                        tracing::info!(target: "panelgate::audit", event = "handover-begun");
+                        self.gate.live().note_not_replaced(None);
+                        replacing = Some(handover::begin(self, program).boxed());
+                    }
+                    (Told::Replace, Some(_)) => {
+                        tracing::warn!("a new process is taking over already: SIGUSR2 is refused");
+                    }
+                    (Told::Replace, None) => tracing::warn!("a demo cannot be replaced: SIGUSR2 is refused"),
+                },
                 _ = looks.tick() => {
                     lost = if self.gate.live().records.is_lost() { lost + 1 } else { 0 };
                     if lost > LOOKS_LOST {
                         return Err(StartError::StoreFailed);
                     }
                 }
-                // The result is in the log, in the metrics and at `/readyz`.
-                _ = hangup.recv() => self.reload_when_told().await,
-                _ = replace.recv() => match program {
-                    Some(program) if replacing.is_none() => {
-                        tracing::info!(target: "panelgate::audit", event = "handover-begun");
-                        self.gate.live().note_not_replaced(None);
-                        replacing = Some(handover::begin(self, program).boxed());
-                    }
-                    Some(_) => tracing::warn!("a new process is taking over already: SIGUSR2 is refused"),
-                    None => tracing::warn!("a demo cannot be replaced: SIGUSR2 is refused"),
-                },
                 outcome = under_way(&mut replacing) => {
                     replacing = None;
                     match outcome {
@@ -223,7 +246,7 @@ impl Running {
     }
 
     /// Another process serves now: lets what was begun here come to its end, and goes.
-    async fn retire(self, successor: Successor, endings: &mut Endings) {
+    async fn retire(self, successor: Successor, signals: &mut Signals) {
         let pid = successor.pid();
         systemd::handed_over(pid);
         self.accepting.cancel();
@@ -232,7 +255,7 @@ impl Running {
         self.sockets.forget();
         let drain = self.reloader.settings().drain;
         tracing::info!(target: "panelgate::audit", event = "handed-over", pid, ?drain, "another process serves now; live connections may stay here for a while");
-        let told = successor.follow(Arc::clone(&self.gate), Arc::clone(&self.reloader));
+        let told = successor.follow(&self.gate, &self.reloader);
         let ended = self.connections_end(drain);
         tokio::select! {
             () = ended => tracing::info!("every connection has ended; this process goes"),
@@ -240,7 +263,7 @@ impl Running {
                 tracing::error!(why, "what changes in the new process is not known here any more: connections are cut");
                 self.connections_end(NOTICE).await;
             }
-            () = endings.wait() => self.connections_end(Duration::ZERO).await,
+            () = signals.end() => self.connections_end(Duration::ZERO).await,
         }
         self.end_tasks().await;
     }

@@ -107,8 +107,7 @@ pub(super) async fn write_notes(
 
 async fn mark_seen(store: &dyn Store, sid: Sid, generation: u64, at: Wall) {
     match store.mark_seen(sid, generation, at).await {
-        // The process that has taken over notices the same.
-        Ok(_) | Err(StoreError::HandedOver) => {}
+        Ok(_) => {}
         Err(error) => tracing::warn!(%error, "a refresh generation was seen but could not be noted"),
     }
 }
@@ -117,7 +116,6 @@ async fn count_failure(live: &Live, store: &dyn Store, failure: Failure) {
     let rules = Arc::clone(&live.snapshot().lockout);
     match store.fail(failure, rules).await {
         Ok(written) => written.value.banned.iter().for_each(tell_ban),
-        Err(StoreError::HandedOver) => {}
         Err(error) => tracing::warn!(%error, "guesses could not be counted"),
     }
 }
@@ -144,7 +142,7 @@ pub(super) async fn write_touches(live: Arc<Live>, store: Arc<dyn Store>, stop: 
         };
         match written.await {
             Ok(()) => {}
-            // From now on they are told to the process that has taken over.
+            // The process that has taken over cannot be asked any more.
             Err(StoreError::HandedOver) => return,
             Err(error) => tracing::warn!(%error, "uses of sessions and API keys could not be written down"),
         }

@@ -65,6 +65,16 @@ pub struct Section {
     body: &'static str,
 }
 
+/// A line of a section.
+enum Line {
+    /// A fenced block begins; what is said about it.
+    Begin(&'static str),
+    /// In a block.
+    Mend(&'static str),
+    /// Outside.
+    Text(&'static str),
+}
+
 /// Lines for one proxy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Mend {
@@ -98,24 +108,29 @@ impl Section {
         first.lines().collect::<Vec<_>>().join(" ")
     }
 
+    /// What stands in it, line by line.
+    fn lines(&self) -> impl Iterator<Item = Line> {
+        let mut block = None;
+        self.body.lines().filter_map(move |line| {
+            let Some(info) = line.strip_prefix("```") else {
+                return Some(if block.is_some() { Line::Mend(line) } else { Line::Text(line) });
+            };
+            block = if block.is_some() { None } else { Some(info) };
+            block.map(Line::Begin)
+        })
+    }
+
     /// All lines that mend it.
     pub fn mends(&self) -> Vec<Mend> {
         let mut mends: Vec<Mend> = Vec::new();
-        let mut inside = false;
-        for line in self.body.lines() {
-            match (line.strip_prefix("```"), inside) {
-                (Some(_), true) => inside = false,
-                (Some(info), false) => {
-                    inside = true;
+        for line in self.lines() {
+            match line {
+                Line::Begin(info) => {
                     let (proxy, place) = info.split_once(' ').unwrap_or((info, ""));
                     mends.push(Mend { proxy, place, lines: Vec::new() });
                 }
-                (None, true) => {
-                    if let Some(mend) = mends.last_mut() {
-                        mend.lines.push(line);
-                    }
-                }
-                (None, false) => {}
+                Line::Mend(line) => mends.last_mut().map_or((), |mend| mend.lines.push(line)),
+                Line::Text(_) => {}
             }
         }
         mends
@@ -133,20 +148,12 @@ impl Section {
     /// As it is read in a terminal.
     pub fn plain(&self) -> String {
         let mut text = format!("{}: {}\n\n", self.code, self.title);
-        let mut inside = false;
-        for line in self.body.lines() {
-            match (line.strip_prefix("```"), inside) {
-                (Some(_), true) => inside = false,
-                (Some(info), false) => {
-                    inside = true;
-                    text.push_str(info);
-                    text.push_str(":\n\n");
-                }
-                (None, _) => {
-                    text.push_str(if inside && !line.is_empty() { "    " } else { "" });
-                    text.push_str(line);
-                    text.push('\n');
-                }
+        for line in self.lines() {
+            match line {
+                Line::Begin(info) => text.extend([info, ":\n\n"]),
+                Line::Mend("") | Line::Text("") => text.push('\n'),
+                Line::Mend(line) => text.extend(["    ", line, "\n"]),
+                Line::Text(line) => text.extend([line, "\n"]),
             }
         }
         text

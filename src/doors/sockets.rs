@@ -100,6 +100,24 @@ impl Sockets {
         UnixListener::from_std(listener)
     }
 
+    /// Listens already, unless a socket of this place was passed to us. Whoever asks for it later gets it, and cannot fail.
+    ///
+    /// # Errors
+    /// Those of [`Sockets::tcp`] and [`Sockets::unix`].
+    pub fn bind_ahead(&self, place: Place, mode: u32) -> io::Result<()> {
+        if self.inherited().iter().any(|socket| socket.place == place) {
+            return Ok(());
+        }
+        let (socket, own_file) = match &place {
+            Place::Tcp(address) => {
+                (bind(*address).map_err(|error| self.explain(*address, error))?.into(), false)
+            }
+            Place::Unix(path) => (bind_unix(path, mode)?.into(), true),
+        };
+        self.inherited().push(Socket { place, socket, own_file });
+        Ok(())
+    }
+
     /// Sockets that were passed to us and that nobody asked for; they are closed.
     pub fn take_unused(&self) -> Vec<Place> {
         self.inherited().drain(..).map(|socket| socket.place).collect()

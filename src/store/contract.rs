@@ -8,9 +8,11 @@ mod failures;
 mod people;
 mod sessions;
 
-use std::{net::Ipv4Addr, sync::Arc, time::Duration};
+use std::{net::Ipv4Addr, os::unix::net::UnixStream, path::Path, sync::Arc, time::Duration};
 
-use super::{MemoryStore, RedbStore, Store};
+use futures_util::StreamExt;
+
+use super::{Cursor, MemoryStore, RedbStore, Store};
 use crate::{
     clock::Wall,
     rules::{
@@ -42,6 +44,16 @@ macro_rules! contract {
                 async fn $name() {
                     let folder = tempfile::tempdir().unwrap();
                     let store = super::RedbStore::open(&folder.path().join("store.redb")).unwrap();
+                    super::$area::$name(std::sync::Arc::new(store)).await;
+                }
+            )*)*
+        }
+        mod given_away {
+            $($(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $name() {
+                    let folder = tempfile::tempdir().unwrap();
+                    let store = super::given_away(&folder.path().join("store.redb")).await;
                     super::$area::$name(std::sync::Arc::new(store)).await;
                 }
             )*)*
@@ -114,6 +126,23 @@ contract! {
         a_position_from_the_future_starts_over
         a_write_that_changes_nothing_moves_nothing
         followers_end_when_the_store_is_closed;
+}
+
+/// A store that was given away, and whose heir does everything for it, as after a hand-over.
+async fn given_away(file: &Path) -> RedbStore {
+    let old = RedbStore::open(file).unwrap();
+    let lent = old.lend().await.unwrap();
+    let new = RedbStore::open(file).unwrap();
+    let (line, theirs) = UnixStream::pair().unwrap();
+    let mut changes = new.changes(Cursor::default()).await.unwrap();
+    new.serve_predecessor(theirs).unwrap();
+    let heir = lent.give(line);
+    tokio::spawn(async move {
+        while let Some((at, change)) = changes.next().await {
+            heir.tell(at, change);
+        }
+    });
+    old
 }
 
 /// An account with an app and three backup codes.

@@ -120,7 +120,8 @@ where
     }
 }
 
-async fn write<E, T, F>(engine: &E, operation: F) -> Result<Written<T>, StoreError>
+/// Runs an operation in a durable transaction.
+pub(super) async fn write<E, T, F>(engine: &E, operation: F) -> Result<Written<T>, StoreError>
 where
     E: Engine,
     T: Send + 'static,

@@ -131,7 +131,7 @@ pub enum StoreError {
     /// Another process holds it.
     #[error("the store is in use by another process (a running panelgate?)")]
     Locked,
-    /// Another process has taken over; this one only finishes what it has begun.
+    /// Another process has taken over, and cannot be asked to do it any more.
     #[error("another panelgate has taken over; try again in a moment")]
     HandedOver,
 }

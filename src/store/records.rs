@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{
     Change, Cursor, Everything, StoreError,
-    tables::{Entry, Read, Table, Tables},
+    tables::{Entry, Read, StagedWrites, Table, Tables},
 };
 use crate::{
     clock::Wall,
@@ -189,6 +189,23 @@ impl<'a> Writing<'a> {
     /// Questions, own writes included.
     pub(super) fn read(&self) -> Reading<'_> {
         Reading(self.tables)
+    }
+
+    /// What is there, own writes included.
+    pub(super) fn tables(&self) -> &dyn Read {
+        self.tables
+    }
+
+    /// The changes, before they have positions.
+    pub(super) fn into_changes(self) -> Vec<Change> {
+        self.changes
+    }
+
+    /// Takes over what an operation has left elsewhere.
+    pub(super) fn adopt(&mut self, writes: StagedWrites, changes: Vec<Change>) -> Result<(), StoreError> {
+        writes.play(self.tables)?;
+        self.changes.extend(changes);
+        Ok(())
     }
 
     /// Writes a session and its indexes; `old` is what stood there.

@@ -7,6 +7,7 @@
 mod file;
 mod frozen;
 mod lend;
+mod relay;
 #[cfg(test)]
 mod tests;
 mod transaction;
@@ -30,7 +31,7 @@ use self::{
 };
 use super::{
     StoreError,
-    engine::{Engine, Job, gone},
+    engine::{self, Engine, Job, gone},
     feed::Feed,
     meter::StoreMeter,
     records::Reading,
@@ -128,6 +129,11 @@ impl Shared {
         self.database.write().unwrap_or_else(PoisonError::into_inner).take()
     }
 
+    /// Whether there is no file, and nobody else has it.
+    fn is_closed(&self) -> bool {
+        *self.holder.borrow() == Holder::Us && self.database().is_none()
+    }
+
     /// Refuses everything from now on.
     fn fail(&self, why: &StoreError) {
         // Only the first failure is the cause.
@@ -146,16 +152,14 @@ impl Shared {
         })
     }
 
-    fn read<T>(&self, question: impl FnOnce(&dyn Read) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        loop {
-            if let Some(database) = self.database().as_ref() {
-                return question(&Snapshot::of(database)?);
-            }
-            if *self.holder.borrow() != Holder::Borrower {
-                return Err(self.why_not());
-            }
-            // It was lent since the question was asked.
-            tokio::runtime::Handle::current().block_on(self.at_home())?;
+    /// The answer; the question back if the file is elsewhere.
+    fn read<T, Q>(&self, question: Q) -> Result<Result<T, StoreError>, Q>
+    where
+        Q: FnOnce(&dyn Read) -> Result<T, StoreError>,
+    {
+        match self.database().as_ref() {
+            Some(database) => Ok(Snapshot::of(database).and_then(|snapshot| question(&snapshot))),
+            None => Err(question),
         }
     }
 }
@@ -167,10 +171,18 @@ impl Engine for RedbStore {
         &self,
         question: impl FnOnce(&dyn Read) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let shared = Arc::clone(&self.shared);
-        shared.at_home().await?;
-        let answer = tokio::task::spawn_blocking(move || shared.read(question)).await;
-        answer.map_err(|error| StoreError::Unavailable(format!("a read failed: {error}")))?
+        let mut question = question;
+        while self.shared.is_at_home().await {
+            let shared = Arc::clone(&self.shared);
+            let asked = tokio::task::spawn_blocking(move || shared.read(question)).await;
+            match asked.map_err(|error| StoreError::Unavailable(format!("a read failed: {error}")))? {
+                Ok(answer) => return answer,
+                Err(_) if self.shared.is_closed() => return Err(self.shared.why_not()),
+                // It was lent since the question was asked.
+                Err(back) => question = back,
+            }
+        }
+        engine::write(self, move |to| question(to.tables())).await.map(|written| written.value)
     }
 
     async fn submit(&self, job: Box<dyn Job>) -> Result<(), StoreError> {

@@ -11,10 +11,12 @@ use std::{
     ops::Bound,
 };
 
+use serde::{Deserialize, Serialize};
+
 use super::StoreError;
 
 /// The tables.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) enum Table {
     /// sid → session record.
     Sessions,
@@ -124,6 +126,7 @@ impl<'a> Staged<'a> {
 }
 
 /// What an operation wants written.
+#[derive(Default, Serialize, Deserialize)]
 pub(super) struct StagedWrites(Writes);
 
 impl StagedWrites {

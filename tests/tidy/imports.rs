@@ -14,13 +14,14 @@ struct Row {
 /// The import matrix. The most specific row counts; a module may always import itself, and `tests` are exempt.
 const MATRIX: &[Row] = &[
     Row { module: "clock", may: &[], never: &[] },
+    Row { module: "frames", may: &[], never: &[] },
     Row { module: "entropy", may: &[], never: &[] },
     Row { module: "secret", may: &[], never: &[] },
     Row { module: "meter", may: &[], never: &[] },
     Row { module: "rules", may: &["clock", "secret"], never: &["clock::Clock", "clock::SystemClock"] },
     Row {
         module: "store",
-        may: &["rules", "clock", "meter", "secret"],
+        may: &["rules", "clock", "meter", "secret", "frames"],
         never: &["rules::judge", "rules::policy"],
     },
     Row {

@@ -2,7 +2,10 @@
 
 use std::{
     io,
-    os::{fd::AsFd, unix::net::UnixStream as StdStream},
+    os::{
+        fd::{AsFd, OwnedFd},
+        unix::net::UnixStream as StdStream,
+    },
     sync::Arc,
     time::Duration,
 };
@@ -24,9 +27,10 @@ use super::{
 use crate::{
     config::Environment,
     doors::Socket,
+    frames,
     gate::Gate,
     live::CounterLevels,
-    store::{Change, Cursor},
+    store::{Change, Cursor, RedbStore, Store},
 };
 
 /// How long the old process may take to write down what is queued and let go of the store.
@@ -36,6 +40,8 @@ const LETS_GO: Duration = Duration::from_secs(60);
 pub struct Predecessor {
     stream: StdStream,
     sockets: Vec<Socket>,
+    /// On which it asks what it cannot do any more.
+    store: OwnedFd,
 }
 
 /// The predecessor, once it has let go of the store.
@@ -44,6 +50,8 @@ pub(in crate::app) struct Outgoing {
     stream: UnixStream,
     /// What was counted before.
     pub(in crate::app) levels: CounterLevels,
+    /// What it asks of the store comes here.
+    store: StdStream,
 }
 
 impl Predecessor {
@@ -57,10 +65,10 @@ impl Predecessor {
         }
         let stream = StdStream::from(io::stdin().as_fd().try_clone_to_owned()?);
         match wire::receive_sockets(&stream) {
-            Ok(sockets) => Ok(Some(Self { stream, sockets })),
+            Ok((sockets, store)) => Ok(Some(Self { stream, sockets, store })),
             Err(error) => {
                 // Whoever cannot be told sees that we are gone.
-                let _ = wire::send_blocking(&stream, &ToOld::Refused(error.to_string()));
+                let _ = frames::write(&stream, &ToOld::Refused(error.to_string()));
                 Err(error)
             }
         }
@@ -69,7 +77,7 @@ impl Predecessor {
     /// Tells it that this process cannot take over, so that it goes on.
     pub fn refuse(&self, why: &str) {
         // Whoever cannot be told sees that we are gone.
-        let _ = wire::send_blocking(&self.stream, &ToOld::Refused(why.to_owned()));
+        let _ = frames::write(&self.stream, &ToOld::Refused(why.to_owned()));
     }
 
     /// Its listening sockets.
@@ -79,7 +87,7 @@ impl Predecessor {
 
     /// Another handle for [`Predecessor::refuse`].
     pub(in crate::app) fn again(&self) -> io::Result<Self> {
-        Ok(Self { stream: self.stream.try_clone()?, sockets: Vec::new() })
+        Ok(Self { stream: self.stream.try_clone()?, sockets: Vec::new(), store: self.store.try_clone()? })
     }
 
     /// Everything was read and is good: asks for the store, and returns when it is free.
@@ -91,7 +99,7 @@ impl Predecessor {
         let ToNew::Yours(levels) = answer else {
             return Err(io::Error::other("the running panelgate did not let go of the store"));
         };
-        Ok(Outgoing { stream, levels: *levels })
+        Ok(Outgoing { stream, levels: *levels, store: self.store.into() })
     }
 }
 
@@ -102,12 +110,14 @@ impl Predecessor {
 pub(in crate::app) async fn follow_up(
     outgoing: Outgoing,
     gate: Arc<Gate>,
+    store: &RedbStore,
     from: Cursor,
     in_force: watch::Receiver<Arc<str>>,
     stop: CancellationToken,
-) -> io::Result<impl Future<Output = ()>> {
+) -> io::Result<impl Future<Output = ()> + use<>> {
     let (read, mut write) = outgoing.stream.into_split();
-    let changes = gate.store().changes(from).await.map_err(io::Error::other)?;
+    let changes = store.changes(from).await.map_err(io::Error::other)?;
+    store.serve_predecessor(outgoing.store)?;
     wire::send(&mut write, &ToOld::Ready).await?;
     tracing::info!(target: "panelgate::audit", event = "took-over", "this process serves now");
     Ok(async move {
@@ -144,20 +154,9 @@ async fn tell(
     }
 }
 
-/// Hears what the old process counts and which sessions its connections use, until it is gone.
+/// Hears what the old process counts, until it is gone.
 async fn hear(mut from: OwnedReadHalf, gate: &Gate) {
-    while let Ok(message) = wire::receive::<ToNew>(&mut from).await {
-        let live = gate.live();
-        match message {
-            ToNew::Yours(levels) | ToNew::Counted(levels) => live.counters.take_over(*levels, gate.moment()),
-            ToNew::Used(sessions, keys) => {
-                for (sid, at) in sessions {
-                    live.records.touch(sid, at);
-                }
-                for (id, used) in keys {
-                    live.records.touch_key(id, used);
-                }
-            }
-        }
+    while let Ok(ToNew::Yours(levels) | ToNew::Counted(levels)) = wire::receive(&mut from).await {
+        gate.live().counters.take_over(*levels, gate.moment());
     }
 }

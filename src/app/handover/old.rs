@@ -8,8 +8,7 @@ use std::{
         unix::{fs::MetadataExt, net::UnixStream as StdStream},
     },
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    sync::Arc,
+    process::{Child, Command, ExitStatus, Stdio},
     time::Duration,
 };
 
@@ -18,7 +17,7 @@ use tokio::{
         UnixStream,
         unix::{OwnedReadHalf, OwnedWriteHalf},
     },
-    time::{interval, timeout},
+    time::{sleep, timeout},
 };
 
 use super::wire::{self, ToNew, ToOld};
@@ -35,8 +34,6 @@ pub(super) const TAKE_OVER: &str = "TAKES_OVER_FROM_PANELGATE";
 const PREPARES: Duration = Duration::from_secs(60);
 /// How long it may take to open the store and to accept.
 const OPENS: Duration = Duration::from_secs(60);
-/// Uses of sessions are told this often.
-const USES: Duration = Duration::from_secs(1);
 
 /// How this process was started.
 #[derive(Clone, Debug)]
@@ -45,12 +42,21 @@ pub struct Program {
     arguments: Vec<OsString>,
 }
 
-/// The process that has taken over.
+/// The process that has taken over; it lives on whatever becomes of this value.
 pub(in crate::app) struct Successor {
-    child: Guard,
+    pid: u32,
     read: OwnedReadHalf,
     write: OwnedWriteHalf,
     heir: Heir,
+}
+
+/// The process that is to take over.
+struct Started {
+    child: Guard,
+    read: OwnedReadHalf,
+    write: OwnedWriteHalf,
+    /// Where its store can be asked.
+    store: StdStream,
 }
 
 /// A process that is ended when it is dropped before it has taken over.
@@ -63,6 +69,24 @@ impl Drop for Guard {
             let _ = child.kill();
             let _ = child.wait();
         }
+    }
+}
+
+impl Guard {
+    /// How it ended, if it does so within a second.
+    async fn ended(&mut self) -> Option<ExitStatus> {
+        for _ in 0..50 {
+            if let Some(status) = self.0.as_mut()?.try_wait().ok()? {
+                return Some(status);
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+        None
+    }
+
+    /// It serves now, and is not ended any more; its process id.
+    fn let_go(mut self) -> u32 {
+        self.0.take().map_or(0, |child| child.id())
     }
 }
 
@@ -97,9 +121,9 @@ fn is_same(a: &Path, b: &Path) -> bool {
 
 /// Starts a new process and hands over to it. Whatever the error, this process goes on as before.
 pub(in crate::app) async fn begin(old: &Running, program: &Program) -> Result<Successor, String> {
-    let (mut child, mut read, mut write) = start(old, program).await?;
+    let Started { mut child, mut read, mut write, store } = start(old, program).await?;
     let prepared = timeout(PREPARES, wire::receive(&mut read)).await;
-    expect(&mut child, prepared, |message| matches!(message, ToOld::Prepared))?;
+    expect(&mut child, prepared, |message| matches!(message, ToOld::Prepared)).await?;
     tracing::info!("the new process is prepared; it is given the store");
     let lent = old.store.lend().await.map_err(|error| error.to_string())?;
     old.close_trail().await;
@@ -109,8 +133,8 @@ pub(in crate::app) async fn begin(old: &Running, program: &Program) -> Result<Su
         wire::receive(&mut read).await
     };
     let opened = timeout(OPENS, opened).await;
-    match expect(&mut child, opened, |message| matches!(message, ToOld::Ready)) {
-        Ok(()) => Ok(Successor { child, read, write, heir: lent.give() }),
+    match expect(&mut child, opened, |message| matches!(message, ToOld::Ready)).await {
+        Ok(()) => Ok(Successor { pid: child.let_go(), read, write, heir: lent.give(store) }),
         Err(why) => {
             // It must be gone before the store can be opened.
             drop(child);
@@ -128,24 +152,25 @@ async fn take_back(old: &Running, lent: Lent) -> Result<(), String> {
     old.reopen_trail().map_err(|error| error.to_string())
 }
 
-async fn start(old: &Running, program: &Program) -> Result<(Guard, OwnedReadHalf, OwnedWriteHalf), String> {
+async fn start(old: &Running, program: &Program) -> Result<Started, String> {
     let failed = |error: io::Error| error.to_string();
     let sockets = old.sockets.copies().map_err(failed)?;
     let (ours, theirs) = StdStream::pair().map_err(failed)?;
+    let (store, their_store) = StdStream::pair().map_err(failed)?;
     let cannot = |error| format!("{} cannot be started: {error}", program.path.display());
     let child = Guard(Some(program.start(theirs.into()).map_err(cannot)?));
     let sending = tokio::task::spawn_blocking(move || {
-        wire::send_sockets(&ours, sockets)?;
+        wire::send_sockets(&ours, sockets, &their_store.into())?;
         ours.set_nonblocking(true)?;
         Ok(ours)
     });
     let ours: StdStream = sending.await.map_err(|fault| fault.to_string())?.map_err(failed)?;
     let (read, write) = UnixStream::from_std(ours).map_err(failed)?.into_split();
-    Ok((child, read, write))
+    Ok(Started { child, read, write, store })
 }
 
 /// Whether the new process said what was to be said; the error is what it said instead.
-fn expect(
+async fn expect(
     child: &mut Guard,
     said: Result<io::Result<ToOld>, tokio::time::error::Elapsed>,
     right: impl FnOnce(&ToOld) -> bool,
@@ -155,35 +180,27 @@ fn expect(
         Ok(Ok(ToOld::Refused(why))) => Err(why),
         Ok(Ok(_)) => Err("the new process said something unexpected".into()),
         Err(_) => Err("the new process took too long".into()),
-        Ok(Err(error)) => {
-            let ended = child.0.as_mut().and_then(|child| child.try_wait().ok().flatten());
-            Err(ended.map_or_else(
-                || format!("the new process cannot be heard: {error}"),
-                |status| format!("the new process ended before it was ready ({status}); its log says why"),
-            ))
-        }
+        Ok(Err(error)) => Err(child.ended().await.map_or_else(
+            || format!("the new process cannot be heard: {error}"),
+            |status| format!("the new process ended before it was ready ({status}); its log says why"),
+        )),
     }
 }
 
 impl Successor {
     /// Its process id.
     pub(in crate::app) fn pid(&self) -> u32 {
-        self.child.0.as_ref().map_or(0, Child::id)
+        self.pid
     }
 
     /// Follows what changes in the new process, and tells it what happens here, until that is not possible any more;
     /// why. From then on nothing that is remembered here may be believed, which dropping the heir sees to.
-    pub(in crate::app) async fn follow(mut self, gate: Arc<Gate>, reloader: Arc<Reloader>) -> String {
-        // It lives on when this process ends.
-        let _child = self.child.0.take();
+    pub(in crate::app) async fn follow(mut self, gate: &Gate, reloader: &Reloader) -> String {
         let levels = Box::new(gate.live().counters.levels(gate.moment()));
         if let Err(error) = wire::send(&mut self.write, &ToNew::Counted(levels)).await {
             return error.to_string();
         }
-        tokio::select! {
-            why = hear(&mut self.read, &self.heir, &reloader) => why,
-            error = tell(&mut self.write, &gate) => error.to_string(),
-        }
+        hear(&mut self.read, &self.heir, reloader).await
     }
 }
 
@@ -200,22 +217,6 @@ async fn hear(from: &mut OwnedReadHalf, heir: &Heir, reloader: &Reloader) -> Str
             }
             Ok(ToOld::Refused(_) | ToOld::Prepared | ToOld::Ready) => {}
             Err(error) => return error.to_string(),
-        }
-    }
-}
-
-/// The last uses of sessions by connections that are still open.
-async fn tell(to: &mut OwnedWriteHalf, gate: &Gate) -> io::Error {
-    let mut ticks = interval(USES);
-    loop {
-        ticks.tick().await;
-        let records = &gate.live().records;
-        let (sessions, keys) = (records.take_touched(), records.take_touched_keys());
-        if sessions.is_empty() && keys.is_empty() {
-            continue;
-        }
-        if let Err(error) = wire::send(to, &ToNew::Used(sessions, keys)).await {
-            return error;
         }
     }
 }

@@ -1,10 +1,10 @@
 use std::{net::TcpListener, os::unix::net::UnixStream};
 
-use super::wire::{self, ToNew, ToOld};
+use super::wire::{self, ToOld};
 use crate::{
-    clock::Wall,
     doors::{Place, Socket, Sockets},
     rules::session::Sid,
+    store::{Change, Cursor},
 };
 
 #[tokio::test]
@@ -16,8 +16,14 @@ async fn listening_sockets_are_passed_with_their_places() {
         let place = Place::Tcp(listener.local_addr().unwrap());
         Socket { place, socket: listener.into(), own_file: false }
     });
-    wire::send_sockets(&old, sockets.into()).unwrap();
-    let passed = Sockets::inheriting(wire::receive_sockets(&new).unwrap());
+    let (mut store, theirs) = UnixStream::pair().unwrap();
+    wire::send_sockets(&old, sockets.into(), &theirs.into()).unwrap();
+    let (passed, line) = wire::receive_sockets(&new).unwrap();
+    std::io::Write::write_all(&mut UnixStream::from(line), b"asked").unwrap();
+    let mut asked = [0; 5];
+    std::io::Read::read_exact(&mut store, &mut asked).unwrap();
+    assert_eq!(&asked, b"asked");
+    let passed = Sockets::inheriting(passed);
     for address in addresses {
         let listener = passed.tcp(address).unwrap();
         let _client = std::net::TcpStream::connect(address).unwrap();
@@ -37,12 +43,11 @@ fn a_process_that_speaks_another_protocol_is_told_so() {
 #[tokio::test]
 async fn messages_arrive_as_they_were_sent_and_nonsense_is_an_error() {
     let (mut near, mut far) = tokio::io::duplex(1024);
-    let used = vec![(Sid([7; 32]), Wall::from_secs(5))];
-    wire::send(&mut near, &ToNew::Used(used.clone(), Vec::new())).await.unwrap();
-    let Ok(ToNew::Used(sessions, keys)) = wire::receive(&mut far).await else {
+    wire::send(&mut near, &ToOld::Changed(Cursor(7), Change::SessionGone(Sid([7; 32])))).await.unwrap();
+    let Ok(ToOld::Changed(Cursor(7), Change::SessionGone(sid))) = wire::receive(&mut far).await else {
         panic!("something else came")
     };
-    assert_eq!((sessions, keys), (used, Vec::new()));
+    assert_eq!(sid, Sid([7; 32]));
     tokio::io::AsyncWriteExt::write_all(&mut near, &[0, 0, 0, 1, 250]).await.unwrap();
     assert!(wire::receive::<ToOld>(&mut far).await.is_err());
     drop(near);

@@ -1,7 +1,7 @@
-//! What the two processes say to each other: a length in four bytes, then postcard.
+//! What the two processes say to each other.
 
 use std::{
-    io::{self, IoSlice, IoSliceMut, Read, Write},
+    io::{self, IoSlice, IoSliceMut},
     mem::MaybeUninit,
     os::{
         fd::{AsFd, OwnedFd},
@@ -17,21 +17,15 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use crate::{
-    clock::Wall,
     doors::{Place, Socket},
+    frames,
     live::CounterLevels,
-    rules::{
-        api_key::{KeyId, KeyUse},
-        session::Sid,
-    },
-    store::{Change, Cursor},
+    store::{Change, Cursor, SCHEMA},
 };
 
-/// Counts up whenever what is said, records included, changes its form.
-pub(super) const PROTOCOL: u32 = 2;
-
-/// The longest message; a whole store may be told at once.
-const LONGEST: u32 = 1 << 30;
+/// Counts up whenever what is said, records included, changes its form. The store's layout is a part of it: operations
+/// of the old process work on the new one's tables.
+pub(super) const PROTOCOL: u32 = (SCHEMA << 16) | 3;
 
 /// The old process speaks.
 #[derive(Serialize, Deserialize)]
@@ -40,8 +34,6 @@ pub(super) enum ToNew {
     Yours(Box<CounterLevels>),
     /// What was counted since.
     Counted(Box<CounterLevels>),
-    /// Sessions and keys were used by connections that are still open.
-    Used(Vec<(Sid, Wall)>, Vec<(KeyId, KeyUse)>),
 }
 
 /// The new process speaks.
@@ -66,13 +58,13 @@ struct Hello {
     sockets: Vec<(Place, bool)>,
 }
 
-/// Passes listening sockets, with which the conversation begins.
-pub(super) fn send_sockets(to: &UnixStream, sockets: Vec<Socket>) -> io::Result<()> {
+/// Passes listening sockets, with which the conversation begins, and the line on which the store is asked later.
+pub(super) fn send_sockets(to: &UnixStream, sockets: Vec<Socket>, store: &OwnedFd) -> io::Result<()> {
     let places = sockets.iter().map(|socket| (socket.place.clone(), socket.own_file)).collect();
     let hello = Hello { protocol: PROTOCOL, sockets: places };
-    (&*to).write_all(&frame(&hello)?)?;
-    for socket in sockets {
-        let fds = [socket.socket.as_fd()];
+    frames::write(to, &hello)?;
+    for socket in sockets.iter().map(|socket| &socket.socket).chain([store]) {
+        let fds = [socket.as_fd()];
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         let mut control = SendAncillaryBuffer::new(&mut space);
         control.push(SendAncillaryMessage::ScmRights(&fds));
@@ -81,13 +73,9 @@ pub(super) fn send_sockets(to: &UnixStream, sockets: Vec<Socket>) -> io::Result<
     Ok(())
 }
 
-/// Takes the listening sockets that are passed.
-pub(super) fn receive_sockets(from: &UnixStream) -> io::Result<Vec<Socket>> {
-    let mut head = [0; 4];
-    (&*from).read_exact(&mut head)?;
-    let mut bytes = vec![0; length(head)?];
-    (&*from).read_exact(&mut bytes)?;
-    let hello: Hello = parse(&bytes)?;
+/// Takes what [`send_sockets`] passes.
+pub(super) fn receive_sockets(from: &UnixStream) -> io::Result<(Vec<Socket>, OwnedFd)> {
+    let hello: Hello = frames::read(from)?;
     if hello.protocol != PROTOCOL {
         let (theirs, ours) = (hello.protocol, PROTOCOL);
         let text = format!(
@@ -96,7 +84,8 @@ pub(super) fn receive_sockets(from: &UnixStream) -> io::Result<Vec<Socket>> {
         return Err(io::Error::other(text));
     }
     let take = |(place, own_file)| Ok(Socket { place, socket: receive_one(from)?, own_file });
-    hello.sockets.into_iter().map(take).collect()
+    let sockets = hello.sockets.into_iter().map(take).collect::<io::Result<_>>()?;
+    Ok((sockets, receive_one(from)?))
 }
 
 fn receive_one(from: &UnixStream) -> io::Result<OwnedFd> {
@@ -111,39 +100,14 @@ fn receive_one(from: &UnixStream) -> io::Result<OwnedFd> {
 
 /// Sends a message.
 pub(super) async fn send<T: Serialize>(to: &mut (impl AsyncWrite + Unpin), message: &T) -> io::Result<()> {
-    to.write_all(&frame(message)?).await
+    to.write_all(&frames::encode(message)?).await
 }
 
 /// Receives a message.
 pub(super) async fn receive<T: DeserializeOwned>(from: &mut (impl AsyncRead + Unpin)) -> io::Result<T> {
     let mut head = [0; 4];
     from.read_exact(&mut head).await?;
-    let mut bytes = vec![0; length(head)?];
+    let mut bytes = vec![0; frames::length(head)?];
     from.read_exact(&mut bytes).await?;
-    parse(&bytes)
-}
-
-/// Sends a message before there is a runtime.
-pub(super) fn send_blocking<T: Serialize>(mut to: &UnixStream, message: &T) -> io::Result<()> {
-    to.write_all(&frame(message)?)
-}
-
-fn frame<T: Serialize>(message: &T) -> io::Result<Vec<u8>> {
-    let body = postcard::to_stdvec(message).map_err(io::Error::other)?;
-    let length = u32::try_from(body.len()).ok().filter(|length| *length <= LONGEST);
-    let length = length.ok_or_else(|| io::Error::other("a message is too long"))?;
-    Ok([&length.to_be_bytes()[..], &body].concat())
-}
-
-fn length(head: [u8; 4]) -> io::Result<usize> {
-    let length = u32::from_be_bytes(head);
-    usize::try_from(length)
-        .ok()
-        .filter(|_| length <= LONGEST)
-        .ok_or_else(|| io::Error::other("a message is too long"))
-}
-
-fn parse<T: DeserializeOwned>(bytes: &[u8]) -> io::Result<T> {
-    postcard::from_bytes(bytes)
-        .map_err(|error| io::Error::other(format!("a message cannot be read: {error}")))
+    frames::decode(&bytes)
 }

@@ -8,35 +8,11 @@ mod surroundings;
 #[cfg(test)]
 mod tests;
 
-use serde::Serialize;
-
 use super::observed::Observed;
+pub use crate::rules::written::Severity;
 
 /// What a check came to: evidence, one sentence each, of which none is what is hoped for; or why it could not be done.
 pub type Look = Result<Vec<String>, String>;
-
-/// How bad it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Severity {
-    /// Somebody gets what is not his, or nobody gets what is his.
-    Error,
-    /// Something is weaker than it should be, or does not work well.
-    Warning,
-    /// Worth knowing.
-    Note,
-}
-
-impl Severity {
-    /// `error`, `warning` or `note`.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Error => "error",
-            Self::Warning => "warning",
-            Self::Note => "note",
-        }
-    }
-}
 
 /// One check.
 pub struct Check {

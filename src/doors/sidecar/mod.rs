@@ -17,7 +17,7 @@ use super::{PortalService, Sockets};
 use crate::gate::Gate;
 
 /// Who may connect to the socket is checked by user id.
-const EVERYBODY: u32 = 0o666;
+pub const EVERYBODY: u32 = 0o666;
 
 /// Where the sidecar listens, and who may ask besides the snapshot's trusted networks (R1).
 #[derive(Clone)]

@@ -1,9 +1,12 @@
 //! What is wrong with a file.
 
+use serde::Serialize;
+
 use super::At;
 
 /// How bad it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Severity {
     /// It cannot be used.
     Error,

@@ -1,9 +1,10 @@
 //! Letting another process have the file: the one that takes over.
 //!
-//! While the file is lent, reads and writes wait. Then it is either taken back, or given away for good; from then on
-//! the heir's changes come in by [`Heir::tell`], so that whoever follows the change stream here goes on without a gap.
+//! While the file is lent, reads and writes wait. Then it is either taken back, or given away for good; from then on the
+//! heir does them ([`super::relay`]), and its changes come in by [`Heir::tell`], so that whoever follows the change stream
+//! here goes on without a gap.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{os::unix::net::UnixStream, path::PathBuf, sync::Arc};
 
 use ::redb::Database;
 use tokio::sync::{oneshot, watch};
@@ -28,8 +29,18 @@ pub(super) enum Holder {
 pub(super) enum Back {
     /// Open it again.
     Open(PathBuf, oneshot::Sender<Result<(), StoreError>>),
-    /// It does not come back.
-    Never,
+    /// It does not come back; the heir is to be asked here.
+    Never(UnixStream),
+}
+
+/// What came of a file that was lent.
+pub(super) enum After {
+    /// It is open again.
+    Here,
+    /// The process at the other end has it for good.
+    With(UnixStream),
+    /// Nobody knows.
+    Lost,
 }
 
 /// The file is closed, and another process may open it. Dropped, the store stays closed for good.
@@ -67,10 +78,11 @@ impl Lent {
         opened.await.map_err(|_| self.shared.why_not())?
     }
 
-    /// Leaves the file to the other process; what waited is told so.
-    pub fn give(self) -> Heir {
+    /// Leaves the file to the other process, which does by this line what waited and what is still to come:
+    /// [`RedbStore::serve_predecessor`] is its other end.
+    pub fn give(self, line: UnixStream) -> Heir {
         self.shared.holder.send_replace(Holder::Heir);
-        let _ = self.back.send(Back::Never);
+        let _ = self.back.send(Back::Never(line));
         Heir(self.shared)
     }
 }
@@ -90,22 +102,18 @@ impl Drop for Heir {
 }
 
 impl Shared {
-    /// Waits while the file is lent.
-    pub(super) async fn at_home(&self) -> Result<(), StoreError> {
+    /// Waits while the file is lent; whether it is here then.
+    pub(super) async fn is_at_home(&self) -> bool {
         let mut holder: watch::Receiver<Holder> = self.holder.subscribe();
-        let settled = holder.wait_for(|holder| *holder != Holder::Borrower).await;
-        match settled.map(|holder| *holder) {
-            Ok(Holder::Us) => Ok(()),
-            Ok(Holder::Borrower | Holder::Heir) | Err(_) => Err(StoreError::HandedOver),
-        }
+        holder.wait_for(|holder| *holder != Holder::Borrower).await.is_ok_and(|holder| *holder == Holder::Us)
     }
 
-    /// The writer's part: closes the file and waits for what becomes of it. Whether there is a file again.
+    /// The writer's part: closes the file and waits for what becomes of it.
     pub(super) fn lend(
         &self,
         done: oneshot::Sender<Result<(), StoreError>>,
         back: oneshot::Receiver<Back>,
-    ) -> bool {
+    ) -> After {
         self.holder.send_replace(Holder::Borrower);
         let closed = self.take_database().map_or(Ok(()), Database::close).map_err(super::fault);
         // Without anybody to tell there is nobody to bring it back either.
@@ -113,15 +121,15 @@ impl Shared {
         match back.blocking_recv() {
             Ok(Back::Open(path, done)) => {
                 let opened = self.open_again(&path);
-                let again = opened.is_ok();
+                let after = if opened.is_ok() { After::Here } else { After::Lost };
                 let _ = done.send(opened);
-                again
+                after
             }
-            Ok(Back::Never) => false,
+            Ok(Back::Never(line)) => After::With(line),
             Err(_) => {
                 self.holder.send_replace(Holder::Heir);
                 self.feed.close();
-                false
+                After::Lost
             }
         }
     }

@@ -11,7 +11,8 @@ use super::{
         engine::{Failure, Job, apply},
     },
     Order, Shared,
-    lend::Holder,
+    lend::{After, Holder},
+    relay,
     transaction::{Pending, begin, fault},
 };
 
@@ -60,11 +61,14 @@ fn serve(shared: &Stopping, mut queue: mpsc::Receiver<Order>) {
                 let _ = done.send(closed);
                 return;
             }
-            Some(Order::Lend { done, back }) if committed => {
-                if !shared.lend(done, back) {
+            Some(Order::Lend { done, back }) if committed => match shared.lend(done, back) {
+                After::Here => {}
+                After::With(heir) => {
+                    relay::pass_on(shared, &mut queue, &heir);
                     return refuse(shared, queue);
                 }
-            }
+                After::Lost => return refuse(shared, queue),
+            },
             Some(Order::Lend { .. } | Order::Write(_)) | None => {}
         }
         if !committed {
@@ -73,7 +77,7 @@ fn serve(shared: &Stopping, mut queue: mpsc::Receiver<Order>) {
     }
 }
 
-/// Tells everybody who waited while the file was lent that it does not come back.
+/// Tells everybody that the file does not come back, and nobody can be asked.
 fn refuse(shared: &Shared, mut queue: mpsc::Receiver<Order>) {
     queue.close();
     while let Some(order) = queue.blocking_recv() {

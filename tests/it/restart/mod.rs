@@ -2,12 +2,21 @@
 
 mod activation;
 
-use std::{net::TcpListener, time::Duration};
+use std::{
+    collections::BTreeMap,
+    net::TcpListener,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use serde_json::json;
 
 use crate::support::{
-    browser::Browser,
+    browser::{Browser, background},
+    gate,
     house::{House, cut_after, echoes, signal},
 };
 
@@ -55,6 +64,70 @@ async fn a_restart_under_load_fails_no_request_and_live_connections_stay_and_obe
         .await;
 }
 
+/// Connections that were accepted before stay with the old process, whose store is elsewhere now.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_old_process_is_still_asked_for_is_done_in_the_new_ones_store() {
+    let house = House::start("restart-relay");
+    let somebody = house.somebody().await;
+    let newcomer = Browser::new(house.client());
+    let (first, second, third) =
+        (house.client().connect().await, house.client().connect().await, house.client().connect().await);
+    tokio::task::block_in_place(|| house.replace());
+    assert!(!house.gate.running.has_ended(), "the old process holds the connections");
+    let refresh = || background("POST", "/_gate/refresh").body("application/json", "{}");
+    let renewed = somebody.send_over(first, refresh()).await;
+    assert_eq!(renewed.status, 200, "{renewed:?}");
+    let (name, password) = gate::user("user");
+    let credentials = json!({ "username": name, "password": password }).to_string();
+    let sign_in = background("POST", "/_gate/api/v1/sign-in").body("application/json", credentials);
+    let signed_in = newcomer.send_over(second, sign_in).await;
+    assert_eq!(signed_in.status, 200, "{signed_in:?}");
+    // Both hold in the new process, and what happens there holds in the old one.
+    assert_eq!(somebody.refresh().await.status, 200);
+    assert_eq!(newcomer.background("GET", "/echo/x").await.status, 200);
+    assert!(newcomer.api("POST", "sign-out", &json!({})).await.status < 300);
+    let refused = newcomer.send_over(third, background("GET", "/echo/x")).await;
+    assert_eq!(refused.status, 401, "{refused:?}");
+}
+
+/// What is written while one process after the other takes over: nobody is told to come again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn renewals_and_sign_ins_in_the_moment_of_the_hand_over_are_done() {
+    let house = Arc::new(House::start("restart-writes"));
+    let over = Arc::new(AtomicBool::new(false));
+    let mut renewing = Vec::new();
+    for _ in 0..4 {
+        let (somebody, over) = (house.somebody().await, Arc::clone(&over));
+        renewing.push(tokio::spawn(async move {
+            let mut answers = BTreeMap::new();
+            while !over.load(Ordering::Relaxed) {
+                *answers.entry(somebody.refresh().await.status).or_insert(0) += 1;
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            answers
+        }));
+    }
+    let signing_in = tokio::spawn({
+        let (house, over) = (Arc::clone(&house), Arc::clone(&over));
+        async move {
+            while !over.load(Ordering::Relaxed) {
+                house.somebody().await;
+            }
+        }
+    });
+    for _ in 0..3 {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        tokio::task::block_in_place(|| house.replace());
+    }
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    over.store(true, Ordering::Relaxed);
+    signing_in.await.expect("a sign-in failed");
+    for answers in renewing {
+        let answers = answers.await.unwrap();
+        assert!(answers.keys().all(|status| *status == 200) && answers[&200] > 3, "{answers:?}");
+    }
+}
+
 /// Sign-ins that failed count on; so does everything that is written down.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn limits_and_sessions_are_carried_over() {
@@ -73,7 +146,7 @@ async fn limits_and_sessions_are_carried_over() {
     tokio::task::block_in_place(|| house.replace());
     assert_eq!(guesser.api("POST", "sign-in", &wrong).await.status, 429, "a restart frees nobody");
     assert_eq!(somebody.background("GET", "/echo/x").await.status, 200);
-    renews(&somebody).await;
+    assert_eq!(somebody.refresh().await.status, 200, "the new process can write");
     tokio::task::block_in_place(|| house.replace());
     assert_eq!(guesser.api("POST", "sign-in", &wrong).await.status, 429);
     assert_eq!(somebody.background("GET", "/echo/x").await.status, 200);
@@ -105,23 +178,20 @@ async fn a_new_process_with_a_bad_configuration_is_refused_and_the_old_one_goes_
         .await;
     assert_eq!([house.hear(), house.hear()], ["RELOADING=1", "READY=1"]);
     tokio::task::block_in_place(|| house.replace());
-    renews(&somebody).await;
+    assert_eq!(somebody.refresh().await.status, 200);
 }
 
-/// The new process fails when it has the store already: the old one opens the store again.
+/// An address that somebody else has: this shows before anything is handed over, and before the new process has accepted
+/// anything that would be lost with it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_new_process_that_fails_at_the_last_step_gives_the_store_back() {
-    let house = House::start("restart-late");
+async fn a_new_process_that_cannot_listen_is_refused_before_it_is_given_the_store() {
+    let house = House::start("restart-port");
     let somebody = house.somebody().await;
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();
-    let good = house.read("config.yaml");
-    house.write(
-        "config.yaml",
-        &(good.clone() + &format!("admin: {{ socket: {}/admin.new }}\n", house.directory.display())),
-    );
     let edges = format!("listen: [\"127.0.0.1:{}\"", house.edge);
     let more = house.read("config.yaml").replace(&edges, &format!("{edges}, \"127.0.0.1:{port}\""));
+    let (edge, sidecar) = (house.load_edge(&somebody, 4), house.load_sidecar(&somebody, 4));
     house.write("config.yaml", &more);
     signal("USR2", house.serving());
     house
@@ -130,8 +200,48 @@ async fn a_new_process_that_fails_at_the_last_step_gives_the_store_back() {
         })
         .await;
     assert!(house.metrics("/readyz").contains(&format!("127.0.0.1:{port}")), "{}", house.metrics("/readyz"));
+    assert_eq!(somebody.refresh().await.status, 200);
+    tokio::task::block_in_place(|| {
+        edge.finish();
+        sidecar.finish();
+    });
+    assert!(!house.gate.running.log().contains("it is given the store"), "{}", house.gate.log_tail());
+}
+
+/// The new process fails when it has the store already: the old one opens the store again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_process_that_fails_at_the_last_step_gives_the_store_back() {
+    let house = House::start("restart-late");
+    let somebody = house.somebody().await;
+    // Says that it is prepared, waits for the first byte that is not zero, which is the length of the answer, and goes.
+    house.update(
+        "#!/usr/bin/env python3\n\
+         import socket, sys\n\
+         line = socket.socket(fileno=0)\n\
+         length = int.from_bytes(line.recv(4, socket.MSG_WAITALL), 'big')\n\
+         line.recv(length, socket.MSG_WAITALL)\n\
+         line.sendall(bytes([0, 0, 0, 1, 1]))\n\
+         while line.recv(1) == bytes(1): pass\n\
+         sys.exit(3)\n",
+    );
+    signal("USR2", house.serving());
+    house
+        .wait_until("readyz says why", || {
+            house.metrics("/readyz").contains("ended before it was ready (exit status: 3)")
+        })
+        .await;
     assert_eq!(somebody.refresh().await.status, 200, "it can write again");
     assert!(house.gate.running.log().contains("it is given the store"), "{}", house.gate.log_tail());
+}
+
+/// The old process has nothing to wait for and goes at once: the new one must not go with it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_process_lives_on_when_the_old_one_has_no_connections() {
+    let house = House::start("restart-idle");
+    for _ in 0..6 {
+        tokio::task::block_in_place(|| house.replace());
+        assert_eq!(house.somebody().await.background("GET", "/echo/x").await.status, 200);
+    }
 }
 
 /// The new process dies: the old one believes nothing any more that it is not told.
@@ -146,17 +256,4 @@ async fn when_the_new_process_dies_the_old_one_cuts_what_it_holds() {
     let cut = cut_after(&mut socket).await;
     assert!(cut < Duration::from_secs(2), "cut only after {cut:?}");
     house.wait_until("the old process goes as well", || house.gate.running.has_ended()).await;
-}
-
-/// A change that reaches the old process in the moment of the hand-over is answered 503, and comes again.
-async fn renews(somebody: &Browser) {
-    for _ in 0..20 {
-        let status = somebody.refresh().await.status;
-        if status == 200 {
-            return;
-        }
-        assert_eq!(status, 503);
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    panic!("the new process cannot write");
 }

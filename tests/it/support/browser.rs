@@ -6,6 +6,8 @@ use std::{
 };
 
 use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
 
 use super::client::{Answer, Ask, Client};
 
@@ -59,13 +61,23 @@ impl Browser {
 
     /// Sends with the cookies of the jar, and keeps those that come back.
     pub(crate) async fn send(&self, ask: Ask) -> Answer {
-        let ask = match self.cookies(ask.target()) {
-            Some(cookies) => ask.field("Cookie", &cookies),
-            None => ask,
-        };
-        let answer = self.client.send(&ask).await;
+        let answer = self.client.send(&self.with_cookies(ask)).await;
         self.keep(&answer);
         answer
+    }
+
+    /// The same, over a connection that is there already.
+    pub(crate) async fn send_over(&self, connection: TlsStream<TcpStream>, ask: Ask) -> Answer {
+        let answer = self.client.send_over(connection, &self.with_cookies(ask)).await;
+        self.keep(&answer);
+        answer
+    }
+
+    fn with_cookies(&self, ask: Ask) -> Ask {
+        match self.cookies(ask.target()) {
+            Some(cookies) => ask.field("Cookie", &cookies),
+            None => ask,
+        }
     }
 
     /// The `Cookie` field for a target.

@@ -164,13 +164,21 @@ impl Client {
 
     /// Sends a request and reads the whole answer.
     pub(crate) async fn send(&self, ask: &Ask) -> Answer {
-        let whole = async { self.open(ask).await.finish(ask.method == "HEAD").await };
+        let whole = async { self.send_over(self.connect().await, ask).await };
         timeout(DEADLINE, whole).await.unwrap_or_else(|_| panic!("no answer within {DEADLINE:?} to {ask:?}"))
+    }
+
+    /// The same, over a connection that is there already.
+    pub(crate) async fn send_over(&self, stream: TlsStream<TcpStream>, ask: &Ask) -> Answer {
+        self.open_over(stream, ask).await.finish(ask.method == "HEAD").await
     }
 
     /// Sends a request and reads the head of the answer.
     pub(crate) async fn open(&self, ask: &Ask) -> Open {
-        let mut stream = self.connect().await;
+        self.open_over(self.connect().await, ask).await
+    }
+
+    async fn open_over(&self, mut stream: TlsStream<TcpStream>, ask: &Ask) -> Open {
         // A proxy may answer and close before it has read a body that it refuses.
         let sent = stream.write_all(&ask.bytes(&self.authority)).await;
         let mut read = Vec::new();

@@ -58,6 +58,8 @@ pub(crate) struct More {
     pub(crate) top: String,
     /// How often somebody may ask, instead of 60/min.
     pub(crate) requests: Option<&'static str>,
+    /// The name by which it is started, if not its own.
+    pub(crate) binary: Option<PathBuf>,
     /// Variables of its environment.
     pub(crate) environment: Vec<(&'static str, String)>,
 }
@@ -91,7 +93,7 @@ impl Gate {
         let config = config(directory, &socket, port, access, more);
         let file = directory.join("config.yaml");
         fs::write(&file, config).expect("the workspace is writable");
-        let binary = Path::new(env!("CARGO_BIN_EXE_panelgate"));
+        let binary = more.binary.as_deref().unwrap_or_else(|| Path::new(env!("CARGO_BIN_EXE_panelgate")));
         let running = Running::start_in(
             "panelgate",
             directory,

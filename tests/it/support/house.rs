@@ -4,7 +4,10 @@ use std::{
     fs,
     io::{Read as _, Write as _},
     net::TcpStream,
-    os::unix::net::UnixDatagram,
+    os::unix::{
+        fs::{PermissionsExt as _, symlink},
+        net::UnixDatagram,
+    },
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{Arc, Mutex, PoisonError},
@@ -66,6 +69,8 @@ impl House {
         let folder = directory.join("certs");
         fs::create_dir_all(&folder).expect("the workspace is writable");
         install_certificate(&directory, &folder);
+        symlink(env!("CARGO_BIN_EXE_panelgate"), directory.join("panelgate"))
+            .expect("the workspace is writable");
         let told = UnixDatagram::bind(directory.join("notify")).expect("the workspace is writable");
         told.set_read_timeout(Some(Duration::from_secs(30))).expect("a timeout can be set");
         let more = More {
@@ -75,6 +80,7 @@ impl House {
                  metrics: {{ listen: \"127.0.0.1:{metrics}\" }}\nrestart: {{ drain: 60s }}\n{top}\n"
             ),
             requests: Some("1000000/s"),
+            binary: Some(directory.join("panelgate")),
             environment: vec![("NOTIFY_SOCKET", directory.join("notify").display().to_string())],
         };
         let gate = Gate::start_with(&directory, Duration::from_secs(900), &more);
@@ -181,6 +187,14 @@ impl House {
             "X-Forwarded-For: 192.0.2.7".into(),
         ];
         Load::start(&format!("http://127.0.0.1:{}/api/authz/forward-auth", self.gate.port), &fields, seconds)
+    }
+
+    /// Puts a script in place of the program, as an update would.
+    pub(crate) fn update(&self, script: &str) {
+        let draft = self.directory.join("panelgate.new");
+        fs::write(&draft, script).expect("the workspace is writable");
+        fs::set_permissions(&draft, fs::Permissions::from_mode(0o755)).expect("it is ours");
+        fs::rename(&draft, self.directory.join("panelgate")).expect("the workspace is writable");
     }
 
     /// Puts another text in place of a file, by renaming, as editors do.

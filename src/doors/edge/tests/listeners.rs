@@ -227,9 +227,12 @@ async fn r25_an_upload_that_stands_still_is_ended_over_both_protocols() {
         let end1 = http1.send_request(stuck(rig.request("POST", target)));
         let end2 = http2.send_request(stuck(rig.request2("POST", target)));
         let both = async { tokio::join!(end1, end2) };
-        let (end1, end2) = tokio::time::timeout(Duration::from_secs(4), both).await.expect("still open");
+        // Sooner than the usual 15 s, however busy the machine is.
+        let ended = tokio::time::timeout(Duration::from_secs(12), both).await;
+        let (end1, end2) = ended.unwrap_or_else(|_| panic!("{target}: still open"));
         for end in [end1, end2] {
-            assert!(end.map_or(true, |response| response.status() == 408), "{target}");
+            let status = end.ok().map(|response| response.status().as_u16());
+            assert!(matches!(status, None | Some(408)), "{target}: {status:?}");
         }
     }
 }

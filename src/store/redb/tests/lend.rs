@@ -1,6 +1,6 @@
 //! The file is lent to another process; here, to another store of this one.
 
-use std::{path::PathBuf, time::Duration};
+use std::{os::unix::net::UnixStream, path::PathBuf, time::Duration};
 
 use futures_util::StreamExt;
 use tempfile::TempDir;
@@ -8,7 +8,7 @@ use tokio::time::timeout;
 
 use crate::{
     rules::identity::User,
-    store::{Change, Cursor, RedbStore, Store, StoreError, contract::user},
+    store::{Change, Cursor, RedbStore, Store, StoreError, Written, contract::user},
 };
 
 fn place() -> (TempDir, PathBuf) {
@@ -65,8 +65,8 @@ async fn what_a_borrower_wrote_is_told_to_followers_once_the_file_is_back() {
     store.close().await.unwrap();
 }
 
-#[tokio::test]
-async fn once_it_is_given_away_writes_fail_and_the_heirs_changes_come_through() {
+#[tokio::test(flavor = "multi_thread")]
+async fn once_it_is_given_away_the_heir_does_what_waited_and_what_still_comes() {
     let (_folder, file) = place();
     let store = RedbStore::open(&file).unwrap();
     let cursor = store.add_user(user(1)).await.unwrap().cursor;
@@ -74,22 +74,73 @@ async fn once_it_is_given_away_writes_fail_and_the_heirs_changes_come_through() 
     let lent = store.lend().await.unwrap();
     let waiting = tokio::spawn({
         let store = store.clone();
-        async move { store.add_user(user(2)).await }
+        async move { (store.add_user(user(2)).await, store.user_by_name(&user(1).name).await) }
     });
     tokio::time::sleep(Duration::from_millis(50)).await;
+    assert!(!waiting.is_finished());
     let new = RedbStore::open(&file).unwrap();
-    let heir = lent.give();
-    assert!(matches!(waiting.await.unwrap(), Err(StoreError::HandedOver)));
-    assert!(matches!(store.add_user(user(3)).await, Err(StoreError::HandedOver)));
-    assert!(matches!(store.everything().await, Err(StoreError::HandedOver)));
+    let (line, theirs) = UnixStream::pair().unwrap();
+    new.serve_predecessor(theirs).unwrap();
+    let heir = lent.give(line);
+    let (written, read) = waiting.await.unwrap();
+    assert_eq!(
+        (written.unwrap(), read.unwrap()),
+        (Written { value: true, cursor: Cursor(2) }, Some(user(1)))
+    );
+    assert!(!store.add_user(user(2)).await.unwrap().value, "the name is taken");
+    assert!(new.add_user(user(4)).await.unwrap().value);
+    assert_eq!(store.add_user(user(3)).await.unwrap().cursor, Cursor(4), "positions go on");
+    assert_eq!(store.everything().await.unwrap().users, new.everything().await.unwrap().users);
+    // The heir's own stream shows what it did for another.
     let mut theirs = new.changes(cursor).await.unwrap();
-    new.add_user(user(4)).await.unwrap();
-    let (at, change) = theirs.next().await.unwrap();
-    heir.tell(at, change);
-    assert_eq!(named(changes.next().await), user(4));
+    for n in [2, 4, 3] {
+        let (at, change) = theirs.next().await.unwrap();
+        heir.tell(at, change);
+        assert_eq!(named(changes.next().await), user(n));
+    }
+    new.close().await.unwrap();
+    assert!(matches!(store.add_user(user(5)).await, Err(StoreError::HandedOver)));
+    assert!(matches!(store.everything().await, Err(StoreError::HandedOver)));
     drop(heir);
     assert!(changes.next().await.is_none(), "nobody may believe what is not told any more");
-    new.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_old_process_that_stands_still_within_an_operation_holds_the_heir_up_for_a_moment_only() {
+    let (_folder, file) = place();
+    let store = RedbStore::open(&file).unwrap();
+    let (line, theirs) = UnixStream::pair().unwrap();
+    store.serve_predecessor(theirs).unwrap();
+    // "Begin", and nothing after it.
+    std::io::Write::write_all(&mut &line, &[0, 0, 0, 1, 0]).unwrap();
+    let mut begun = [0; 5];
+    std::io::Read::read_exact(&mut &line, &mut begun).unwrap();
+    let written = timeout(Duration::from_secs(10), store.add_user(user(1))).await;
+    assert!(written.expect("it stands still as well").unwrap().value);
+    let mut rest = vec![];
+    assert_eq!(
+        std::io::Read::read_to_end(&mut &line, &mut rest).unwrap(),
+        0,
+        "it is not listened to any more"
+    );
+    store.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_heir_that_dies_is_not_waited_for() {
+    let (_folder, file) = place();
+    let store = RedbStore::open(&file).unwrap();
+    let lent = store.lend().await.unwrap();
+    let (line, theirs) = UnixStream::pair().unwrap();
+    let _heir = lent.give(line);
+    let waiting = tokio::spawn({
+        let store = store.clone();
+        async move { store.add_user(user(1)).await }
+    });
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    drop(theirs);
+    let outcome = timeout(Duration::from_secs(5), waiting).await.expect("it waits").unwrap();
+    assert!(matches!(outcome, Err(StoreError::HandedOver)), "{outcome:?}");
 }
 
 /// A copy that is being made ends when the file is lent, and holds nobody up.
