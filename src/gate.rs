@@ -11,9 +11,10 @@ mod quotas;
 mod refusal;
 #[cfg(test)]
 mod tests;
+pub mod trace;
 mod traps;
 
-use std::{net::IpAddr, sync::Arc};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use tokio::sync::mpsc;
 
@@ -23,14 +24,15 @@ use self::{
     journal::{Archive, Item, watch::Watches},
     panel::{AskPanel, Panels},
 };
+pub use crate::live::Stage;
 use crate::{
     clock::{Clock, Moment, Wall},
     entropy::Entropy,
-    live::{Class, Live, Snapshot},
+    live::{Class, Live, Opener, Snapshot},
     rules::{
         address::NetworkKey,
         api_key::KeyUse,
-        facts::{Ask, BadAsk, Facts},
+        facts::{Ask, BadAsk, Door, Facts},
         failures::Failure,
         identity::{Role, User, UserId},
         judge::{self, Acting, Bench, Credential, Over, Signed, Step, View},
@@ -55,6 +57,8 @@ pub struct Visit {
     pub snapshot: Arc<Snapshot>,
     /// Sampled once, at arrival.
     pub moment: Moment,
+    /// Its place in a trace, while traces are on.
+    pub trace: Option<Arc<trace::Trace>>,
 }
 
 /// Whose session a request to the portal belongs to.
@@ -100,6 +104,7 @@ pub struct Gate {
     panels: Arc<Panels>,
     journal: journal::Journal,
     accounts: Option<Arc<dyn Accounts>>,
+    tracer: Option<trace::Tracer>,
 }
 
 /// How many of its fetches one request may wait for.
@@ -126,6 +131,7 @@ impl Gate {
             panels: Arc::default(),
             journal: journal::Journal::default(),
             accounts: None,
+            tracer: None,
         }
     }
 
@@ -200,7 +206,7 @@ impl Gate {
         }
         let snapshot = self.live.snapshot();
         match Facts::new(ask, &snapshot.sites) {
-            Ok((facts, site)) => Ok(Visit { facts: Arc::new(facts), site, snapshot, moment }),
+            Ok((facts, site)) => Ok(Visit { facts: Arc::new(facts), site, snapshot, moment, trace: None }),
             Err(bad) => Err(Box::new(self.undescribed(ask, &bad, moment.wall))),
         }
     }
@@ -220,10 +226,24 @@ impl Gate {
         let decision = DecisionId(self.entropy().array());
         let (judgement, receipt) =
             accounts::run(Matter::of(visit, decision), self.judge(visit, decision)).await;
-        if receipt.is_written().await || !matches!(judgement.outcome, Outcome::Allow(_)) {
-            return judgement;
-        }
-        failed(visit, decision, Reason::AuditUnavailable)
+        let accounted = receipt.is_written().await || !matches!(judgement.outcome, Outcome::Allow(_));
+        let judgement =
+            if accounted { judgement } else { failed(visit, decision, Reason::AuditUnavailable) };
+        self.took(visit.facts.door, Stage::Decision, visit.moment.mono);
+        self.trace_decision(visit, &judgement);
+        judgement
+    }
+
+    /// Notes how long something took that began at `since`.
+    pub fn took(&self, door: Door, stage: Stage, since: Duration) {
+        let time = self.moment().mono.saturating_sub(since);
+        self.live.meters.took(door, stage, time);
+    }
+
+    /// Notes that a panel has answered what was asked of it at `since`.
+    pub fn panel_answered(&self, since: Duration) {
+        self.live.meters.panel.answered();
+        self.took(Door::Edge, Stage::Panel, since);
     }
 
     async fn judge(&self, visit: &Visit, decision: DecisionId) -> Judgement {
@@ -394,6 +414,7 @@ impl Gate {
         let opened = self.store.open_external(identity, fresh_user, template).await;
         match self.settled(opened.map_err(|error| unavailable(&error))?).await {
             ExternalOpened::New(session) => {
+                self.live.meters.opened(Opener::Issuer).count();
                 let (client, session) = (visit.facts.client.ip, session.sid.public());
                 tracing::info!(target: "panelgate::audit", event = "session-opened", %session, %client, by = "issuer");
             }

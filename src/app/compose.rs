@@ -25,7 +25,7 @@ use super::{
     logins::Logins,
     notice,
     reload::{IssuerFeeds, Parts},
-    tasks, translate,
+    tasks, traces, translate,
 };
 use crate::{
     clock::{Clock, SystemClock},
@@ -137,7 +137,7 @@ pub(super) async fn compose(
     let reloader = Arc::new(Reloader::new(&settings, environment, &ground.gate, parts));
     // Whatever changes meanwhile is taken once every part is there.
     let mut parts = reloader.parts().await;
-    let metrics = start_health(&settings, &ground, &readiness)?;
+    let metrics = start_health(&settings, &ground, &readiness, &store, certificates.as_ref())?;
     start_feeds(&ground, &reloader, watched);
     start_admin(&settings, &ground, &reloader, source)?;
     ground.tasks.spawn(impersonations::follow(Arc::clone(&ground.gate), ground.accepting.clone()));
@@ -346,8 +346,14 @@ async fn compose_gate(
     let folder = journal_dir(&settings.data_dir);
     let journal = journal::start(&folder, &live, &clock, stop, tasks);
     let (queue, archive) = journal.map_err(|source| StartError::DataDir { path: folder, source })?;
+    let traces = settings.traces.as_ref().map(traces::prepare).transpose().map_err(StartError::Other)?;
+    let tracer = traces.map(|(tracer, traces)| {
+        traces.start(Arc::clone(&live), stop.clone(), tasks);
+        tracer
+    });
     let gate = Gate::new(live, store, clock, entropy, notes).asking(Arc::new(logins));
-    let gate = Arc::new(gate.journaling(queue, archive).accounting(Arc::<Book>::clone(book)));
+    let gate = gate.journaling(queue, archive).tracing(tracer).accounting(Arc::<Book>::clone(book));
+    let gate = Arc::new(gate);
     tasks.spawn(accounts::follow(Arc::clone(book), Arc::clone(&gate), stop.clone()));
     Ok(gate)
 }
@@ -377,8 +383,7 @@ fn portal_service(
     notices: mpsc::Sender<portal::NewSignIn>,
     trail: TrailFolder,
 ) -> PortalService {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let (gate, hasher) = (Arc::clone(gate), portal::Hasher::new(cores));
+    let (gate, hasher) = (Arc::clone(gate), hasher(gate));
     let router = portal::router(portal::Portal { gate, hasher, notices, trail: Arc::new(trail) });
     BoxCloneSyncService::new(tower::service_fn(move |request: Request<Body>| {
         let router = router.clone();
@@ -386,16 +391,32 @@ fn portal_service(
     }))
 }
 
+/// As many passwords at once as there are cores.
+fn hasher(gate: &Gate) -> portal::Hasher {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let meter = Arc::clone(&gate.live().meters.passwords);
+    portal::Hasher::new(cores, meter, Arc::clone(gate.clock()))
+}
+
 fn start_health(
     settings: &Settings,
     ground: &Ground,
     readiness: &watch::Sender<Readiness>,
+    store: &RedbStore,
+    certificates: Option<&Arc<Certificates>>,
 ) -> Result<Option<SocketAddr>, StartError> {
     let Some(address) = settings.metrics else { return Ok(None) };
     let listener = ground.sockets.tcp(address).map_err(listening("metrics.listen", &address))?;
     let bound = listener.local_addr().map_err(listening("metrics.listen", &address))?;
-    let (live, accepting) = (Arc::clone(ground.gate.live()), ground.accepting.clone());
-    let serve = health::serve(listener, live, readiness.subscribe(), accepting, ground.tasks.clone());
+    let health = health::Health {
+        live: Arc::clone(ground.gate.live()),
+        clock: Arc::clone(ground.gate.clock()),
+        store: store.clone(),
+        certificates: certificates.cloned(),
+        readiness: readiness.subscribe(),
+        started: ground.gate.moment().wall,
+    };
+    let serve = health::serve(listener, health, ground.accepting.clone(), ground.tasks.clone());
     ground.tasks.spawn(serve);
     Ok(Some(bound))
 }

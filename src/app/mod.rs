@@ -15,6 +15,7 @@ mod reload;
 mod running;
 mod systemd;
 mod tasks;
+mod traces;
 mod translate;
 
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -88,6 +89,6 @@ async fn start_with(
     let guard = stop.clone().drop_guard();
     let running = compose::compose(settings, environment, beginning, stop, tasks).await?;
     let _ = guard.disarm();
-    running.readiness.send_modify(|readiness| readiness.ready = true);
+    running.readiness.send_replace(Readiness::Ready);
     Ok(running)
 }

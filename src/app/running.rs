@@ -205,7 +205,7 @@ impl Running {
     /// Stops accepting, lets requests in flight finish, writes everything down and lets go of the store.
     pub async fn stop(mut self) {
         systemd::stopping();
-        self.readiness.send_modify(|readiness| readiness.ready = false);
+        self.readiness.send_replace(Readiness::Stopping);
         let (sidecar, edge) = (self.sidecar.take(), self.edge.take());
         let sidecar = async {
             if let Some(sidecar) = sidecar {

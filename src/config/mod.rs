@@ -23,6 +23,7 @@ mod sources;
 mod suites;
 #[cfg(test)]
 mod tests;
+mod traces;
 mod yaml;
 
 use std::{
@@ -42,6 +43,7 @@ pub use self::{
         ClaimNames, EdgeLimits, EdgeSettings, IssuerSettings, KeySource, LogFormat, LogSettings, ProxySecret,
         Settings, SidecarSettings, SidecarTls, SiteSettings, Upstream,
     },
+    traces::TraceSettings,
 };
 use self::{outline::Contents, sources::Sources};
 use crate::{

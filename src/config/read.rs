@@ -9,7 +9,7 @@ use std::{
 
 use super::{
     LogFormat, LogSettings, Settings, SiteSettings, geoip, issuers, journal, limits, listeners, logins,
-    master_key, named::FileKind, notices, sites, sources::Sources,
+    master_key, named::FileKind, notices, sites, sources::Sources, traces,
 };
 use crate::rules::written::{At, Codes, Fields, Findings, Node, Written};
 
@@ -77,6 +77,7 @@ pub(super) fn settings(root: &Node, file: &Path, sources: &mut Sources<'_>) -> O
         }
     }
     let notices = notices::read(&mut fields, base, sources);
+    let traces = traces::read(&mut fields, base, sources);
     let start = fields.at.clone();
     for key in OF_SITES {
         let what = format!("`{key}` belongs to a site");
@@ -103,6 +104,7 @@ pub(super) fn settings(root: &Node, file: &Path, sources: &mut Sources<'_>) -> O
         master_key,
         geoip,
         notices,
+        traces,
         journal,
         log,
         drain,

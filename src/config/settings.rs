@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use ipnet::IpNet;
 
-use super::{GeoipSettings, NoticeSettings, Outline};
+use super::{GeoipSettings, NoticeSettings, Outline, TraceSettings};
 use crate::{
     feeds::keys::GivenMaster,
     live::Quotas,
@@ -51,6 +51,8 @@ pub struct Settings {
     pub geoip: GeoipSettings,
     /// How people are told about sign-ins from somewhere new.
     pub notices: NoticeSettings,
+    /// Where spans of traces go, if they are on.
+    pub traces: Option<TraceSettings>,
     /// How much of the journal of decisions is kept.
     pub journal: Limits,
     /// Logs.

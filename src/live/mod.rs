@@ -8,6 +8,7 @@ mod counters;
 mod failures;
 mod journal;
 mod lures;
+mod meters;
 mod records;
 mod reload;
 mod shadow;
@@ -21,14 +22,15 @@ use arc_swap::ArcSwap;
 pub use self::{
     assertions::Assertions,
     bans::Bans,
-    counters::{Class, CounterLevels, Counters, QuotaKey, Quotas, Subject},
+    counters::{Class, CounterLevels, Counters, Limited, QuotaKey, Quotas, Subject},
     failures::{Failures, Try},
     journal::{JournalCounts, JournalTally},
     lures::Lures,
+    meters::{Meters, Opener, PanelState, PasswordMeter, Renewal, Stage, TraceMeter},
     records::Records,
     reload::{ReloadProblem, ReloadState},
     shadow::{Flip, Shadows, Totals, Trial, Tried},
-    tally::Tally,
+    tally::{Tallied, Tally},
     traffic::{Bar, Count, Summary, Traffic},
 };
 use crate::{
@@ -88,8 +90,10 @@ pub struct Live {
     pub counters: Counters,
     /// Assertions that are still good.
     pub assertions: Assertions,
-    /// Decisions by reason.
+    /// Decisions by door, answer and reason.
     pub tally: Tally,
+    /// How long things take, and what came of them.
+    pub meters: Meters,
     /// What became of the last reloads.
     pub reload: ArcSwap<ReloadState>,
     /// Decisions on their way to the journal.
@@ -111,6 +115,7 @@ impl Live {
             counters: Counters::new(quotas),
             assertions: Assertions::default(),
             tally: Tally::default(),
+            meters: Meters::default(),
             reload: ArcSwap::default(),
             journal: JournalTally::default(),
             traffic: Traffic::default(),

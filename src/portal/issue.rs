@@ -15,6 +15,7 @@ use super::{
 use crate::{
     clock::Wall,
     gate::panel,
+    live::Opener,
     rules::{
         facts::Door,
         identity::User,
@@ -94,6 +95,10 @@ pub(crate) async fn open_at_panel(
     if let Some(earlier) = claims(cx) {
         let ended = cx.gate().store().end(Which::One(earlier.sid), EndReason::SignedOut, cx.now()).await?;
         cx.gate().settled(ended).await;
+    }
+    cx.gate().live().meters.opened(Opener::Portal).count();
+    if let Some(elevation) = elevation {
+        cx.gate().live().meters.elevation(elevation.by).count();
     }
     let (client, public, name) = (cx.visit.facts.client.ip, session.sid.public(), &user.name);
     tracing::info!(target: "panelgate::audit", event = "session-opened", %client, session = %public, user = %name, by = "portal");

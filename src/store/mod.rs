@@ -12,6 +12,7 @@ mod engine;
 mod failures;
 mod feed;
 mod memory;
+mod meter;
 mod operations;
 mod records;
 mod redb;
@@ -27,6 +28,7 @@ pub use self::{
     bans::{ListBanned, Listed},
     batches::Restored,
     memory::MemoryStore,
+    meter::StoreMeter,
     records::SCHEMA,
     redb::{Copied, Frozen, Heir, Lent, RedbStore},
 };

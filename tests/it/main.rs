@@ -11,6 +11,8 @@ mod cli;
 #[cfg(test)]
 mod doctor;
 #[cfg(test)]
+mod metrics;
+#[cfg(test)]
 mod notices;
 #[cfg(test)]
 mod panel_login;

@@ -34,7 +34,7 @@ fn surroundings() -> tempfile::TempDir {
         fs::write(&path, bytes).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
     };
-    for name in ["policy.yaml", "good.secret", "master.key"] {
+    for name in ["policy.yaml", "good.headers", "good.secret", "master.key"] {
         put(name, &fs::read(corpus().join("beside").join(name)).unwrap());
     }
     let key = rcgen::KeyPair::generate().unwrap();

@@ -236,7 +236,11 @@ async fn somebody_who_is_signed_in_is_told_so_and_not_sent_in_circles() {
 /// R28: beyond the queue there is a plain no, and nobody waits without end.
 #[tokio::test]
 async fn a_flood_of_passwords_is_turned_away_at_the_door() {
-    let hasher = crate::portal::Hasher::new(1);
+    let hasher = crate::portal::Hasher::new(
+        1,
+        std::sync::Arc::default(),
+        std::sync::Arc::new(crate::clock::SystemClock::new()),
+    );
     let answers =
         futures_util::future::join_all((0..40).map(|_| hasher.verify("x".to_owned().into(), None, 12)));
     let answers = tokio::time::timeout(Duration::from_secs(60), answers).await.unwrap();

@@ -110,7 +110,7 @@ impl World {
         let (notices, told) = mpsc::channel(4);
         let portal = Arc::new(Portal {
             gate: Arc::clone(&gate),
-            hasher: Hasher::new(2),
+            hasher: Hasher::new(2, Arc::default(), clock.clone()),
             notices,
             trail: Arc::new(super::operators::Trail),
         });
