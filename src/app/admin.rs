@@ -232,6 +232,7 @@ impl AdminRequest {
             | Self::MakeKey(_)
             | Self::RemoveUser { .. }
             | Self::LiftBan { .. }
+            | Self::ImportBans(_)
             | Self::HighSecurity { on: Some(_), .. }
             | Self::Watch { .. }
             | Self::Reload

@@ -127,7 +127,7 @@ const fn usual(reason: Reason) -> Said {
         | Reason::Trap => Said::Deny,
         Reason::UnknownHost | Reason::AmbiguousTarget | Reason::Malformed => Said::BadRequest,
         Reason::RateLimited | Reason::PageLimit => Said::Throttle { millis: 0 },
-        Reason::StoreUnavailable => Said::Unavailable,
+        Reason::StoreUnavailable | Reason::AuditUnavailable => Said::Unavailable,
         Reason::UpstreamUnreachable | Reason::PageUnmarkable => Said::BadGateway,
         Reason::UpstreamTimeout => Said::GatewayTimeout,
     }

@@ -3,6 +3,7 @@
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use futures_util::stream::{self, BoxStream, StreamExt};
@@ -65,6 +66,17 @@ impl Feed {
         }
         drop(log);
         self.tip.send_modify(|tip| tip.last = last);
+    }
+
+    /// Waits until everything up to `at` was published, but only for so many milliseconds. Blocks.
+    pub(super) fn wait_for(&self, at: Cursor, millis: u32) {
+        for _ in 0..millis {
+            let tip = *self.tip.borrow();
+            if tip.last >= at || tip.closed {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 
     /// Ends all followers once they have had what was published.

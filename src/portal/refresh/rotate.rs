@@ -37,6 +37,7 @@ impl From<Fault> for Refused {
             | Fault::Stopped
             | Fault::Busy
             | Fault::Unavailable
+            | Fault::Unaccounted { .. }
             | Fault::WhileActing
             | Fault::StepUp
             | Fault::FactorFirst
