@@ -96,7 +96,16 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         ],
     ),
     ("audit verify", &["panelgate audit verify", "panelgate audit verify --json"]),
-    ("audit export", &["panelgate audit export --since 2026-11-01T00:00:00Z"]),
+    (
+        "audit export",
+        &[
+            "panelgate audit export --since 2026-11-01T00:00:00Z",
+            "panelgate audit export --format ocsf --event session-opened",
+        ],
+    ),
+    ("audit archive", &["panelgate audit archive --before 400d /srv/archive"]),
+    ("audit checkpoint", &["panelgate audit checkpoint"]),
+    ("audit key", &["panelgate audit key > audit.pub"]),
     (
         "backup",
         &[

@@ -197,7 +197,8 @@ async fn a_device_is_new_until_this_account_was_signed_in_on_it() {
     assert_eq!(again.json()["state"], "signed-in");
     let other = browser.clone().call("POST", CALL, &credentials("admin", "admin-pass")).await;
     assert_eq!(other.json()["state"], "second-factor", "another account");
-    let sid = world.sessions("root")[0].sid;
+    let living = world.sessions("root").into_iter().find(|session| session.ended.is_none());
+    let sid = living.unwrap().sid;
     let revoked = crate::store::Which::One(sid);
     let why = crate::rules::session::EndReason::Revoked;
     let written = world.gate.store().end(revoked, why, super::support::START).await.unwrap();

@@ -229,7 +229,7 @@ fn what_was_archived_need_not_be_there_and_what_is_gone_beyond_is_missing() {
 /// The table of docs/audit.md.
 fn table() -> String {
     use std::fmt::Write as _;
-    let mut text = String::from("| event | what happened | outcome | its own members |\n|---|---|---|---|");
+    let mut text = String::from("| event | what happened | outcome | its own members |\n|---|---|---|---|\n");
     for event in EVENTS {
         let members: Vec<_> = event.members.split_whitespace().map(|name| format!("`{name}`")).collect();
         let (name, says, outcome) = (event.name, event.says, event.outcome);
