@@ -388,7 +388,7 @@ fn start_health(
     readiness: &watch::Sender<Readiness>,
     store: &RedbStore,
     certificates: Option<&Arc<Certificates>>,
-) -> Result<Option<std::net::SocketAddr>, StartError> {
+) -> Result<Option<SocketAddr>, StartError> {
     let Some(address) = settings.metrics else { return Ok(None) };
     let listener = ground.sockets.tcp(address).map_err(listening("metrics.listen", &address))?;
     let bound = listener.local_addr().map_err(listening("metrics.listen", &address))?;

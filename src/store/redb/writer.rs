@@ -59,7 +59,7 @@ fn serve(shared: &Stopping, mut queue: mpsc::Receiver<Order>) {
                 let closed = shared.take_database().map_or(Ok(()), Database::close).map_err(fault);
                 // Nobody may be waiting any more.
                 let _ = done.send(closed);
-                return;
+                return refuse(shared, queue);
             }
             Some(Order::Lend { done, back }) if committed => match shared.lend(done, back) {
                 After::Here => {}
@@ -72,12 +72,13 @@ fn serve(shared: &Stopping, mut queue: mpsc::Receiver<Order>) {
             Some(Order::Lend { .. } | Order::Write(_)) | None => {}
         }
         if !committed {
-            return;
+            return refuse(shared, queue);
         }
     }
 }
 
-/// Tells everybody that the file does not come back, and nobody can be asked.
+/// Tells everybody that the file does not come back, and nobody can be asked. A queue that is only dropped may keep an
+/// order that came at that moment, and with it whoever waits for the answer.
 fn refuse(shared: &Shared, mut queue: mpsc::Receiver<Order>) {
     queue.close();
     while let Some(order) = queue.blocking_recv() {
