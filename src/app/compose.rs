@@ -108,10 +108,7 @@ pub(super) async fn compose(
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let sockets = Arc::new(Sockets::inheriting(beginning.sockets));
     let materials = Materials::read(&settings, &clock, &sockets).await?;
-    if beginning.predecessor.is_some() {
-        bind_ahead(&settings, &sockets)?;
-    }
-    let outgoing = ask_for_store(beginning.predecessor).await?;
+    let outgoing = ask_for_store(beginning.predecessor, &settings, &sockets).await?;
     let store = open_store(&store_file(&settings.data_dir), outgoing.is_some()).await?;
     let Materials { snapshot, keys, ways, sidecar, edge, certificates, watched_places } = materials;
     let gate = compose_gate(&settings, snapshot, clock, store.clone(), &stop, &tasks).await?;
@@ -260,8 +257,13 @@ fn bind_ahead(settings: &Settings, sockets: &Sockets) -> Result<(), StartError> 
     Ok(())
 }
 
-async fn ask_for_store(predecessor: Option<Predecessor>) -> Result<Option<Outgoing>, StartError> {
+async fn ask_for_store(
+    predecessor: Option<Predecessor>,
+    settings: &Settings,
+    sockets: &Sockets,
+) -> Result<Option<Outgoing>, StartError> {
     let Some(predecessor) = predecessor else { return Ok(None) };
+    bind_ahead(settings, sockets)?;
     predecessor.ask_for_store().await.map(Some).map_err(not_taken_over)
 }
 

@@ -68,6 +68,7 @@ const MATRIX: &[Row] = &[
             "entropy",
             "meter",
             "secret",
+            "frames",
         ],
         never: &[],
     },

@@ -23,67 +23,64 @@ const BATCH_LENGTH: usize = 512;
 pub(super) fn start(shared: Arc<Shared>, queue: mpsc::Receiver<Order>) -> Result<(), StoreError> {
     std::thread::Builder::new()
         .name("store-writer".into())
-        .spawn(move || serve(&Stopping(shared), queue))
+        .spawn(move || Writer { shared, queue }.serve())
         .map(drop)
         .map_err(|error| StoreError::Unavailable(format!("no thread for the writer: {error}")))
 }
 
-/// However the thread ends, nobody may go on reading what can no longer be written, or wait for changes for ever.
-struct Stopping(Arc<Shared>);
+struct Writer {
+    shared: Arc<Shared>,
+    queue: mpsc::Receiver<Order>,
+}
 
-impl Drop for Stopping {
+impl Drop for Writer {
+    /// However the thread ends, nobody may go on reading what can no longer be written, or wait for ever.
     fn drop(&mut self) {
-        drop(self.0.take_database());
+        drop(self.shared.take_database());
         // The heir's changes still come.
-        if *self.0.holder.borrow() != Holder::Heir {
-            self.0.feed.close();
+        if *self.shared.holder.borrow() != Holder::Heir {
+            self.shared.feed.close();
+        }
+        // An order that is just being sent would outlive the receiver, and whoever sent it would never be told.
+        self.queue.close();
+        while let Some(order) = self.queue.blocking_recv() {
+            if let Order::Write(job) = order {
+                job.answer(Err(self.shared.why_not()));
+            }
         }
     }
 }
 
-fn serve(shared: &Stopping, mut queue: mpsc::Receiver<Order>) {
-    let shared = &*shared.0;
-    while let Some(first) = queue.blocking_recv() {
-        let mut jobs = vec![];
-        let mut next = Some(first);
-        let last = loop {
-            match next {
-                Some(Order::Write(job)) => jobs.push(job),
-                last => break last,
-            }
-            next = if jobs.len() < BATCH_LENGTH { queue.try_recv().ok() } else { None };
-        };
-        let committed = jobs.is_empty() || shared.meter.timed(jobs.len(), || commit(shared, jobs));
-        match last {
-            Some(Order::Close(done)) => {
-                let closed = shared.take_database().map_or(Ok(()), Database::close).map_err(fault);
-                // Nobody may be waiting any more.
-                let _ = done.send(closed);
-                return refuse(shared, queue);
-            }
-            Some(Order::Lend { done, back }) if committed => match shared.lend(done, back) {
-                After::Here => {}
-                After::With(heir) => {
-                    relay::pass_on(shared, &mut queue, &heir);
-                    return refuse(shared, queue);
+impl Writer {
+    fn serve(mut self) {
+        while let Some(first) = self.queue.blocking_recv() {
+            let mut jobs = vec![];
+            let mut next = Some(first);
+            let last = loop {
+                match next {
+                    Some(Order::Write(job)) => jobs.push(job),
+                    last => break last,
                 }
-                After::Lost => return refuse(shared, queue),
-            },
-            Some(Order::Lend { .. } | Order::Write(_)) | None => {}
-        }
-        if !committed {
-            return refuse(shared, queue);
-        }
-    }
-}
-
-/// Tells everybody that the file does not come back, and nobody can be asked. A queue that is only dropped may keep an
-/// order that came at that moment, and with it whoever waits for the answer.
-fn refuse(shared: &Shared, mut queue: mpsc::Receiver<Order>) {
-    queue.close();
-    while let Some(order) = queue.blocking_recv() {
-        if let Order::Write(job) = order {
-            job.answer(Err(shared.why_not()));
+                next = if jobs.len() < BATCH_LENGTH { self.queue.try_recv().ok() } else { None };
+            };
+            let shared = &self.shared;
+            if !jobs.is_empty() && !shared.meter.timed(jobs.len(), || commit(shared, jobs)) {
+                return;
+            }
+            match last {
+                Some(Order::Close(done)) => {
+                    let closed = self.shared.take_database().map_or(Ok(()), Database::close).map_err(fault);
+                    // Nobody may be waiting any more.
+                    let _ = done.send(closed);
+                    return;
+                }
+                Some(Order::Lend { done, back }) => match self.shared.lend(done, back) {
+                    After::Here => {}
+                    After::With(heir) => return relay::pass_on(&self.shared, &mut self.queue, &heir),
+                    After::Lost => return,
+                },
+                Some(Order::Write(_)) | None => {}
+            }
         }
     }
 }

@@ -20,7 +20,12 @@ use crate::{
     store::{
         Cursor, MemoryStore, RedbStore, Store, StoreError, UserChange, Which,
         contract::{START, session, user},
-        redb::file::{builder, initialise},
+        engine::Job,
+        records::Writing,
+        redb::{
+            Order,
+            file::{builder, initialise},
+        },
     },
 };
 
@@ -263,6 +268,35 @@ async fn all_writes_that_wait_for_a_failed_commit_are_told() {
         assert!(matches!(told.unwrap(), Err(StoreError::Unavailable(_))));
     }
     assert!(store.changes(Cursor::default()).await.is_err());
+}
+
+struct Asks(tokio::sync::oneshot::Sender<Result<Cursor, StoreError>>);
+
+impl Job for Asks {
+    fn run(&mut self, _: &mut Writing<'_>) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn answer(self: Box<Self>, outcome: Result<Cursor, StoreError>) {
+        let _ = self.0.send(outcome);
+    }
+}
+
+/// A queue that is dropped keeps what is put into it in that very moment.
+#[tokio::test]
+async fn a_write_that_comes_just_as_the_store_fails_is_told() {
+    let disk = Arc::new(Disk::default());
+    let store = fresh(&disk);
+    store.add_user(user(1)).await.unwrap();
+    let place = store.orders.reserve().await.unwrap();
+    disk.fail_after(0);
+    assert!(store.consume_totp(UserId([1; 16]), 200).await.is_err());
+    // Until the writer has noticed.
+    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    let (reply, told) = tokio::sync::oneshot::channel();
+    place.send(Order::Write(Box::new(Asks(reply))));
+    let told = tokio::time::timeout(std::time::Duration::from_secs(10), told).await;
+    assert!(matches!(told.expect("it still waits"), Ok(Err(StoreError::Unavailable(_)))));
 }
 
 #[tokio::test]
