@@ -51,6 +51,8 @@ async fn what_is_shipped_asks_for_what_there_is() {
     house
         .wait_until("the candidate is asked", || house.metrics("/metrics").contains("panelgate_shadow_"))
         .await;
+    house.write("certs/broken.crt", "no certificate");
+    house.wait_until("a broken file shows", || house.metrics("/metrics").contains("panelgate_stale{")).await;
     let page = Page::read(&house.metrics("/metrics"));
     assert_eq!(promtool(&["check", "metrics"], Path::new("/"), &page.text), "");
     let metrics = page.metrics();
@@ -66,8 +68,9 @@ async fn what_is_shipped_asks_for_what_there_is() {
     }
     let unseen = ["panelgate_config_info", "panelgate_reload_timestamp_seconds", "panelgate_journal_bytes"];
     for name in metrics.keys().filter(|name| !asked.contains(*name) && !unseen.contains(&name.as_str())) {
-        let besides =
-            name.starts_with("panelgate_reload_changed") || name == "panelgate_shadow_decisions_total";
+        let besides = name.starts_with("panelgate_reload_changed")
+            || name == "panelgate_shadow_decisions_total"
+            || name.starts_with("process_");
         assert!(besides || name == "panelgate_generation", "nothing that is shipped shows {name}");
     }
     documented(&metrics);
