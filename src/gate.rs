@@ -227,8 +227,7 @@ impl Gate {
         let (judgement, receipt) =
             accounts::run(Matter::of(visit, decision), self.judge(visit, decision)).await;
         let accounted = receipt.is_written().await || !matches!(judgement.outcome, Outcome::Allow(_));
-        let judgement =
-            if accounted { judgement } else { failed(visit, decision, Reason::AuditUnavailable) };
+        let judgement = if accounted { judgement } else { failed(visit, decision, Reason::AuditUnavailable) };
         self.took(visit.facts.door, Stage::Decision, visit.moment.mono);
         self.trace_decision(visit, &judgement);
         judgement

@@ -82,13 +82,16 @@ impl Health {
         let refused = reload.problem.iter().map(|problem| Cause::since(refused, problem.at));
         let unaccounted = reload.unaccounted.iter().map(|problem| {
             let what = &problem.what;
-            Cause::since(format!("the trail cannot be written, and what needs a record is refused: {what}"), problem.at)
+            Cause::since(
+                format!("the trail cannot be written, and what needs a record is refused: {what}"),
+                problem.at,
+            )
         });
         let handover = reload.not_replaced.iter().map(|problem| Cause::since(handover, problem.at));
         vec![
             Check { name: "process", causes: self.process() },
             Check { name: "store", causes: self.stored() },
-            Check { name: "audit", causes: unaccounted.collect() },
+            Check { name: "audit-trail", causes: unaccounted.collect() },
             Check { name: "configuration", causes: refused.collect() },
             Check { name: "hand-over", causes: handover.collect() },
             Check { name: "files", causes: stale.collect() },

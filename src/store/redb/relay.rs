@@ -24,8 +24,8 @@ use crate::frames;
 
 /// How long either side waits for the other within an operation; the heir commits nothing of its own meanwhile.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// How many milliseconds the heir's changes may be on their way.
-const TELLING: u32 = 2000;
+/// How long the heir's changes may be on their way.
+const TELLING: Duration = Duration::from_secs(2);
 /// How long the old process waits until its turn comes in the heir's queue, and for the commit.
 const TURN: Duration = Duration::from_secs(20);
 

@@ -23,7 +23,9 @@ async fn causes_are_named() {
     assert!(house.metrics("/healthz").ends_with("\r\n\r\nok\n"));
     let well = house.metrics("/readyz?verbose");
     assert!(well.contains("200 OK") && well.contains("\r\n\r\nready\n"), "{well}");
-    for name in ["process", "store", "configuration", "hand-over", "files", "certificates", "panel"] {
+    for name in
+        ["process", "store", "audit-trail", "configuration", "hand-over", "files", "certificates", "panel"]
+    {
         assert!(well.contains(&format!("[+]{name} ok\n")), "{name}: {well}");
     }
     assert!(!house.metrics("/readyz").contains("[+]"), "what is well is not said unasked");
