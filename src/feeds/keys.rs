@@ -180,15 +180,17 @@ pub struct Held {
 pub fn hold(dir: &Path) -> Result<Held, KeyError> {
     let folder = Folder::open(dir)?;
     let lock = folder.lock()?;
-    let manifest = folder.existing_manifest()?;
-    let names = [
-        vec![files::MANIFEST.to_owned()],
-        manifest.access.iter().map(|entry| file_name("access", &entry.id)).collect(),
-        manifest.refresh.iter().map(|entry| file_name("refresh", &entry.id)).collect(),
-        master::own_files(&folder, &manifest.master),
-        folder.has(AUDIT).then(|| AUDIT.to_owned()).into_iter().collect(),
-    ];
-    let files = names.into_iter().flatten().map(|name| Ok((name.clone(), folder.read(&name)?)));
+    let mut names = Vec::new();
+    // Where no gate ever ran there is at most the key of the audit trail.
+    if !folder.holds_at_most(AUDIT)? {
+        let manifest = folder.existing_manifest()?;
+        names.push(files::MANIFEST.to_owned());
+        names.extend(manifest.access.iter().map(|entry| file_name("access", &entry.id)));
+        names.extend(manifest.refresh.iter().map(|entry| file_name("refresh", &entry.id)));
+        names.extend(master::own_files(&folder, &manifest.master));
+    }
+    names.extend(folder.has(AUDIT).then(|| AUDIT.to_owned()));
+    let files = names.into_iter().map(|name| Ok((name.clone(), folder.read(&name)?)));
     Ok(Held { files: files.collect::<Result<_, KeyError>>()?, _lock: lock })
 }
 

@@ -9,7 +9,10 @@ use std::{cell::RefCell, future::Future, sync::Arc, time::Duration};
 use futures_util::future::BoxFuture;
 
 use super::Visit;
-use crate::rules::{device, outcome::DecisionId};
+use crate::{
+    live::Snapshot,
+    rules::{device, facts::Facts, outcome::DecisionId},
+};
 
 /// How long an answer may wait for the disk.
 pub const PATIENCE: Duration = Duration::from_secs(10);
@@ -42,7 +45,7 @@ impl Receipt {
 
 /// What a request says of itself in its records.
 pub struct Matter {
-    visit: Option<Visit>,
+    request: Option<(Arc<Facts>, Arc<Snapshot>)>,
     decision: Option<DecisionId>,
     last: RefCell<Receipt>,
 }
@@ -54,12 +57,13 @@ tokio::task_local! {
 impl Matter {
     /// A request that is decided under this name.
     pub fn of(visit: &Visit, decision: DecisionId) -> Self {
-        Self { visit: Some(visit.clone()), decision: Some(decision), last: RefCell::default() }
+        let request = Some((Arc::clone(&visit.facts), Arc::clone(&visit.snapshot)));
+        Self { request, decision: Some(decision), last: RefCell::default() }
     }
 
     /// Something that was asked on the command line.
     pub fn of_command() -> Self {
-        Self { visit: None, decision: None, last: RefCell::default() }
+        Self { request: None, decision: None, last: RefCell::default() }
     }
 }
 
@@ -94,14 +98,14 @@ pub(super) fn decision() -> Option<DecisionId> {
 pub fn about(tell: &mut dyn FnMut(&'static str, String)) {
     // Outside of a request there is nothing to tell.
     let _ = MATTER.try_with(|matter| {
-        let Some(visit) = &matter.visit else { return };
-        let client = visit.facts.client.ip;
+        let Some((facts, snapshot)) = &matter.request else { return };
+        let client = facts.client.ip;
         tell("client", client.to_string());
-        let country = visit.snapshot.places.country(client);
+        let country = snapshot.places.country(client);
         if !country.is_empty() {
             tell("country", country);
         }
-        let device = device::name(&visit.facts.user_agent);
+        let device = device::name(&facts.user_agent);
         if !device.is_empty() {
             tell("device", device);
         }

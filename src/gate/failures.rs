@@ -123,8 +123,8 @@ fn tell(visit: &Visit, user: Option<&UserName>, kind: Kind, consequence: &Conseq
 
 /// Writes down that a network was banned by itself.
 pub fn tell_ban(ban: &Ban) {
-    let (network, until, reason) = (&ban.whom, ban.until.map(crate::clock::Wall::secs), &ban.reason);
-    tracing::warn!(target: "panelgate::audit", event = "banned", %network, until, reason = ?reason, by = BANNED_BY);
+    let (whom, until, reason) = (&ban.whom, ban.until.map(crate::clock::Wall::secs), &ban.reason);
+    tracing::warn!(target: "panelgate::audit", event = "banned", %whom, until, reason = ?reason, by = BANNED_BY);
 }
 
 /// Whether a ban would reach the client, and only the client.

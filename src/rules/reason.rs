@@ -125,11 +125,11 @@ impl Reason {
         Self::RateLimited,
         Self::PageLimit,
         Self::StoreUnavailable,
-        Self::AuditUnavailable,
         Self::UpstreamUnreachable,
         Self::UpstreamTimeout,
         Self::PageUnmarkable,
         Self::Trap,
+        Self::AuditUnavailable,
     ];
 
     /// The stable code.

@@ -119,8 +119,19 @@ pub const EVENTS: &[Event] = &[
     done("role-set", "an account has another role", Account(99), "before role"),
     done("users-imported", "accounts were imported", Entity(1, "accounts"), "count update"),
     done("resealed", "secrets are sealed under a new master key", Entity(3, "sealed secrets"), "renewed"),
-    done("banned", "a network is turned away", Entity(1, "ban"), "network until news reason"),
-    done("ban-lifted", "a network is let in again", Entity(4, "ban"), "network"),
+    done(
+        "banned",
+        "a network, country or autonomous system is turned away",
+        Entity(1, "ban"),
+        "whom until news reason",
+    ),
+    done("ban-lifted", "it is let in again", Entity(4, "ban"), "whom"),
+    done(
+        "bans-imported",
+        "a list of bans was taken over",
+        Entity(1, "bans"),
+        "list added kept others lifted spared replace",
+    ),
     done("high-security", "High Security Mode was switched", Entity(3, "High Security Mode"), "on done"),
     done(
         "reloaded",

@@ -111,7 +111,7 @@ async fn r29_on_a_full_disk_what_needs_a_record_is_refused_and_goes_on_when_ther
     assert_eq!(records(&house).len(), before);
 
     limit(&house, "unlimited");
-    house.wait_until("the trail goes on", || !house.metrics("/readyz").contains("audit trail")).await;
+    house.wait_until("the trail goes on", || !house.metrics("/readyz").contains("audit-trail")).await;
     assert_eq!(sign_in(&house).await.1.status, 200);
     let events: Vec<_> = records(&house)[before..].iter().map(|one| one["event"].to_string()).collect();
     assert!(events.contains(&"\"signed-out\"".to_owned()), "what was held back is there: {events:?}");

@@ -29,9 +29,8 @@ impl Handler {
         let ban = made(&wanted, whom, format!("uid {by}"), now)?;
         let (shown, until) = (line(&ban, now, self.sight()), ban.until.map(Wall::secs));
         let news = self.settled(self.store.ban(ban).await?).await;
-        let (network, country, asn) = fields(&whom);
         tracing::info!(
-            target: "panelgate::audit", event = "banned", network, country, asn, until, news, by,
+            target: "panelgate::audit", event = "banned", %whom, until, news, by,
             reason = ?shown.reason
         );
         Ok(AdminAnswer::Banned { ban: shown, spared: spared.iter().map(ToString::to_string).collect() })
@@ -42,8 +41,7 @@ impl Handler {
         if !self.settled(self.store.lift_ban(whom).await?).await {
             return no(format!("{whom} is not banned: `panelgate ban list` shows what is"));
         }
-        let (network, country, asn) = fields(&whom);
-        tracing::info!(target: "panelgate::audit", event = "ban-lifted", network, country, asn, by);
+        tracing::info!(target: "panelgate::audit", event = "ban-lifted", %whom, by);
         Ok(AdminAnswer::Done)
     }
 
@@ -114,22 +112,12 @@ fn made(wanted: &WantedBan, whom: Whom, by: String, now: Wall) -> Result<Ban, Re
     Ok(Ban { whom, reason: ban::reason(&wanted.reason)?, by, since: now, until })
 }
 
-/// As the audit trail names them; what there is not is left out.
-fn fields(whom: &Whom) -> (Option<String>, Option<String>, Option<u32>) {
-    (
-        whom.network().map(|network| network.to_string()),
-        whom.country().map(|country| country.to_string()),
-        whom.asn().map(|asn| asn.0),
-    )
-}
-
 fn line(ban: &Ban, now: Wall, sight: Sight) -> BanLine {
-    let (network, country, asn) = fields(&ban.whom);
     BanLine {
         whom: ban.whom.to_string(),
-        network,
-        country,
-        asn,
+        network: ban.whom.network().map(|network| network.to_string()),
+        country: ban.whom.country().map(|country| country.to_string()),
+        asn: ban.whom.asn().map(|asn| asn.0),
         reason: ban.reason.clone(),
         by: ban.by.clone(),
         since: ban.since.secs(),

@@ -41,8 +41,7 @@ async fn ban(cx: &Cx, member: &SignedIn, wish: Wish) -> Result<(), Fault> {
     let written = cx.gate().store().ban(ban).await?;
     let news = cx.gate().settled(written).await;
     let until = until.map(crate::clock::Wall::secs);
-    let (network, country, asn) = fields(&whom);
-    tracing::info!(target: "panelgate::audit", event = "banned", %client, network, country, asn, until, news, %by, ?reason);
+    tracing::info!(target: "panelgate::audit", event = "banned", %client, %whom, until, news, %by, ?reason);
     Ok(())
 }
 
@@ -52,19 +51,9 @@ async fn lift(cx: &Cx, member: &SignedIn, whom: Whom) -> Result<bool, Fault> {
     let lifted = cx.gate().settled(written).await;
     let (client, by) = (cx.visit.facts.client.ip, &member.user.name);
     if lifted {
-        let (network, country, asn) = fields(&whom);
-        tracing::info!(target: "panelgate::audit", event = "ban-lifted", %client, network, country, asn, %by);
+        tracing::info!(target: "panelgate::audit", event = "ban-lifted", %client, %whom, %by);
     }
     Ok(lifted)
-}
-
-/// As the audit trail names them; what there is not is left out.
-fn fields(whom: &Whom) -> (Option<String>, Option<String>, Option<u32>) {
-    (
-        whom.network().map(|network| network.to_string()),
-        whom.country().map(|country| country.to_string()),
-        whom.asn().map(|asn| asn.0),
-    )
 }
 
 /// Whether a ban would shut out whoever asks.
