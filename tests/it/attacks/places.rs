@@ -34,7 +34,7 @@ async fn countries_and_autonomous_systems_are_shut_out_and_let_in_again() {
         assert_eq!(ask(remote).await.status, 401, "the ban is lifted");
     }
     assert!(
-        house.gate.running.log().contains("event=\"banned\" country=\"GB\""),
+        house.gate.running.log().contains("event=\"banned\" whom=country:GB"),
         "{}",
         house.gate.log_tail()
     );
