@@ -114,6 +114,8 @@ impl Running {
     pub(super) async fn serve(self, program: &Program) -> Result<(), StartError> {
         let mut signals = Signals::listen()?;
         self.announce();
+        let digest = self.reloader.digest();
+        tracing::info!(target: "panelgate::audit", event = "started", %digest, "the gate serves");
         match self.until(&mut signals, Some(program)).await {
             Ok(End::Told) => {
                 self.stop().await;
@@ -220,6 +222,7 @@ impl Running {
         tokio::join!(sidecar, edge);
         self.end_tasks().await;
         self.sockets.remove_files();
+        tracing::info!(target: "panelgate::audit", event = "stopped", "the gate has served");
         // Before the store: whoever holds the store next writes the trail.
         self.close_trail().await;
         if let Err(error) = self.gate.store().close().await {

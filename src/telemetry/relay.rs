@@ -44,6 +44,11 @@ impl Relay {
         (Arc::new(this), records)
     }
 
+    /// Why nothing can be written there; `None`: it can.
+    pub fn note_problem(&self, why: Option<String>) {
+        self.problem.send_replace(why.map(Arc::from));
+    }
+
     /// Everything up to this ticket is on the disk there.
     pub fn confirm(&self, ticket: u64) {
         self.durable.send_if_modified(|known| {

@@ -244,6 +244,7 @@ async fn hear(from: &mut OwnedReadHalf, heir: &Heir, relay: &Relay, reloader: &R
         match wire::receive(from).await {
             Ok(ToOld::Changed(at, change)) => heir.tell(at, change),
             Ok(ToOld::Accounted(ticket)) => relay.confirm(ticket),
+            Ok(ToOld::Unaccounted(why)) => relay.note_problem(why),
             Ok(ToOld::InForce(digest)) => {
                 if *reloader.digest() != *digest
                     && let Err(problem) = reloader.reload("the new process has loaded it").await
