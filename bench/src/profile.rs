@@ -63,7 +63,7 @@ pub fn take(process: u32, seconds: u64, dir: &Path, picture: &Path) -> Outcome<P
     let folded = String::from_utf8(folded)?;
     let folded: String = folded.lines().map(|line| shortened(line) + "\n").collect();
     let mut options = Options::default();
-    options.title = "The allow path of the sidecar".to_owned();
+    options.title = "The allow path".to_owned();
     options.count_name = "samples".to_owned();
     flamegraph::from_lines(&mut options, folded.lines(), File::create(picture)?)?;
     Ok(sum(&folded))
@@ -138,7 +138,7 @@ fn sum(folded: &str) -> Profile {
         parts
     };
     let ours = |name: &str| {
-        name.contains("panelgate::") || name.starts_with("__x64_sys_") || name.contains("hyper::proto")
+        name.contains("panelgate::") || name.starts_with("__x64_sys_") || name.contains("hyper::proto") || name.contains("pingora_") || name.contains("rustls::")
     };
     let within =
         parts(within).into_iter().filter(|(name, part)| ours(name) && *part > 0.01).take(40).collect();

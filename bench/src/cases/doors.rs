@@ -468,38 +468,44 @@ pub(crate) fn handshakes(ground: &mut Ground) -> Outcome<()> {
     Ok(())
 }
 
-/// Where the time of the allow path goes.
+/// Where the time of the allow path goes, at the sidecar and at the edge.
 pub(crate) fn profile(ground: &mut Ground) -> Outcome<()> {
     if !load::has("perf") {
         return Err("there is no perf (linux-perf); the profile is left out".into());
     }
-    let place = usual(ground, "profile", "session", local(9), &[])?;
+    let (_panel, upstream) = panel(ground)?;
+    let place = usual(ground, "profile", "session", upstream, &[])?;
     let gate = Gate::start(&place, &ground.gate)?;
-    let script = Script::write(ground.dir().join("profile.lua"), &place.questions())?;
-    let url = format!("http://{}/", gate.sidecar());
-    load::most(&url, &script, Duration::from_secs(2))?;
-    let picture = "allow-path.svg";
-    let (dir, out) = (ground.dir().to_owned(), ground.out.join(picture));
-    let seen = thread::scope(|scope| {
-        let load = scope.spawn(|| load::most(&url, &script, Duration::from_secs(6)));
-        thread::sleep(Duration::from_millis(500));
-        let seen = profile::take(gate.process.id(), 3, &dir, &out);
-        load.join().map_err(|_| "the load has ended early")??;
-        seen
-    })?;
-    let line = |(name, part): &(String, f64)| vec![format!("{:.1} %", part * 100.0), format!("`{name}`")];
-    let mut lines: Vec<_> = seen.within.iter().map(line).collect();
-    lines.push(vec!["**in itself**".to_owned(), String::new()]);
-    lines.extend(seen.own.iter().map(line));
-    ground.report.sections.push(Section {
-        title: "Where the time of the allow path goes".to_owned(),
-        text: "Parts of all samples of the gate's process under full load: functions with what they call, then those that cost \
-               most in themselves."
-            .to_owned(),
-        head: ["part", "function"].map(str::to_owned).to_vec(),
-        lines,
-        pictures: vec![picture.to_owned()],
-    });
+    let edge = format!("localhost:{}", place.ports.edge);
+    let doors = [
+        ("sidecar", format!("http://{}/", gate.sidecar()), place.questions(), "allow-path.svg"),
+        ("edge", format!("https://{edge}/"), place.requests(&edge), "edge-path.svg"),
+    ];
+    for (door, url, requests, picture) in doors {
+        let script = Script::write(ground.dir().join(format!("profile-{door}.lua")), &requests)?;
+        load::most(&url, &script, Duration::from_secs(2))?;
+        let (dir, out) = (ground.dir().to_owned(), ground.out.join(picture));
+        let seen = thread::scope(|scope| {
+            let load = scope.spawn(|| load::most(&url, &script, Duration::from_secs(6)));
+            thread::sleep(Duration::from_millis(500));
+            let seen = profile::take(gate.process.id(), 3, &dir, &out);
+            load.join().map_err(|_| "the load has ended early")??;
+            seen
+        })?;
+        let line = |(name, part): &(String, f64)| vec![format!("{:.1} %", part * 100.0), format!("`{name}`")];
+        let mut lines: Vec<_> = seen.within.iter().map(line).collect();
+        lines.push(vec!["**in itself**".to_owned(), String::new()]);
+        lines.extend(seen.own.iter().map(line));
+        ground.report.sections.push(Section {
+            title: format!("Where the time of the allow path goes: {door}"),
+            text: "Parts of all samples of the gate's process under full load: functions with what they call, then those \
+                   that cost most in themselves."
+                .to_owned(),
+            head: ["part", "function"].map(str::to_owned).to_vec(),
+            lines,
+            pictures: vec![picture.to_owned()],
+        });
+    }
     // It is a part of the bench that answers are good under a profiler, too.
     let answer = load::ask(gate.sidecar(), &place.question(1))?;
     if allows(&answer, "user-1") { Ok(()) } else { Err(format!("not allowed: {answer}").into()) }
