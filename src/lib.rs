@@ -21,6 +21,7 @@
 //! | [`cli`] | the verbs |
 //! | [`doctor`] | examines a deployed chain: probes, what was seen, checks, mends in the proxy's language |
 //! | [`demo`] | the sample panel, `panelgate demo` and the tour |
+//! | [`meter`] | counters and histograms of atomics, for whatever is counted on the way of a request |
 //! | [`frames`] | how two processes of this program talk over a stream |
 //! | [`clock`], [`entropy`], [`secret`] | the only doors to time, randomness and secret bytes |
 //!
@@ -55,6 +56,7 @@ pub mod feeds;
 pub mod frames;
 pub mod gate;
 pub mod live;
+pub mod meter;
 pub mod portal;
 pub mod rules;
 pub mod secret;

@@ -16,7 +16,7 @@ use panelgate::{
     entropy::{Entropy, SystemEntropy},
     feeds::keys,
     rules::{
-        ban::Ban,
+        ban::{Ban, Whom},
         factor::password,
         identity::{User, UserId, UserName, UserSource},
         session::{Family, Origin, Session, Sid},
@@ -209,7 +209,7 @@ pub fn policy(pages: usize) -> String {
             text,
             "  - name: page-{page}\n    paths: [\"/p{page}/**\", \"/api/p{page}/*/items\"]\n{when}    access:\n      \
              root: {{ unelevated: read, elevated: full }}\n      admin: {{ unelevated: none, elevated: full }}\n      \
-             reseller: read\n      user: {{ unelevated: read, elevated: full }}\n"
+             reseller: read\n      user: full\n"
         );
     }
     text
@@ -301,7 +301,7 @@ pub(crate) fn session(index: usize, user: &User, keys: &KeySet, now: Wall) -> Se
 fn ban(index: usize, now: Wall) -> Ban {
     let [_, a, b, c] = u32::try_from(index).unwrap_or(0).to_be_bytes();
     Ban {
-        network: ipnet::IpNet::from(IpAddr::from([100 + a, b, c, 7])),
+        whom: Whom::Network(ipnet::IpNet::from(IpAddr::from([100 + a, b, c, 7]))),
         reason: "a scanner".to_owned(),
         by: "bench".to_owned(),
         since: now,

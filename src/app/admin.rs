@@ -5,6 +5,7 @@
 
 mod batches;
 mod handler;
+mod request;
 mod socket;
 mod stream;
 #[cfg(test)]
@@ -22,6 +23,7 @@ use self::handler::Ground;
 pub(super) use self::socket::serve;
 pub use self::{
     handler::Handler,
+    request::AdminRequest,
     stream::{StreamRequest, receive},
 };
 use super::{Reloader, backup, compose};
@@ -33,161 +35,15 @@ use crate::{
     gate::Gate,
     rules::{
         api_key::Scope,
-        ban::Spared,
+        ban::{Sight, Spared},
         failures::Lockout,
         identity::{Role, UserName},
-        outcome::DecisionId,
         policy::diff::Listing,
         record::Report,
-        session::{PublicId, SiteId},
+        session::SiteId,
     },
     store::{RedbStore, Store, StoreError},
 };
-
-/// What the command line asks for. Passwords come as bcrypt hashes: hashing is the asker's work.
-#[derive(Clone, Serialize, Deserialize)]
-#[serde(tag = "do", rename_all = "kebab-case", deny_unknown_fields)]
-pub enum AdminRequest {
-    /// Makes an account.
-    AddUser {
-        /// Its name.
-        name: UserName,
-        /// One of the policies' roles.
-        role: Role,
-        /// For people; may be empty.
-        display: String,
-        /// May be empty.
-        email: String,
-        /// bcrypt.
-        password_hash: String,
-    },
-    /// All accounts.
-    ListUsers,
-    /// Gives an account a new password and signs it out everywhere.
-    SetPassword {
-        /// Whose.
-        name: UserName,
-        /// bcrypt.
-        password_hash: String,
-    },
-    /// Gives an account another role.
-    SetRole {
-        /// Whose.
-        name: UserName,
-        /// One of the policies' roles.
-        role: Role,
-    },
-    /// Disables an account, which ends its sessions, or enables it.
-    SetDisabled {
-        /// Whose.
-        name: UserName,
-        /// Which of the two.
-        disabled: bool,
-    },
-    /// Forgets wrong passwords and codes, so that the account is locked nowhere.
-    Unlock {
-        /// Whose.
-        name: UserName,
-    },
-    /// One account.
-    ShowUser {
-        /// Whose.
-        name: UserName,
-    },
-    /// Gives an account that has none an authenticator app and backup codes; they are in the answer and nowhere else.
-    Enrol {
-        /// Whose.
-        name: UserName,
-    },
-    /// Removes the second factor and the backup codes.
-    RemoveFactor {
-        /// Whose.
-        name: UserName,
-    },
-    /// Sessions that are alive, and the others as well if `ended`.
-    ListSessions {
-        /// Of one account, or of all.
-        user: Option<UserName>,
-        /// Whether to list those that are over, too.
-        ended: bool,
-    },
-    /// Ends one session.
-    RevokeSession {
-        /// Its public id.
-        id: PublicId,
-    },
-    /// Ends all sessions of an account.
-    RevokeSessionsOf {
-        /// Whose.
-        user: UserName,
-    },
-    /// Makes accounts, all or none, and changes those that exist if `update` says so.
-    ImportUsers {
-        /// One for each.
-        users: Vec<NewUser>,
-        /// Whether accounts that exist are changed, as far as something is said about them.
-        update: bool,
-    },
-    /// Seals everything under the current master key that is sealed under an older one.
-    Reseal,
-    /// API keys, of one account or of all.
-    ListKeys {
-        /// Whose.
-        user: Option<UserName>,
-    },
-    /// Makes an API key; its text is in the answer and nowhere else.
-    MakeKey(WantedKey),
-    /// Deletes an API key.
-    RevokeKey {
-        /// Its public id.
-        id: PublicId,
-    },
-    /// Everything there is to say about one decision.
-    Why {
-        /// Its name.
-        id: DecisionId,
-    },
-    /// Removes an account with its sessions and API keys.
-    RemoveUser {
-        /// Whose.
-        name: UserName,
-    },
-    /// Bans, newest first.
-    ListBans {
-        /// Whether to list those that are over, too.
-        over: bool,
-    },
-    /// Bans an address or a network.
-    Ban(WantedBan),
-    /// Lifts a ban.
-    LiftBan {
-        /// The network, as `ban list` shows it.
-        network: String,
-    },
-    /// High Security Mode, of the installation or of one account.
-    HighSecurity {
-        /// Whose; `None`: the installation's.
-        name: Option<UserName>,
-        /// Switches it; `None` only asks.
-        on: Option<bool>,
-    },
-    /// Follows the requests whose path has this marker in it, for `doctor`.
-    Watch {
-        /// At least twelve small letters and digits.
-        marker: String,
-    },
-    /// What has been seen of them; the watch ends.
-    Watched {
-        /// As it was opened with.
-        marker: String,
-    },
-    /// Reads configuration, policies and keys again.
-    Reload,
-    /// What a policy would change.
-    DiffPolicy(NewPolicy),
-    /// Writes down every decision that was taken before.
-    SettleJournal,
-}
 
 /// An account to import; what is absent stays as it is, or empty.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -227,13 +83,30 @@ pub struct WantedKey {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WantedBan {
-    /// An address or a network.
-    pub network: String,
+    /// An address, a network, `country:DE` or `asn:64500`.
+    pub whom: String,
     /// For people; may be empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub reason: String,
     /// For how many seconds; `None`: until it is lifted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seconds: Option<u64>,
 }
+
+/// Bans that stand on a list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WantedList {
+    /// The list's name.
+    pub list: String,
+    /// One for each; at most [`MOST_LISTED`].
+    pub bans: Vec<WantedBan>,
+    /// Whether what the list had before and has no more is lifted.
+    pub replace: bool,
+}
+
+/// The longest list of bans.
+pub const MOST_LISTED: usize = 100_000;
 
 /// A policy that is not in force.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -265,6 +138,8 @@ pub struct Named {
     pub master: Option<GivenMaster>,
     /// Whom no ban reaches.
     pub spared: Spared,
+    /// Which databases there are to find somebody by country or autonomous system.
+    pub sight: Sight,
     /// How wrong passwords and codes are answered.
     pub lockout: Arc<Lockout>,
 }
@@ -316,13 +191,15 @@ pub enum AdminAnswer {
         /// One for each.
         bans: Vec<BanLine>,
     },
-    /// A network is banned.
+    /// Somebody is banned.
     Banned {
         /// The ban.
         ban: BanLine,
         /// Networks inside it that are let in all the same: proxies, and what the configuration allows.
         spared: Vec<String>,
     },
+    /// Whoever stands on a list is banned.
+    BansImported(ListedBans),
     /// High Security Mode.
     Mode {
         /// Whether it is on for the installation.
@@ -459,11 +336,42 @@ pub struct KeyLine {
     pub used_from: Option<String>,
 }
 
+/// What came of a list of bans.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListedBans {
+    /// Bans that are new.
+    pub added: usize,
+    /// Bans that the list had before.
+    pub kept: usize,
+    /// Bans that somebody else made and that last as long; they stay as they are.
+    pub others: usize,
+    /// Bans that the list had before and has no more.
+    pub lifted: usize,
+    /// What cannot be banned, with the reason; the first [`SHOWN`](Self::SHOWN).
+    pub spared: Vec<String>,
+    /// How much of that there is.
+    pub spared_count: usize,
+}
+
+impl ListedBans {
+    /// So much is shown of what cannot be banned.
+    pub const SHOWN: usize = 50;
+}
+
 /// A ban as the command line shows it. Times are Unix seconds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BanLine {
-    /// The network.
-    pub network: String,
+    /// Whom it is for: a network, `country:DE` or `asn:64500`.
+    pub whom: String,
+    /// The network, if it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network: Option<String>,
+    /// The country, if it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub country: Option<String>,
+    /// The number of the autonomous system, if it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asn: Option<u32>,
     /// For people.
     pub reason: String,
     /// Who made it.
@@ -474,6 +382,9 @@ pub struct BanLine {
     pub until: Option<u64>,
     /// Whether it is over.
     pub over: bool,
+    /// Whether it reaches nobody, because no database is configured that says who that is.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub blind: bool,
 }
 
 /// The handler of a running daemon.
@@ -500,13 +411,18 @@ pub async fn alone(data_dir: &Path, named: Named, request: AdminRequest) -> Resu
             keys: compose::keys_dir(data_dir),
             master: named.master,
             spared: named.spared,
+            sight: named.sight,
             lockout: named.lockout,
         },
     );
     // Nothing is done that cannot be accounted for.
     let trail = compose::open_trail(data_dir).map_err(|error| unavailable(&error))?;
+    if !trail.recorder().is_open() && !request.is_held() {
+        return Err(unavailable(&handler::UNWRITABLE));
+    }
     let answer = handler.handle(request, rustix::process::getuid().as_raw()).await;
+    let written = trail.recorder().flush();
     drop(trail);
     store.close().await?;
-    Ok(answer)
+    Ok(if written { answer } else { handler::unwritten() })
 }

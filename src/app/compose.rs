@@ -5,7 +5,7 @@ use std::{
     net::SocketAddr,
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex},
+    sync::Arc,
     time::Duration,
 };
 
@@ -17,13 +17,15 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::util::BoxCloneSyncService;
 
 use super::{
-    Predecessor, Readiness, Reloader, Running, StartError, admin, backup,
+    Predecessor, Readiness, Reloader, Running, StartError,
+    accounts::{self, Book},
+    admin, backup,
     handover::{self, Outgoing},
     health, impersonations, journal,
     logins::Logins,
     notice,
     reload::{IssuerFeeds, Parts},
-    tasks, translate,
+    tasks, traces, translate,
 };
 use crate::{
     clock::{Clock, SystemClock},
@@ -34,12 +36,12 @@ use crate::{
         sidecar::{self, Sidecar},
     },
     entropy::{Entropy, SystemEntropy},
-    feeds::{self, certs::Certificates},
+    feeds::{self, certs::Certificates, places::Database},
     gate::Gate,
     live::{Live, Snapshot},
     portal,
     rules::{
-        place::Places,
+        place::{Places, Systems},
         trail::{Query, Record},
     },
     store::{RedbStore, Store, StoreError},
@@ -91,7 +93,7 @@ struct Materials {
     sidecar: Option<sidecar::SidecarSettings>,
     edge: Option<edge::EdgeSettings>,
     certificates: Option<Arc<Certificates>>,
-    watched_places: feeds::places::Watched,
+    watched: [feeds::places::Watched; 2],
 }
 
 /// Puts everything together and starts it.
@@ -110,13 +112,13 @@ pub(super) async fn compose(
     let materials = Materials::read(&settings, &clock, &sockets).await?;
     let outgoing = ask_for_store(beginning.predecessor, &settings, &sockets).await?;
     let store = open_store(&store_file(&settings.data_dir), outgoing.is_some()).await?;
-    let Materials { snapshot, keys, ways, sidecar, edge, certificates, watched_places } = materials;
-    let gate = compose_gate(&settings, snapshot, clock, store.clone(), &stop, &tasks).await?;
+    let Materials { snapshot, keys, ways, sidecar, edge, certificates, watched } = materials;
+    let book = Arc::new(Book::new(open_trail(&settings.data_dir)?));
+    let gate = compose_gate(&settings, snapshot, clock, (store.clone(), &book), &stop, &tasks).await?;
     let told_until = *gate.live().records.applied().borrow();
     if let Some(outgoing) = &outgoing {
         gate.live().counters.take_over(outgoing.levels.clone(), gate.moment());
     }
-    let trail = Mutex::new(Some(open_trail(&settings.data_dir)?));
     let folder = TrailFolder(trail::folder(&settings.data_dir));
     let ways = Arc::new(ArcSwap::from_pointee(ways));
     let portal = portal_service(&gate, start_notices(&ways, &stop, &tasks), folder);
@@ -135,8 +137,8 @@ pub(super) async fn compose(
     let reloader = Arc::new(Reloader::new(&settings, environment, &ground.gate, parts));
     // Whatever changes meanwhile is taken once every part is there.
     let mut parts = reloader.parts().await;
-    let metrics = start_health(&settings, &ground, &readiness)?;
-    start_feeds(&ground, &reloader, watched_places);
+    let metrics = start_health(&settings, &ground, &readiness, &store, certificates.as_ref())?;
+    start_feeds(&ground, &reloader, watched);
     start_admin(&settings, &ground, &reloader, source)?;
     ground.tasks.spawn(impersonations::follow(Arc::clone(&ground.gate), ground.accepting.clone()));
     let doors = start_doors(sidecar, edge, certificates, &ground, &mut parts).await?;
@@ -154,7 +156,7 @@ pub(super) async fn compose(
         edge: doors.1,
         metrics,
         reloader,
-        trail,
+        book,
         store,
         data_dir: settings.data_dir,
         sockets,
@@ -196,7 +198,8 @@ impl Materials {
         let sources = translate::key_sources(settings).map_err(other)?;
         let mut keys = feeds::jwks::Feed::new(sources, Arc::clone(clock));
         let issuers = keys.prepare(translate::issuers(settings).map_err(other)?).await;
-        let (places, watched_places) = places(settings).await?;
+        let (places, watched_places) = database::<Places>(settings.geoip.city.clone()).await?;
+        let (systems, watched_systems) = database::<Systems>(settings.geoip.asn.clone()).await?;
         let own_keys = feeds::keys::load_or_create_under(
             &keys_dir(&settings.data_dir),
             settings.master_key.as_ref(),
@@ -209,6 +212,7 @@ impl Materials {
             issuers,
             trusted: translate::trusted(settings),
             places,
+            systems,
             journal: settings.journal,
             spared: translate::spared(settings),
             lockout: Arc::clone(&settings.lockout),
@@ -222,14 +226,15 @@ impl Materials {
         let edge = edge.map(|(edge, shown)| translate::edge(settings, edge, shown, sockets));
         let ways = notice::Ways::new(&settings.notices).map_err(other)?;
         let sidecar = sidecar.transpose().map_err(other)?;
-        Ok(Self { snapshot, keys, ways, sidecar, edge, certificates, watched_places })
+        let watched = [watched_places, watched_systems];
+        Ok(Self { snapshot, keys, ways, sidecar, edge, certificates, watched })
     }
 }
 
-/// The database of places, if there is one, and what its file looked like.
-async fn places(settings: &Settings) -> Result<(Places, feeds::places::Watched), StartError> {
-    let first = feeds::places::Watched::of(settings.places.clone()).await;
-    let Some(path) = settings.places.clone() else { return Ok((Places::default(), first)) };
+/// A database, if there is one, and what its file looked like.
+async fn database<D: Database>(file: Option<PathBuf>) -> Result<(D, feeds::places::Watched), StartError> {
+    let first = feeds::places::Watched::of(file.clone()).await;
+    let Some(path) = file else { return Ok((D::default(), first)) };
     let loading = tokio::task::spawn_blocking(move || feeds::places::load(&path)).await;
     let loaded = loading.map_err(|fault| StartError::Other(fault.to_string()))?;
     Ok((loaded.map_err(|error| StartError::Other(error.to_string()))?, first))
@@ -303,8 +308,14 @@ pub(super) fn journal_dir(data_dir: &Path) -> PathBuf {
 
 /// Opens the audit trail; what happens from now on is in it.
 pub(super) fn open_trail(data_dir: &Path) -> Result<Attached, StartError> {
-    let trail = Trail::open(&trail::folder(data_dir)).map_err(StartError::Trail)?;
-    Ok(telemetry::attach(trail))
+    let trail = open_trail_alone(data_dir).map_err(StartError::Trail)?;
+    Ok(telemetry::attach(Arc::new(trail), accounts::TASK))
+}
+
+/// The same, for whoever writes into it himself.
+pub(super) fn open_trail_alone(data_dir: &Path) -> io::Result<Trail> {
+    let signer = feeds::keys::load_or_create_signer(&keys_dir(data_dir), &SystemEntropy);
+    Trail::open(&trail::folder(data_dir), signer.map_err(io::Error::other)?)
 }
 
 fn make_data_dir(path: &Path) -> Result<(), StartError> {
@@ -316,7 +327,7 @@ async fn compose_gate(
     settings: &Settings,
     snapshot: Snapshot,
     clock: Arc<dyn Clock>,
-    store: RedbStore,
+    (store, book): (RedbStore, &Arc<Book>),
     stop: &CancellationToken,
     tasks: &TaskTracker,
 ) -> Result<Arc<Gate>, StartError> {
@@ -335,8 +346,16 @@ async fn compose_gate(
     let folder = journal_dir(&settings.data_dir);
     let journal = journal::start(&folder, &live, &clock, stop, tasks);
     let (queue, archive) = journal.map_err(|source| StartError::DataDir { path: folder, source })?;
+    let traces = settings.traces.as_ref().map(traces::prepare).transpose().map_err(StartError::Other)?;
+    let tracer = traces.map(|(tracer, traces)| {
+        traces.start(Arc::clone(&live), stop.clone(), tasks);
+        tracer
+    });
     let gate = Gate::new(live, store, clock, entropy, notes).asking(Arc::new(logins));
-    Ok(Arc::new(gate.journaling(queue, archive)))
+    let gate = gate.journaling(queue, archive).tracing(tracer).accounting(Arc::<Book>::clone(book));
+    let gate = Arc::new(gate);
+    tasks.spawn(accounts::follow(Arc::clone(book), Arc::clone(&gate), stop.clone()));
+    Ok(gate)
 }
 
 /// The queue of news of sign-ins.
@@ -364,8 +383,7 @@ fn portal_service(
     notices: mpsc::Sender<portal::NewSignIn>,
     trail: TrailFolder,
 ) -> PortalService {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let (gate, hasher) = (Arc::clone(gate), portal::Hasher::new(cores));
+    let (gate, hasher) = (Arc::clone(gate), hasher(gate));
     let router = portal::router(portal::Portal { gate, hasher, notices, trail: Arc::new(trail) });
     BoxCloneSyncService::new(tower::service_fn(move |request: Request<Body>| {
         let router = router.clone();
@@ -373,16 +391,32 @@ fn portal_service(
     }))
 }
 
+/// As many passwords at once as there are cores.
+fn hasher(gate: &Gate) -> portal::Hasher {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let meter = Arc::clone(&gate.live().meters.passwords);
+    portal::Hasher::new(cores, meter, Arc::clone(gate.clock()))
+}
+
 fn start_health(
     settings: &Settings,
     ground: &Ground,
     readiness: &watch::Sender<Readiness>,
+    store: &RedbStore,
+    certificates: Option<&Arc<Certificates>>,
 ) -> Result<Option<SocketAddr>, StartError> {
     let Some(address) = settings.metrics else { return Ok(None) };
     let listener = ground.sockets.tcp(address).map_err(listening("metrics.listen", &address))?;
     let bound = listener.local_addr().map_err(listening("metrics.listen", &address))?;
-    let (live, accepting) = (Arc::clone(ground.gate.live()), ground.accepting.clone());
-    let serve = health::serve(listener, live, readiness.subscribe(), accepting, ground.tasks.clone());
+    let health = health::Health {
+        live: Arc::clone(ground.gate.live()),
+        clock: Arc::clone(ground.gate.clock()),
+        store: store.clone(),
+        certificates: certificates.cloned(),
+        readiness: readiness.subscribe(),
+        started: ground.gate.moment().wall,
+    };
+    let serve = health::serve(listener, health, ground.accepting.clone(), ground.tasks.clone());
     ground.tasks.spawn(serve);
     Ok(Some(bound))
 }
@@ -411,16 +445,25 @@ async fn start_edge(
     })
 }
 
-/// Follows what changes from outside: the database of places, and the files of the configuration.
-fn start_feeds(ground: &Ground, reloader: &Arc<Reloader>, places: feeds::places::Watched) {
-    let (live, clock) = (Arc::clone(ground.gate.live()), Arc::clone(ground.gate.clock()));
+/// Follows what changes from outside: the databases of addresses, and the files of the configuration.
+fn start_feeds(ground: &Ground, reloader: &Arc<Reloader>, [places, systems]: [feeds::places::Watched; 2]) {
     let named = Arc::clone(reloader);
-    let file = move || named.places();
-    ground.tasks.spawn(feeds::places::follow(file, places, live, clock, ground.stop.clone()));
+    start_database::<Places>(ground, places, move || named.geoip().city);
+    let named = Arc::clone(reloader);
+    start_database::<Systems>(ground, systems, move || named.geoip().asn);
     let (changed, changes) = mpsc::channel(1);
     let read = Arc::clone(reloader);
     ground.tasks.spawn(feeds::files::follow(move || read.seen(), changed, ground.stop.clone()));
     ground.tasks.spawn(tasks::reload_on_change(Arc::clone(reloader), changes, ground.stop.clone()));
+}
+
+fn start_database<D: Database>(
+    ground: &Ground,
+    first: feeds::places::Watched,
+    file: impl Fn() -> Option<PathBuf> + Send + 'static,
+) {
+    let (live, clock) = (Arc::clone(ground.gate.live()), Arc::clone(ground.gate.clock()));
+    ground.tasks.spawn(feeds::places::follow::<D>(file, first, live, clock, ground.stop.clone()));
 }
 
 fn start_admin(

@@ -10,6 +10,7 @@
 //! 5. The old one takes no more connections and ends those that are open with their next answer. WebSockets and event
 //!    streams stay until the drain's deadline; sessions, accounts, bans and policies that change in the new process
 //!    count for them, because the new one tells every change. Once it does not, the old one believes nothing any more.
+//!    What has to be accounted for goes into the new one's audit trail, and is answered when it says that it is there.
 //!
 //! Whatever goes wrong before step 4 is complete, the old one goes on as if nothing had been.
 
@@ -22,5 +23,5 @@ mod wire;
 pub use self::{new::Predecessor, old::Program};
 pub(super) use self::{
     new::{Outgoing, follow_up},
-    old::{Successor, begin},
+    old::{Records, Successor, begin},
 };

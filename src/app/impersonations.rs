@@ -29,7 +29,7 @@ pub(super) async fn follow(gate: Arc<Gate>, stop: CancellationToken) {
     let mut journal = Journal::default();
     let mut cursor = *gate.live().records.applied().borrow();
     for session in gate.live().records.sessions() {
-        journal.note(&session, &gate.live().records);
+        journal.note(&session, &gate);
     }
     let mut ticks = tokio::time::interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -48,7 +48,7 @@ pub(super) async fn follow(gate: Arc<Gate>, stop: CancellationToken) {
                 },
             };
             if let Some(change) = change {
-                journal.take(change, &gate.live().records);
+                journal.take(change, &gate);
             } else {
                 journal.look(&gate);
             }
@@ -73,13 +73,13 @@ struct Open {
 }
 
 impl Journal {
-    fn take(&mut self, change: Change, view: &dyn View) {
+    fn take(&mut self, change: Change, gate: &Gate) {
         match change {
-            Change::Session(session) => self.note(&session, view),
+            Change::Session(session) => self.note(&session, gate),
             Change::SessionGone(sid) => drop(self.open.remove(&sid)),
             Change::Everything(everything) => {
                 for session in &everything.sessions {
-                    self.note(&Arc::new(session.clone()), view);
+                    self.note(&Arc::new(session.clone()), gate);
                 }
             }
             Change::User(_)
@@ -94,10 +94,16 @@ impl Journal {
     }
 
     /// A session as it is now.
-    fn note(&mut self, session: &Arc<Session>, view: &dyn View) {
+    fn note(&mut self, session: &Arc<Session>, gate: &Gate) {
+        let view = &gate.live().records;
         let Some(impersonation) = &session.impersonation else {
             if let Some(open) = self.open.remove(&session.sid) {
-                open.tell(session.ended.map_or("left", |ended| with_session(ended.why)));
+                match (session.ended, gate.acting_still(&open.session)) {
+                    (Some(ended), _) => open.tell(with_session(ended.why)),
+                    (None, Err(over)) => open.tell(by_itself(over)),
+                    // Whoever left it has said so, before he was answered.
+                    (None, Ok(_)) => {}
+                }
             }
             return;
         };
@@ -115,11 +121,7 @@ impl Journal {
     fn look(&mut self, gate: &Gate) {
         for open in self.open.values_mut().filter(|open| !open.told) {
             if let Err(over) = gate.acting_still(&open.session) {
-                open.tell(match over {
-                    Over::Time => "time",
-                    Over::Account => "account",
-                    Over::Right => "right",
-                });
+                open.tell(by_itself(over));
                 open.told = true;
             }
         }
@@ -134,6 +136,14 @@ impl Open {
         let (operator, user) = (self.names.0.as_str(), self.names.1.as_str());
         let session = self.session.sid.public();
         tracing::info!(target: "panelgate::audit", event = "impersonation-ended", operator, user, why, %session);
+    }
+}
+
+const fn by_itself(over: Over) -> &'static str {
+    match over {
+        Over::Time => "time",
+        Over::Account => "account",
+        Over::Right => "right",
     }
 }
 

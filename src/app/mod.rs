@@ -1,5 +1,6 @@
 //! Composition: the only place that names concrete stores, chooses the clock, spawns tasks and binds listeners.
 
+mod accounts;
 pub mod admin;
 pub mod backup;
 mod compose;
@@ -14,6 +15,7 @@ mod reload;
 mod running;
 mod systemd;
 mod tasks;
+mod traces;
 mod translate;
 
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -21,7 +23,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use self::compose::Beginning;
 pub(crate) use self::{
     compose::{keys_dir, store_file},
-    translate::spared,
+    translate::{sight, spared},
 };
 pub use self::{
     error::StartError,
@@ -87,6 +89,6 @@ async fn start_with(
     let guard = stop.clone().drop_guard();
     let running = compose::compose(settings, environment, beginning, stop, tasks).await?;
     let _ = guard.disarm();
-    running.readiness.send_modify(|readiness| readiness.ready = true);
+    running.readiness.send_replace(Readiness::Ready);
     Ok(running)
 }

@@ -21,7 +21,7 @@ use self::{
 };
 use super::{notice, translate};
 use crate::{
-    config::{self, Environment, Settings},
+    config::{self, Environment, GeoipSettings, Settings},
     doors::{edge::Switch, sidecar::Vouchers},
     feeds::certs::Certificates,
     gate::Gate,
@@ -125,6 +125,12 @@ impl Reloader {
 
     async fn load(&self, cause: Cause) -> Result<(), String> {
         let mut parts = self.parts.lock().await;
+        if !self.gate.can_account() {
+            if cause != Cause::Files {
+                tracing::error!(why = cause.as_str(), "{UNWRITABLE}");
+            }
+            return Err(UNWRITABLE.to_owned());
+        }
         let current = self.settings();
         let examined = fresh::examine(&current.file, &self.environment).await;
         if let Ok(examined) = &examined {
@@ -157,9 +163,9 @@ impl Reloader {
         self.seen.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The database of places that is to be in force.
-    pub fn places(&self) -> Option<PathBuf> {
-        self.current.load().places.clone()
+    /// The databases of addresses that are to be in force.
+    pub fn geoip(&self) -> GeoipSettings {
+        self.current.load().geoip.clone()
     }
 
     /// Compiles a policy as it would be if it were in force here.
@@ -287,6 +293,9 @@ impl Reloader {
         });
     }
 }
+
+/// Files that have changed are looked at again by themselves.
+const UNWRITABLE: &str = "nothing is reloaded while the audit trail cannot be written: make room on the disk of the data directory";
 
 impl Cause {
     const fn as_str(self) -> &'static str {

@@ -1,11 +1,6 @@
 //! A gate that runs, from its first request to its last.
 
-use std::{
-    net::SocketAddr,
-    path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use futures_util::future::{BoxFuture, FutureExt};
 use tokio::{
@@ -15,8 +10,10 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    Program, Readiness, Reloader, StartError, compose,
-    handover::{self, Successor},
+    Program, Readiness, Reloader, StartError,
+    accounts::{self, Book},
+    compose,
+    handover::{self, Records, Successor},
     systemd,
 };
 use crate::{
@@ -24,7 +21,7 @@ use crate::{
     gate::Gate,
     live::ReloadProblem,
     store::RedbStore,
-    telemetry::Attached,
+    telemetry::{self, Attached, Recorder, Relay},
 };
 
 /// How often the daemon looks whether its store still works, and for how many looks it may not.
@@ -50,7 +47,7 @@ pub struct Running {
     /// Brings a changed configuration into force.
     pub reloader: Arc<Reloader>,
     /// The audit trail, while this process writes it; whoever holds the store does.
-    pub(super) trail: Mutex<Option<Attached>>,
+    pub(super) book: Arc<Book>,
     pub(super) store: RedbStore,
     pub(super) data_dir: PathBuf,
     pub(super) sockets: Arc<Sockets>,
@@ -84,6 +81,8 @@ enum Told {
 impl Signals {
     fn listen() -> Result<Self, StartError> {
         let listen = |kind| signal(kind).map_err(StartError::Runtime);
+        // A file that may not grow is answered where it is written, and does not end the process.
+        drop(listen(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?);
         Ok(Self {
             terminate: listen(SignalKind::terminate())?,
             interrupt: listen(SignalKind::interrupt())?,
@@ -206,7 +205,7 @@ impl Running {
     /// Stops accepting, lets requests in flight finish, writes everything down and lets go of the store.
     pub async fn stop(mut self) {
         systemd::stopping();
-        self.readiness.send_modify(|readiness| readiness.ready = false);
+        self.readiness.send_replace(Readiness::Stopping);
         let (sidecar, edge) = (self.sidecar.take(), self.edge.take());
         let sidecar = async {
             if let Some(sidecar) = sidecar {
@@ -230,19 +229,28 @@ impl Running {
 
     /// Ends the audit trail of this process, once everything is in it.
     pub(super) async fn close_trail(&self) {
-        let trail = self.trail.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let trail = self.book.take();
         // Its end waits for the disk.
         let _ = tokio::task::spawn_blocking(move || drop(trail)).await;
     }
 
-    /// Goes on with it.
+    /// Ends the audit trail of this process. What has to be accounted for from now on waits for a process that writes it
+    /// down; there is no moment in between.
+    pub(super) async fn relay_trail(&self) -> Records {
+        let (relay, queue) = Relay::new();
+        let recorder: Arc<dyn Recorder> = Arc::<Relay>::clone(&relay);
+        let trail = self.book.replace(telemetry::attach(recorder, accounts::TASK));
+        let _ = tokio::task::spawn_blocking(move || drop(trail)).await;
+        Records { relay, queue }
+    }
+
+    /// Goes on with it; what took the records meanwhile is given back.
     ///
     /// # Errors
     /// When it cannot be opened.
-    pub(super) fn reopen_trail(&self) -> Result<(), StartError> {
+    pub(super) fn reopen_trail(&self) -> Result<Option<Attached>, StartError> {
         let trail = compose::open_trail(&self.data_dir)?;
-        *self.trail.lock().unwrap_or_else(PoisonError::into_inner) = Some(trail);
-        Ok(())
+        Ok(self.book.replace(trail))
     }
 
     /// Another process serves now: lets what was begun here come to its end, and goes.

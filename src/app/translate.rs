@@ -15,7 +15,7 @@ use crate::{
     portal,
     rules::{
         address::TrustedProxies,
-        ban::Spared,
+        ban::{Sight, Spared},
         identity::Role,
         session::SiteId,
         site::Sites,
@@ -45,6 +45,11 @@ pub(crate) fn spared(settings: &Settings) -> Spared {
         proxies.extend(edge.trusted_proxies.iter().chain(&edge.proxy_protocol_from));
     }
     Spared { proxies: TrustedProxies(proxies), allow: TrustedProxies(settings.bans_allow.clone()) }
+}
+
+/// Which databases there are to find somebody by country or autonomous system.
+pub(crate) fn sight(settings: &Settings) -> Sight {
+    Sight { places: settings.geoip.city.is_some(), systems: settings.geoip.asn.is_some() }
 }
 
 /// The sidecar's settings; certificates are read here.

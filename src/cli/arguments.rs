@@ -1,5 +1,6 @@
 //! Arguments that several verbs share, so that they read alike everywhere.
 
+use super::verdict::{Trouble, json};
 use crate::{
     clock::{Clock, SystemClock, Wall},
     rules::{
@@ -14,6 +15,21 @@ pub struct Output {
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+impl Output {
+    /// What a verb says that has nothing to say but that it is done: a sentence, or `{"done":"disabled","name":"carol"}`.
+    ///
+    /// # Errors
+    /// When it cannot be written as JSON.
+    pub(super) fn done(
+        self,
+        what: &str,
+        name: &str,
+        text: impl FnOnce() -> String,
+    ) -> Result<String, Trouble> {
+        if self.json { json(&serde_json::json!({ "done": what, "name": name })) } else { Ok(text()) }
+    }
 }
 
 /// Whose, where a list can be narrowed.
@@ -45,6 +61,14 @@ pub enum Lasts {
 }
 
 impl Lasts {
+    /// In seconds; `None`: until somebody ends it.
+    pub const fn seconds(self) -> Option<u64> {
+        match self {
+            Self::Ever => None,
+            Self::Seconds(seconds) => Some(seconds),
+        }
+    }
+
     /// Reads `30d` or `never`.
     ///
     /// # Errors

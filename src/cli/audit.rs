@@ -1,5 +1,7 @@
 //! `panelgate audit`: reading the audit trail, with or without a daemon.
 
+mod archive;
+mod check;
 #[cfg(test)]
 mod tests;
 
@@ -19,14 +21,20 @@ use super::{
     ConfigArgs,
     arguments::{Output, when},
     connect::Place,
-    progress::{Progress, QuietArgs},
+    progress::QuietArgs,
     style::{self, Stream},
     verdict::{Trouble, finish, json, visible},
 };
 use crate::{
+    app,
     clock::Wall,
-    rules::trail::{Query, Record, read},
-    telemetry::trail::{self, Verdict},
+    feeds,
+    rules::trail::{
+        Link, PublicKey, Query, Record,
+        export::{self, Form, Source},
+        read,
+    },
+    telemetry::trail,
 };
 
 /// How often a followed trail is looked at.
@@ -54,27 +62,73 @@ enum Verb {
         /// Print JSON, one record a line.
         #[arg(long)]
         json: bool,
+        /// Print another form, for a program that forwards it.
+        #[arg(long, conflicts_with = "json")]
+        format: Option<Format>,
     },
     /// Find records; everything that is given must hold.
     Search(Search),
-    /// Check that no record was altered, removed, moved or cut off; exit code 1 if one was.
-    Verify {
-        /// The first files were moved to an archive: begin with the first one that is here.
-        #[arg(long)]
-        archived: bool,
-        #[command(flatten)]
-        quiet: QuietArgs,
+    /// Check that no record was altered, removed, moved or cut off, and that all is signed; exit code 1 if not.
+    Verify(Verify),
+    /// Print the newest record's number and hash, to be noted on another machine for `verify --against`.
+    Checkpoint,
+    /// Print the public key that checkpoints are verified with, for another machine.
+    Key,
+    /// Move old files elsewhere. The chain goes on, and `verify` knows that they are not here.
+    Archive {
+        /// Files whose records are all older: a duration such as `400d`, or a time such as 2026-01-01T00:00:00Z.
+        #[arg(long, value_name = "WHEN", value_parser = when)]
+        before: Wall,
+        /// The folder that they are moved to; it is made if it is not there.
+        #[arg(value_name = "FOLDER")]
+        to: PathBuf,
         #[command(flatten)]
         output: Output,
     },
-    /// Print the records as JSON, one a line, oldest first.
+    /// Print the records for other programs, one a line, oldest first.
     Export {
         #[command(flatten)]
         filter: Filter,
-        /// Accepted for uniformity: the export is always JSON.
-        #[arg(long)]
+        /// In which form.
+        #[arg(long, default_value = "jsonl")]
+        format: Format,
+        /// Accepted for uniformity: the same as `--format jsonl`.
+        #[arg(long, conflicts_with = "format")]
         json: bool,
     },
+}
+
+/// A form for other programs.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Format {
+    /// The records as they are, JSON.
+    Jsonl,
+    /// Open Cybersecurity Schema Framework 1.6.0, JSON.
+    Ocsf,
+    /// ArcSight Common Event Format.
+    Cef,
+    /// Syslog, RFC 5424.
+    Syslog,
+}
+
+#[derive(Clone, Debug, clap::Args)]
+struct Verify {
+    /// The first files were moved elsewhere by hand: begin with the first one that is here.
+    #[arg(long)]
+    archived: bool,
+    /// Files that `audit archive` moved here, instead of the trail itself.
+    #[arg(long, value_name = "FOLDER", conflicts_with = "archived")]
+    folder: Option<PathBuf>,
+    /// What `audit checkpoint` printed earlier: that record has to be there. May be given several times.
+    #[arg(long, value_name = "NUMBER:HASH", value_parser = link)]
+    against: Vec<Link>,
+    /// What `audit key` printed, instead of the key in the data directory. May be given several times.
+    #[arg(long, value_name = "KEY", value_parser = key)]
+    key: Vec<PublicKey>,
+    #[command(flatten)]
+    quiet: QuietArgs,
+    #[command(flatten)]
+    output: Output,
 }
 
 #[derive(Clone, Debug, clap::Args)]
@@ -112,14 +166,27 @@ struct Filter {
 
 /// Runs the verb.
 pub fn run(args: &AuditArgs) -> ExitCode {
-    let folder = Place::find(&args.config).and_then(|place| {
+    // What is elsewhere, with a key that is given, needs nothing from here.
+    if let Verb::Verify(asked @ Verify { folder: Some(folder), key, .. }) = &args.verb
+        && !key.is_empty()
+    {
+        return finish(check::verify(asked, folder, key));
+    }
+    let found = Place::find(&args.config).and_then(|place| {
         place.become_owner()?;
-        Ok(trail::folder(place.data_dir()))
+        Ok(place)
     });
-    finish(folder.and_then(|folder| carry_out(&args.verb, &folder, &mut io::stdout().lock())))
+    finish(found.and_then(|place| {
+        if let Verb::Archive { before, to, output } = &args.verb {
+            return archive::archive(&place, *before, to, *output);
+        }
+        carry_out(&args.verb, place.data_dir(), &mut io::stdout().lock())
+    }))
 }
 
-fn carry_out(verb: &Verb, folder: &Path, out: &mut dyn Write) -> Result<String, Trouble> {
+fn carry_out(verb: &Verb, data_dir: &Path, out: &mut dyn Write) -> Result<String, Trouble> {
+    let own = trail::folder(data_dir);
+    let folder = if let Verb::Verify(Verify { folder: Some(folder), .. }) = verb { folder } else { &own };
     let unreadable = |error: io::Error| failed(folder, &error);
     if !folder.exists() {
         return Err(Trouble::Failed(format!(
@@ -128,12 +195,13 @@ fn carry_out(verb: &Verb, folder: &Path, out: &mut dyn Write) -> Result<String, 
         )));
     }
     match verb {
-        Verb::Tail { lines, follow, json } => {
+        Verb::Tail { lines, follow, json, format } => {
+            let shape = Shape::of(*json, *format);
             let mut newest = trail::newest(folder, &Query::default(), *lines).map_err(unreadable)?;
             newest.reverse();
             let seq = newest.last().map_or(0, |record| record.seq);
-            let told = tell(&newest, *json, out)
-                .and_then(|()| if *follow { follow_on(folder, seq, *json, out) } else { Ok(()) });
+            let told = tell(&newest, &shape, out)
+                .and_then(|()| if *follow { follow_on(folder, seq, &shape, out) } else { Ok(()) });
             printed(told, folder)
         }
         Verb::Search(search) => {
@@ -146,21 +214,58 @@ fn carry_out(verb: &Verb, folder: &Path, out: &mut dyn Write) -> Result<String, 
             if found.is_empty() {
                 return Err(Trouble::No("no record matches".into()));
             }
-            printed(tell(&found, false, out), folder)
+            printed(tell(&found, &Shape::People, out), folder)
         }
-        Verb::Verify { archived, quiet, output } => verify(folder, *archived, *quiet, *output),
-        Verb::Export { filter, .. } => {
-            let query = filter.query();
+        Verb::Verify(verify) => check::verify(verify, folder, &own_key(data_dir)?),
+        Verb::Checkpoint => {
+            let newest = trail::newest(folder, &Query::default(), 1).map_err(unreadable)?;
+            let last = newest.first().ok_or_else(|| Trouble::No("there is no record yet".into()))?;
+            Ok(format!("{}\n", last.link()))
+        }
+        Verb::Key => match own_key(data_dir)?.first() {
+            Some(key) => Ok(format!("{key}\n")),
+            None => Err(Trouble::No("there is no key yet: it is made when panelgate first runs".into())),
+        },
+        Verb::Export { filter, format, .. } => {
+            let (query, shape) = (filter.query(), Shape::of(false, Some(*format)));
             for file in trail::files(folder).map_err(unreadable)? {
                 let records = trail::read_file(&file).map_err(unreadable)?;
                 let wanted: Vec<_> = records.into_iter().filter(|record| query.matches(record)).collect();
-                match tell(&wanted, true, out) {
+                match tell(&wanted, &shape, out) {
                     Ok(()) => {}
                     stopped => return printed(stopped, folder),
                 }
             }
             Ok(String::new())
         }
+        // It needs whoever writes the trail.
+        Verb::Archive { .. } => Ok(String::new()),
+    }
+}
+
+fn own_key(data_dir: &Path) -> Result<Vec<PublicKey>, Trouble> {
+    let signer = feeds::keys::signer(&app::keys_dir(data_dir));
+    let signer = signer.map_err(|error| Trouble::Failed(error.to_string()))?;
+    Ok(signer.map(|signer| signer.public()).into_iter().collect())
+}
+
+/// How records are shown.
+enum Shape {
+    People,
+    Programs(Form, Source),
+}
+
+impl Shape {
+    fn of(json: bool, format: Option<Format>) -> Self {
+        let form = match format {
+            None if !json => return Self::People,
+            None | Some(Format::Jsonl) => Form::JsonLines,
+            Some(Format::Ocsf) => Form::Ocsf,
+            Some(Format::Cef) => Form::Cef,
+            Some(Format::Syslog) => Form::Syslog,
+        };
+        let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+        Self::Programs(form, Source { host: host.trim().to_owned(), version: env!("CARGO_PKG_VERSION") })
     }
 }
 
@@ -179,69 +284,6 @@ impl Filter {
     }
 }
 
-fn verify(folder: &Path, archived: bool, quiet: QuietArgs, output: Output) -> Result<String, Trouble> {
-    let unreadable = |error: io::Error| failed(folder, &error);
-    let sizes = trail::files(folder).map_err(unreadable)?;
-    let total = sizes.iter().filter_map(|file| fs::metadata(file).ok()).map(|found| found.len()).sum();
-    let progress = Progress::bytes("checking the audit trail", total, quiet);
-    let verdict = trail::verify(folder, archived, |bytes| progress.advance(bytes)).map_err(unreadable)?;
-    progress.finish();
-    let text = if output.json { json(&document(&verdict))? } else { report(&verdict) };
-    match (verdict.findings.is_empty(), output.json) {
-        (true, _) => Ok(text),
-        (false, true) => Err(Trouble::Report(text)),
-        (false, false) => Err(Trouble::No(text)),
-    }
-}
-
-fn document(verdict: &Verdict) -> serde_json::Value {
-    let findings = verdict.findings.iter().map(|finding| {
-        let (file, line) = &finding.place;
-        let records = finding.kind.records();
-        serde_json::json!({
-            "kind": finding.kind.code(), "file": file, "line": line,
-            "from": records.map(|(from, _)| from), "to": records.map(|(_, to)| to),
-            "text": finding.kind.to_string(),
-        })
-    });
-    serde_json::json!({
-        "intact": verdict.findings.is_empty(), "files": verdict.files, "records": verdict.records,
-        "last": verdict.last.seq, "hash": data_encoding::HEXLOWER.encode(&verdict.last.hash),
-        "unfinished": verdict.cut_off, "findings": findings.collect::<Vec<_>>(),
-    })
-}
-
-fn report(verdict: &Verdict) -> String {
-    let hash = data_encoding::HEXLOWER.encode(&verdict.last.hash);
-    if verdict.findings.is_empty() {
-        let note = if verdict.cut_off {
-            "the last line is being written, or was cut off by a crash; the next start closes it\n"
-        } else {
-            ""
-        };
-        return format!(
-            "{} {} records in {} files, each continues the one before it\nlast record {}, {hash}\n{note}",
-            style::good(Stream::Out).of("intact:"),
-            verdict.records,
-            verdict.files,
-            verdict.last.seq
-        );
-    }
-    let mut text = "the audit trail was tampered with, or the disk is damaged:\n".to_owned();
-    for finding in &verdict.findings {
-        let place = match &finding.place {
-            (file, _) if file.is_empty() => "at the end".to_owned(),
-            (file, 0) => file.clone(),
-            (file, line) => format!("{file}:{line}"),
-        };
-        let place = style::strong(Stream::Err).of(place);
-        // Writing to a string cannot fail.
-        let _ = writeln!(text, "  {place}: {}", finding.kind);
-    }
-    text + "compare with a backup (`panelgate restore FILE --into DIR`, then `PANELGATE_DATA_DIR=DIR panelgate audit verify`) \
-                   before anything else\n"
-}
-
 /// Whoever reads our output may have seen enough.
 fn printed(told: io::Result<()>, folder: &Path) -> Result<String, Trouble> {
     match told {
@@ -250,12 +292,11 @@ fn printed(told: io::Result<()>, folder: &Path) -> Result<String, Trouble> {
     }
 }
 
-fn tell(records: &[Record], json: bool, out: &mut dyn Write) -> io::Result<()> {
+fn tell(records: &[Record], shape: &Shape, out: &mut dyn Write) -> io::Result<()> {
     for record in records {
-        if json {
-            writeln!(out, "{}", record.to_json())?;
-        } else {
-            writeln!(out, "{}", line(record))?;
+        match shape {
+            Shape::People => writeln!(out, "{}", line(record))?,
+            Shape::Programs(form, source) => writeln!(out, "{}", export::line(record, *form, source))?,
         }
     }
     out.flush()
@@ -283,7 +324,7 @@ fn first_line(text: &str) -> String {
 }
 
 /// Prints what is written from now on, for ever.
-fn follow_on(folder: &Path, mut seq: u64, json: bool, out: &mut dyn Write) -> io::Result<()> {
+fn follow_on(folder: &Path, mut seq: u64, shape: &Shape, out: &mut dyn Write) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     let mut at: Option<(PathBuf, u64)> = None;
     loop {
@@ -297,7 +338,7 @@ fn follow_on(folder: &Path, mut seq: u64, json: bool, out: &mut dyn Write) -> io
             at = Some((file, end));
             let fresh: Vec<_> = records.into_iter().filter(|record| record.seq > seq).collect();
             seq = fresh.last().map_or(seq, |record| record.seq);
-            tell(&fresh, json, out)?;
+            tell(&fresh, shape, out)?;
         }
         runtime.block_on(tokio::time::sleep(FOLLOW));
     }
@@ -316,6 +357,15 @@ fn from(file: &Path, offset: u64) -> io::Result<(Vec<Record>, u64)> {
         line.clear();
     }
     Ok((records, end))
+}
+
+fn link(text: &str) -> Result<Link, String> {
+    Link::parse(text)
+        .ok_or_else(|| "write it as `panelgate audit checkpoint` printed it: NUMBER:HASH".to_owned())
+}
+
+fn key(text: &str) -> Result<PublicKey, String> {
+    PublicKey::parse(text).ok_or_else(|| "write it as `panelgate audit key` printed it".to_owned())
 }
 
 fn network(text: &str) -> Result<IpNet, String> {

@@ -69,6 +69,7 @@ impl Place {
                 policies,
                 master: settings.master_key.clone(),
                 spared: app::spared(settings),
+                sight: app::sight(settings),
                 lockout: Arc::clone(&settings.lockout),
             },
         }

@@ -52,7 +52,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ("user passwd", &["panelgate user passwd carol"]),
     ("user role", &["panelgate user role carol admin"]),
     ("user disable", &["panelgate user disable carol"]),
-    ("user unlock", &["panelgate user unlock carol"]),
+    ("user unlock", &["panelgate user unlock carol", "panelgate user unlock carol --json"]),
     ("user enable", &["panelgate user enable carol"]),
     ("user remove", &["panelgate user remove carol --yes"]),
     ("2fa status", &["panelgate 2fa status carol"]),
@@ -74,9 +74,19 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         &[
             "panelgate ban add 203.0.113.7 --for 2h --reason \"guesses passwords\"",
             "panelgate ban add 2001:db8::/48",
+            "panelgate ban add country:KP",
+            "panelgate ban add asn:64500 --for 7d",
         ],
     ),
-    ("ban lift", &["panelgate ban lift 203.0.113.7"]),
+    ("ban lift", &["panelgate ban lift 203.0.113.7", "panelgate ban lift country:KP --json"]),
+    (
+        "ban import",
+        &[
+            "panelgate ban import firehol_level1.netset --for 2d --replace",
+            "panelgate ban import decisions.json --format crowdsec --replace",
+        ],
+    ),
+    ("ban export", &["panelgate ban export > blocked.netset", "panelgate ban export --format crowdsec"]),
     ("audit tail", &["panelgate audit tail -f", "panelgate audit tail -n 100 --json"]),
     (
         "audit search",
@@ -86,7 +96,16 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         ],
     ),
     ("audit verify", &["panelgate audit verify", "panelgate audit verify --json"]),
-    ("audit export", &["panelgate audit export --since 2026-11-01T00:00:00Z"]),
+    (
+        "audit export",
+        &[
+            "panelgate audit export --since 2026-11-01T00:00:00Z",
+            "panelgate audit export --format ocsf --event session-opened",
+        ],
+    ),
+    ("audit archive", &["panelgate audit archive --before 400d /srv/archive"]),
+    ("audit checkpoint", &["panelgate audit checkpoint"]),
+    ("audit key", &["panelgate audit key > audit.pub"]),
     (
         "backup",
         &[

@@ -10,6 +10,7 @@ mod demo;
 pub mod doctor;
 mod examples;
 pub mod high_security;
+mod import_file;
 pub mod key;
 pub mod key_material;
 mod man;

@@ -46,6 +46,8 @@ pub(super) enum Verb {
         /// The account.
         #[arg(value_parser = user_name)]
         name: UserName,
+        #[command(flatten)]
+        output: Output,
     },
 }
 
@@ -90,9 +92,11 @@ pub(super) fn carry_out(verb: &Verb, place: &Place) -> Result<String, Trouble> {
                 backup_codes.join("\n  ")
             ))
         }
-        Verb::Disable { name } => {
+        Verb::Disable { name, output } => {
             place.ask(AdminRequest::RemoveFactor { name: name.clone() })?;
-            Ok(format!("`{name}` has no second factor any more and can enrol a new one after signing in\n"))
+            output.done("disabled", name.as_str(), || {
+                format!("`{name}` has no second factor any more and can enrol a new one after signing in\n")
+            })
         }
     }
 }

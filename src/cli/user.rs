@@ -43,6 +43,8 @@ enum Verb {
         display: String,
         #[command(flatten)]
         password: PasswordArgs,
+        #[command(flatten)]
+        output: Output,
     },
     /// Import accounts with the bcrypt hashes that a panel has of their passwords.
     Import(import::ImportArgs),
@@ -58,6 +60,8 @@ enum Verb {
         name: UserName,
         #[command(flatten)]
         password: PasswordArgs,
+        #[command(flatten)]
+        output: Output,
     },
     /// Give an account another role.
     Role {
@@ -66,12 +70,16 @@ enum Verb {
         name: UserName,
         /// One of the policy's roles.
         role: String,
+        #[command(flatten)]
+        output: Output,
     },
     /// Disable an account: it is refused at its very next request.
     Disable {
         /// The account.
         #[arg(value_parser = user_name)]
         name: UserName,
+        #[command(flatten)]
+        output: Output,
     },
     /// Remove an account with its sessions and API keys; `disable` keeps what there is to know of it.
     Remove {
@@ -81,18 +89,24 @@ enum Verb {
         /// Do it: what is removed does not come back.
         #[arg(long)]
         yes: bool,
+        #[command(flatten)]
+        output: Output,
     },
     /// Unlock an account after wrong passwords or codes; what failed is forgotten.
     Unlock {
         /// The account.
         #[arg(value_parser = user_name)]
         name: UserName,
+        #[command(flatten)]
+        output: Output,
     },
     /// Enable an account again.
     Enable {
         /// The account.
         #[arg(value_parser = user_name)]
         name: UserName,
+        #[command(flatten)]
+        output: Output,
     },
 }
 
@@ -103,7 +117,7 @@ pub fn run(args: &UserArgs) -> ExitCode {
 
 fn carry_out(verb: &Verb, place: &Place) -> Result<String, Trouble> {
     match verb {
-        Verb::Add { name, role, email, display, password } => {
+        Verb::Add { name, role, email, display, password, output } => {
             let request = AdminRequest::AddUser {
                 name: name.clone(),
                 role: role.as_str().into(),
@@ -112,7 +126,7 @@ fn carry_out(verb: &Verb, place: &Place) -> Result<String, Trouble> {
                 password_hash: password.hash()?,
             };
             place.ask(request)?;
-            Ok(format!("`{name}` can sign in, with the role `{role}`\n"))
+            output.done("added", name.as_str(), || format!("`{name}` can sign in, with the role `{role}`\n"))
         }
         Verb::Import(args) => {
             // Read first: root may give up its rights in asking.
@@ -123,40 +137,50 @@ fn carry_out(verb: &Verb, place: &Place) -> Result<String, Trouble> {
             let AdminAnswer::Users { users } = place.ask(AdminRequest::ListUsers)? else { return other() };
             if output.json { json(&users) } else { Ok(show(users)) }
         }
-        Verb::Passwd { name, password } => {
+        Verb::Passwd { name, password, output } => {
             // Nobody shall type one in vain. A file is read first: root may give up its rights in asking.
             if password.is_typed() {
                 place.ask(AdminRequest::ShowUser { name: name.clone() })?;
             }
             let password_hash = password.hash()?;
             place.ask(AdminRequest::SetPassword { name: name.clone(), password_hash })?;
-            Ok(format!("`{name}` has a new password and is signed out everywhere\n"))
+            output.done("password-set", name.as_str(), || {
+                format!("`{name}` has a new password and is signed out everywhere\n")
+            })
         }
-        Verb::Role { name, role } => {
+        Verb::Role { name, role, output } => {
             place.ask(AdminRequest::SetRole { name: name.clone(), role: role.as_str().into() })?;
-            Ok(format!("`{name}` has the role `{role}`, from the next request on\n"))
+            output.done("role-set", name.as_str(), || {
+                format!("`{name}` has the role `{role}`, from the next request on\n")
+            })
         }
-        Verb::Disable { name } => {
+        Verb::Disable { name, output } => {
             place.ask(AdminRequest::SetDisabled { name: name.clone(), disabled: true })?;
-            Ok(format!("`{name}` is disabled and signed out everywhere\n"))
+            output.done("disabled", name.as_str(), || {
+                format!("`{name}` is disabled and signed out everywhere\n")
+            })
         }
-        Verb::Remove { yes: false, name } => {
+        Verb::Remove { yes: false, name, .. } => {
             place.ask(AdminRequest::ShowUser { name: name.clone() })?;
             Err(Trouble::No(format!(
                 "`{name}` is not removed: say --yes, or `user disable {name}` if it may come back"
             )))
         }
-        Verb::Remove { name, .. } => {
+        Verb::Remove { name, output, .. } => {
             place.ask(AdminRequest::RemoveUser { name: name.clone() })?;
-            Ok(format!("`{name}` is removed, with its sessions and API keys\n"))
+            output.done("removed", name.as_str(), || {
+                format!("`{name}` is removed, with its sessions and API keys\n")
+            })
         }
-        Verb::Unlock { name } => {
+        Verb::Unlock { name, output } => {
             place.ask(AdminRequest::Unlock { name: name.clone() })?;
-            Ok(format!("`{name}` is locked nowhere, from the next try on\n"))
+            output.done("unlocked", name.as_str(), || {
+                format!("`{name}` is locked nowhere, from the next try on\n")
+            })
         }
-        Verb::Enable { name } => {
+        Verb::Enable { name, output } => {
             place.ask(AdminRequest::SetDisabled { name: name.clone(), disabled: false })?;
-            Ok(format!("`{name}` can sign in again\n"))
+            output.done("enabled", name.as_str(), || format!("`{name}` can sign in again\n"))
         }
     }
 }

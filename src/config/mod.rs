@@ -2,6 +2,7 @@
 
 mod cookies;
 mod environment;
+mod geoip;
 mod issuers;
 mod journal;
 mod limits;
@@ -22,6 +23,7 @@ mod sources;
 mod suites;
 #[cfg(test)]
 mod tests;
+mod traces;
 mod yaml;
 
 use std::{
@@ -32,6 +34,7 @@ use std::{
 
 pub use self::suites::{load_tests, policy_beside, tests_beside};
 pub use self::{
+    geoip::GeoipSettings,
     named::{FileKind, NamedFile},
     notices::{NoticeSettings, SmtpSettings, SmtpTls, WebhookSettings},
     outline::Outline,
@@ -40,6 +43,7 @@ pub use self::{
         ClaimNames, EdgeLimits, EdgeSettings, IssuerSettings, KeySource, LogFormat, LogSettings, ProxySecret,
         Settings, SidecarSettings, SidecarTls, SiteSettings, Upstream,
     },
+    traces::TraceSettings,
 };
 use self::{outline::Contents, sources::Sources};
 use crate::{

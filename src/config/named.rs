@@ -16,8 +16,10 @@ pub enum FileKind {
     Certificate,
     /// A folder of `NAME.crt` and `NAME.key`.
     CertificateFolder,
-    /// A MaxMind database.
+    /// A MaxMind database of cities or countries.
     Places,
+    /// A MaxMind database of autonomous systems.
+    Systems,
     /// A trusted issuer's keys (JWKS): whoever changes it can sign in as anybody.
     KeySet,
     /// A policy.

@@ -1,11 +1,10 @@
-//! Telling people about sign-ins from somewhere new, and the database that says where somewhere is.
+//! Telling people about sign-ins from somewhere new.
 
 use std::path::PathBuf;
 
 use lettre::message::Mailbox;
 
 use super::{
-    named::FileKind,
     read::{Base, CODES},
     secrets::{self, PASSWORD, SECRET},
     sources::Sources,
@@ -62,21 +61,6 @@ pub struct WebhookSettings {
     pub url: http::Uri,
     /// Signs what is sent; at least 32 bytes.
     pub secret: SecretBytes,
-}
-
-/// The database of places, if one is named; its description is looked at, its records are not.
-pub(super) fn places(fields: &mut Fields<'_>, base: Base<'_>, sources: &mut Sources<'_>) -> Option<PathBuf> {
-    let mut section = fields.sub("geoip", &mut sources.found)?;
-    let written = section.text("city", &mut sources.found);
-    section.finish(&mut sources.found);
-    let written = written?;
-    let path = base.path(&written);
-    sources.name(FileKind::Places, &path, &written.at);
-    if let Err(error) = feeds::places::look(&path) {
-        let help = "name a database of cities or countries (GeoLite2-City.mmdb), or leave `geoip` out";
-        sources.found.error("C025", &written.at, error.to_string(), help);
-    }
-    Some(path)
 }
 
 /// The ways of telling people.

@@ -8,8 +8,8 @@ use std::{
 };
 
 use super::{
-    LogFormat, LogSettings, Settings, SiteSettings, issuers, journal, limits, listeners, logins, master_key,
-    named::FileKind, notices, sites, sources::Sources,
+    LogFormat, LogSettings, Settings, SiteSettings, geoip, issuers, journal, limits, listeners, logins,
+    master_key, named::FileKind, notices, sites, sources::Sources, traces,
 };
 use crate::rules::written::{At, Codes, Fields, Findings, Node, Written};
 
@@ -70,13 +70,14 @@ pub(super) fn settings(root: &Node, file: &Path, sources: &mut Sources<'_>) -> O
     let log = log(&mut fields, sources);
     let drain = drain(&mut fields, sources);
     let journal = journal::read(&mut fields, sources);
-    let places = notices::places(&mut fields, base, sources);
-    if places.is_none() {
+    let geoip = geoip::read(&mut fields, base, sources);
+    if geoip.city.is_none() {
         for site in &sites {
             countries(site, &mut sources.found);
         }
     }
     let notices = notices::read(&mut fields, base, sources);
+    let traces = traces::read(&mut fields, base, sources);
     let start = fields.at.clone();
     for key in OF_SITES {
         let what = format!("`{key}` belongs to a site");
@@ -101,8 +102,9 @@ pub(super) fn settings(root: &Node, file: &Path, sources: &mut Sources<'_>) -> O
         traps: Arc::new(traps),
         issuers,
         master_key,
-        places,
+        geoip,
         notices,
+        traces,
         journal,
         log,
         drain,

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use ipnet::IpNet;
 
-use super::{NoticeSettings, Outline};
+use super::{GeoipSettings, NoticeSettings, Outline, TraceSettings};
 use crate::{
     feeds::keys::GivenMaster,
     live::Quotas,
@@ -47,10 +47,12 @@ pub struct Settings {
     pub issuers: Vec<IssuerSettings>,
     /// The master key, if it comes from outside the keys directory.
     pub master_key: Option<GivenMaster>,
-    /// The MaxMind database of places, if there is one.
-    pub places: Option<PathBuf>,
+    /// The databases that say where addresses are, as far as there are any.
+    pub geoip: GeoipSettings,
     /// How people are told about sign-ins from somewhere new.
     pub notices: NoticeSettings,
+    /// Where spans of traces go, if they are on.
+    pub traces: Option<TraceSettings>,
     /// How much of the journal of decisions is kept.
     pub journal: Limits,
     /// Logs.

@@ -6,6 +6,7 @@ pub mod edge;
 pub mod identity_headers;
 pub mod sidecar;
 mod sockets;
+mod trace;
 mod unix;
 
 use std::convert::Infallible;

@@ -22,10 +22,11 @@ use rustls::{
     sign::CertifiedKey,
 };
 use tokio_util::sync::CancellationToken;
+use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::files;
 use crate::{
-    clock::Clock,
+    clock::{Clock, Wall},
     live::{Live, ReloadProblem},
 };
 
@@ -117,6 +118,18 @@ impl Certificates {
         };
         let set = self.current.load();
         set.pairs.iter().find(|pair| is_good_for(pair, &wanted)).cloned()
+    }
+
+    /// When the first of them ends (RFC 5280 §4.1.2.5).
+    pub fn first_end(&self) -> Option<Wall> {
+        let set = self.current.load();
+        let ends = set.pairs.iter().filter_map(|pair| {
+            let own = pair.end_entity_cert().ok()?;
+            let (_, own) = X509Certificate::from_der(own).ok()?;
+            // What ended before 1970 has ended.
+            Some(Wall::from_secs(u64::try_from(own.validity().not_after.timestamp()).unwrap_or(0)))
+        });
+        ends.min()
     }
 
     /// Reads the folder again; whether anything has changed. New handshakes get the new certificates at once.

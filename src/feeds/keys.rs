@@ -1,9 +1,11 @@
-//! The keys directory: `access-ID.pem`, `refresh-ID.key`, `master.key`, and `keys.json`, which says what each is for.
+//! The keys directory: `access-ID.pem`, `refresh-ID.key`, `master.key`, and `keys.json`, which says what each is for; and
+//! `audit.pem`, which vouches for the audit trail.
 //! The master key may come from outside instead; see [`master`].
 //!
 //! `keys.json` is written last and by renaming, so that a crash at any point leaves either the old set or the new one.
 //! It lists keys newest first: the first of a kind signs, the others serve what they signed until they retire.
 
+mod audit;
 mod files;
 pub mod master;
 #[cfg(test)]
@@ -17,6 +19,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
+pub use self::audit::{AUDIT, load_or_create_signer, signer};
 pub use self::master::{GivenMaster, drop_old_master, rotate_master};
 use self::{files::Folder, master::MASTER};
 use crate::{
@@ -177,14 +180,17 @@ pub struct Held {
 pub fn hold(dir: &Path) -> Result<Held, KeyError> {
     let folder = Folder::open(dir)?;
     let lock = folder.lock()?;
-    let manifest = folder.existing_manifest()?;
-    let names = [
-        vec![files::MANIFEST.to_owned()],
-        manifest.access.iter().map(|entry| file_name("access", &entry.id)).collect(),
-        manifest.refresh.iter().map(|entry| file_name("refresh", &entry.id)).collect(),
-        master::own_files(&folder, &manifest.master),
-    ];
-    let files = names.into_iter().flatten().map(|name| Ok((name.clone(), folder.read(&name)?)));
+    let mut names = Vec::new();
+    // Where no gate ever ran there is at most the key of the audit trail.
+    if !folder.holds_at_most(AUDIT)? {
+        let manifest = folder.existing_manifest()?;
+        names.push(files::MANIFEST.to_owned());
+        names.extend(manifest.access.iter().map(|entry| file_name("access", &entry.id)));
+        names.extend(manifest.refresh.iter().map(|entry| file_name("refresh", &entry.id)));
+        names.extend(master::own_files(&folder, &manifest.master));
+    }
+    names.extend(folder.has(AUDIT).then(|| AUDIT.to_owned()));
+    let files = names.into_iter().map(|name| Ok((name.clone(), folder.read(&name)?)));
     Ok(Held { files: files.collect::<Result<_, KeyError>>()?, _lock: lock })
 }
 

@@ -1,9 +1,11 @@
-//! The database of places: read into memory, never mapped, and replaced when its file changes. The last good one stays.
+//! The databases of places and of autonomous systems: read into memory, never mapped, and replaced when their files
+//! change. The last good one stays.
 
 #[cfg(test)]
 mod tests;
 
 use std::{
+    fmt,
     io::{self, Read},
     path::{Path, PathBuf},
     sync::Arc,
@@ -16,16 +18,82 @@ use tokio_util::sync::CancellationToken;
 use super::files::{self, Stamp, stamp};
 use crate::{
     clock::Clock,
-    live::{Live, ReloadProblem},
-    rules::place::{BadDatabase, Places},
+    live::{Live, ReloadProblem, Snapshot},
+    rules::place::{BadDatabase, Places, Systems},
 };
 
-/// What is stale where the database cannot be used.
-const WHAT: &str = "geoip";
 /// Looks at the file this often.
 const EVERY: Duration = Duration::from_secs(1);
 /// The largest database, in bytes: several times the size of the paid ones.
 const LARGEST: u64 = 1 << 30;
+
+/// A database that a file has and the snapshot keeps.
+pub trait Database: Clone + Default + fmt::Debug + Send + Sync + 'static {
+    /// What is stale where it cannot be used.
+    const STALE: &'static str;
+    /// What it is of.
+    const OF: &'static str;
+
+    /// Looks at its description alone.
+    ///
+    /// # Errors
+    /// When it is another database, or none.
+    fn parse(bytes: Vec<u8>) -> Result<Self, BadDatabase>;
+
+    /// Looks at every record.
+    ///
+    /// # Errors
+    /// With the first damage that is found.
+    fn verify(&self) -> Result<(), BadDatabase>;
+
+    /// When it was built, in Unix seconds.
+    fn built(&self) -> Option<u64>;
+
+    /// Takes its place.
+    fn put(self, snapshot: &mut Snapshot);
+}
+
+impl Database for Places {
+    const STALE: &'static str = "geoip";
+    const OF: &'static str = "places";
+
+    fn parse(bytes: Vec<u8>) -> Result<Self, BadDatabase> {
+        Self::parse(bytes)
+    }
+
+    fn verify(&self) -> Result<(), BadDatabase> {
+        self.verify()
+    }
+
+    fn built(&self) -> Option<u64> {
+        self.built()
+    }
+
+    fn put(self, snapshot: &mut Snapshot) {
+        snapshot.places = self;
+    }
+}
+
+impl Database for Systems {
+    const STALE: &'static str = "geoip.asn";
+    const OF: &'static str = "autonomous systems";
+
+    fn parse(bytes: Vec<u8>) -> Result<Self, BadDatabase> {
+        Self::parse(bytes)
+    }
+
+    fn verify(&self) -> Result<(), BadDatabase> {
+        self.verify()
+    }
+
+    fn built(&self) -> Option<u64> {
+        self.built()
+    }
+
+    fn put(self, snapshot: &mut Snapshot) {
+        snapshot.systems = self;
+    }
+}
 
 /// Why there is no database.
 #[derive(Debug, thiserror::Error)]
@@ -51,25 +119,25 @@ pub enum LoadError {
 /// Reads the database's description alone.
 ///
 /// # Errors
-/// When the file cannot be read, or is no database of cities or countries.
-pub fn look(path: &Path) -> Result<Places, LoadError> {
+/// When the file cannot be read, or is no such database.
+pub fn look<D: Database>(path: &Path) -> Result<D, LoadError> {
     let bytes = read(path).map_err(|source| LoadError::Io { path: path.to_owned(), source })?;
-    Places::parse(bytes).map_err(|source| LoadError::Content { path: path.to_owned(), source })
+    D::parse(bytes).map_err(|source| LoadError::Content { path: path.to_owned(), source })
 }
 
 /// Reads the database and looks at every record. Blocks for seconds.
 ///
 /// # Errors
 /// As [`look`], and when a record is damaged.
-pub fn load(path: &Path) -> Result<Places, LoadError> {
-    let places = look(path)?;
-    places.verify().map_err(|source| LoadError::Content { path: path.to_owned(), source })?;
-    Ok(places)
+pub fn load<D: Database>(path: &Path) -> Result<D, LoadError> {
+    let database: D = look(path)?;
+    database.verify().map_err(|source| LoadError::Content { path: path.to_owned(), source })?;
+    Ok(database)
 }
 
-/// Keeps the snapshot's places as the file has them, until `stop`. `file` is asked each time, since a new configuration
+/// Keeps the snapshot's database as the file has it, until `stop`. `file` is asked each time, since a new configuration
 /// may name another, or none. `first` is what is in force now.
-pub async fn follow(
+pub async fn follow<D: Database>(
     file: impl Fn() -> Option<PathBuf> + Send,
     first: Watched,
     live: Arc<Live>,
@@ -87,7 +155,7 @@ pub async fn follow(
         let now = Watched::of(file()).await;
         // A file that is being written changes between two looks; it is read once it stays.
         if now != known && now == last {
-            take(&now, &live, &*clock).await;
+            take::<D>(&now, &live, &*clock).await;
             known = now.clone();
         }
         last = now;
@@ -107,26 +175,26 @@ impl Watched {
     }
 }
 
-async fn take(now: &Watched, live: &Live, clock: &dyn Clock) {
+async fn take<D: Database>(now: &Watched, live: &Live, clock: &dyn Clock) {
     let Some((path, _)) = now.0.clone() else {
-        live.note_stale(WHAT, None);
-        live.swap(|snapshot| snapshot.places = Places::default());
-        tracing::info!("no database of places is configured any more");
+        live.note_stale(D::STALE, None);
+        live.swap(|snapshot| D::default().put(snapshot));
+        tracing::info!("no database of {} is configured any more", D::OF);
         return;
     };
     let shown = path.display().to_string();
-    match tokio::task::spawn_blocking(move || load(&path)).await {
-        Ok(Ok(places)) => {
-            live.note_stale(WHAT, None);
-            live.swap(|snapshot| snapshot.places = places.clone());
-            tracing::info!(file = shown, ?places, "the database of places is in force");
+    match tokio::task::spawn_blocking(move || load::<D>(&path)).await {
+        Ok(Ok(database)) => {
+            live.note_stale(D::STALE, None);
+            live.swap(|snapshot| database.clone().put(snapshot));
+            tracing::info!(file = shown, ?database, "the database of {} is in force", D::OF);
         }
         Ok(Err(error)) => {
             let problem = ReloadProblem { at: clock.moment().wall, what: error.to_string() };
-            live.note_stale(WHAT, Some(problem));
-            tracing::error!(%error, "the changed database of places cannot be used; the old one stays");
+            live.note_stale(D::STALE, Some(problem));
+            tracing::error!(%error, "the changed database of {} cannot be used; the old one stays", D::OF);
         }
-        Err(error) => tracing::error!(%error, file = shown, "the database of places could not be read"),
+        Err(error) => tracing::error!(%error, file = shown, "the database of {} could not be read", D::OF),
     }
 }
 

@@ -39,6 +39,15 @@ impl From<Kind> for What {
 }
 
 impl What {
+    /// What the audit trail calls what was presented, unless it has another record of it.
+    pub(super) const fn credential(self) -> Option<&'static str> {
+        match self {
+            Self::Refresh => Some("refresh-token"),
+            Self::Key => Some("api-key"),
+            Self::Password | Self::Code | Self::Trap => None,
+        }
+    }
+
     const fn as_str(self) -> &'static str {
         match self {
             Self::Password => "password",

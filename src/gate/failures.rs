@@ -84,6 +84,10 @@ impl Gate {
     /// guessed: it costs its network alone, and no request waits for the write. A full queue forgets it.
     pub fn note_guess(&self, visit: &Visit, what: What) {
         failure_line::write(visit, what, None);
+        if let Some(what) = what.credential() {
+            let client = visit.facts.client.ip;
+            tracing::info!(target: "panelgate::audit", event = "credential-refused", %client, what);
+        }
         let _ = self.notes.try_send(Note::Failed(failure(visit)));
     }
 
@@ -110,7 +114,7 @@ fn tell(visit: &Visit, user: Option<&UserName>, kind: Kind, consequence: &Conseq
             Barred::Stopped => None,
         };
         let from = if consequence.strangers { "unknown networks" } else { "this network" };
-        tracing::warn!(target: "panelgate::audit", event = "locked", %user, %client, what = ?kind, from, seconds, by = BANNED_BY);
+        tracing::warn!(target: "panelgate::audit", event = "locked", %user, %client, what = kind.word(), from, seconds, by = BANNED_BY);
     }
     if let Some(ban) = &consequence.banned {
         tell_ban(ban);
@@ -119,8 +123,8 @@ fn tell(visit: &Visit, user: Option<&UserName>, kind: Kind, consequence: &Conseq
 
 /// Writes down that a network was banned by itself.
 pub fn tell_ban(ban: &Ban) {
-    let (network, until, reason) = (&ban.network, ban.until.map(crate::clock::Wall::secs), &ban.reason);
-    tracing::warn!(target: "panelgate::audit", event = "banned", %network, until, reason = ?reason, by = BANNED_BY);
+    let (whom, until, reason) = (&ban.whom, ban.until.map(crate::clock::Wall::secs), &ban.reason);
+    tracing::warn!(target: "panelgate::audit", event = "banned", %whom, until, reason = ?reason, by = BANNED_BY);
 }
 
 /// Whether a ban would reach the client, and only the client.

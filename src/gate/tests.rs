@@ -5,6 +5,7 @@ mod journal;
 mod limits;
 mod people;
 mod shadow;
+mod traces;
 
 use std::{net::Ipv4Addr, num::NonZeroU32, sync::Arc, time::Duration};
 

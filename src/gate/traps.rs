@@ -36,7 +36,7 @@ impl Gate {
         if let Some(before) = before {
             let now = visit.moment.wall;
             let ban = Ban {
-                network: network.0,
+                whom: network.0.into(),
                 reason: reason(&before, trap),
                 by: BANNED_BY.to_owned(),
                 since: now,

@@ -17,6 +17,7 @@ use self::{
 };
 use crate::{
     clock::Moment,
+    meter::Counter,
     rules::{address::NetworkKey, api_key::KeyId, identity::UserId, limit::Quota},
 };
 
@@ -36,6 +37,56 @@ pub enum Class {
     Refresh,
     /// A call of the portal's API.
     Portal,
+}
+
+/// What somebody had too much of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limited {
+    /// A class of requests, by network.
+    Class(Class),
+    /// Requests of one account.
+    Account,
+    /// Requests with one API key.
+    Key,
+    /// A page's own quota.
+    Page,
+}
+
+impl Limited {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Class(Class::Request),
+        Self::Class(Class::SignIn),
+        Self::Class(Class::SecondFactor),
+        Self::Class(Class::Refresh),
+        Self::Class(Class::Portal),
+        Self::Account,
+        Self::Key,
+        Self::Page,
+    ];
+
+    /// As the metrics call it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Class(Class::Request) => "request",
+            Self::Class(Class::SignIn) => "sign-in",
+            Self::Class(Class::SecondFactor) => "second-factor",
+            Self::Class(Class::Refresh) => "refresh",
+            Self::Class(Class::Portal) => "portal",
+            Self::Account => "account",
+            Self::Key => "key",
+            Self::Page => "page",
+        }
+    }
+
+    const fn place(self) -> usize {
+        match self {
+            Self::Class(class) => class as usize,
+            Self::Account => 5,
+            Self::Key => 6,
+            Self::Page => 7,
+        }
+    }
 }
 
 /// The quotas of the classes.
@@ -74,6 +125,7 @@ pub struct CounterLevels {
 pub struct Counters {
     limits: ArcSwap<Limits>,
     pages: PageBuckets,
+    limited: [Counter; Limited::ALL.len()],
     capacity: usize,
 }
 
@@ -111,7 +163,8 @@ impl Counters {
 
     fn with_capacity(quotas: Quotas, capacity: usize) -> Self {
         let limits = ArcSwap::from_pointee(Limits::new(quotas, capacity));
-        Self { limits, pages: PageBuckets::default(), capacity }
+        let limited = std::array::from_fn(|_| Counter::default());
+        Self { limits, pages: PageBuckets::default(), limited, capacity }
     }
 
     /// Charges a network for one request of a class.
@@ -127,7 +180,7 @@ impl Counters {
             Class::Refresh => &limits.refresh,
             Class::Portal => &limits.portal,
         };
-        limiter.charge(&network, at.mono)
+        self.counted(Limited::Class(class), limiter.charge(&network, at.mono))
     }
 
     /// Charges an account for one request that is allowed, whatever session, key or network it comes from.
@@ -135,7 +188,7 @@ impl Counters {
     /// # Errors
     /// With the time until it is worth trying again.
     pub fn charge_account(&self, account: UserId, at: Moment) -> Result<(), Duration> {
-        self.limits.load().account.charge(&account, at.mono)
+        self.counted(Limited::Account, self.limits.load().account.charge(&account, at.mono))
     }
 
     /// Charges an API key for one request. Only keys that there are have buckets, so that nobody can crowd them out.
@@ -143,7 +196,7 @@ impl Counters {
     /// # Errors
     /// With the time until it is worth trying again.
     pub fn charge_key(&self, key: KeyId, at: Moment) -> Result<(), Duration> {
-        self.limits.load().key.charge(&key, at.mono)
+        self.counted(Limited::Key, self.limits.load().key.charge(&key, at.mono))
     }
 
     /// Charges a subject for one use of a page that has a quota of its own.
@@ -151,7 +204,21 @@ impl Counters {
     /// # Errors
     /// With the time until it is worth trying again.
     pub fn charge_page(&self, key: QuotaKey, subject: Subject, at: Moment) -> Result<(), Duration> {
-        self.pages.charge(key, subject, at)
+        self.counted(Limited::Page, self.pages.charge(key, subject, at))
+    }
+
+    /// How often somebody had too much of something.
+    pub fn limited(&self, what: Limited) -> u64 {
+        self.limited.get(what.place()).map_or(0, Counter::get)
+    }
+
+    fn counted(&self, what: Limited, charged: Result<(), Duration>) -> Result<(), Duration> {
+        if charged.is_err()
+            && let Some(counter) = self.limited.get(what.place())
+        {
+            counter.count();
+        }
+        charged
     }
 
     /// What all buckets lack, for a process that takes over: for each the time until it is full again.

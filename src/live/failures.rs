@@ -77,6 +77,11 @@ impl Failures {
         self.of.get(subject).map(|account| Arc::clone(&account))
     }
 
+    /// What failures have left of every account, and of every name that is none.
+    pub fn all(&self) -> Vec<(Subject, Arc<Account>)> {
+        self.of.iter().map(|entry| (*entry.key(), Arc::clone(entry.value()))).collect()
+    }
+
     /// Counts a failure for the metrics.
     pub fn count(&self, kind: Kind) {
         if let Some(count) = self.counted.get(index(kind)) {

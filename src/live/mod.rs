@@ -8,6 +8,7 @@ mod counters;
 mod failures;
 mod journal;
 mod lures;
+mod meters;
 mod records;
 mod reload;
 mod shadow;
@@ -22,23 +23,24 @@ use arc_swap::ArcSwap;
 pub use self::{
     assertions::Assertions,
     bans::Bans,
-    counters::{Class, CounterLevels, Counters, QuotaKey, Quotas, Subject},
+    counters::{Class, CounterLevels, Counters, Limited, QuotaKey, Quotas, Subject},
     failures::{Failures, Try},
     journal::{JournalCounts, JournalTally},
     lures::Lures,
+    meters::{Meters, Opener, PanelState, PasswordMeter, Renewal, Stage, TraceMeter},
     records::Records,
     reload::{ReloadProblem, ReloadState},
     shadow::{Flip, Shadows, Totals, Trial, Tried},
-    tally::Tally,
+    tally::{Tallied, Tally},
     traffic::{Bar, Count, Summary, Traffic},
 };
 use crate::{
     clock::Wall,
     rules::{
         address::TrustedProxies,
-        ban::{Ban, Spared},
+        ban::{Ban, Sight, Spared},
         failures::Lockout,
-        place::Places,
+        place::{Places, Systems},
         record::Limits,
         site::Sites,
         token::{Issuers, KeySet},
@@ -65,10 +67,19 @@ pub struct Snapshot {
     pub traps: Arc<Traps>,
     /// Where addresses are.
     pub places: Places,
+    /// Whose networks addresses are in.
+    pub systems: Systems,
     /// What of decisions is kept.
     pub journal: Limits,
     /// Counts up with every swap; appears in logs.
     pub generation: u64,
+}
+
+impl Snapshot {
+    /// Which databases there are to find somebody by country or autonomous system.
+    pub fn sight(&self) -> Sight {
+        Sight { places: !self.places.is_none(), systems: !self.systems.is_none() }
+    }
 }
 
 /// Everything the request path reads.
@@ -80,8 +91,10 @@ pub struct Live {
     pub counters: Counters,
     /// Assertions that are still good.
     pub assertions: Assertions,
-    /// Decisions by reason.
+    /// Decisions by door, answer and reason.
     pub tally: Tally,
+    /// How long things take, and what came of them.
+    pub meters: Meters,
     /// What became of the last reloads.
     pub reload: ArcSwap<ReloadState>,
     /// Decisions on their way to the journal.
@@ -103,6 +116,7 @@ impl Live {
             counters: Counters::new(quotas),
             assertions: Assertions::default(),
             tally: Tally::default(),
+            meters: Meters::default(),
             reload: ArcSwap::default(),
             journal: JournalTally::default(),
             traffic: Traffic::default(),
@@ -113,7 +127,9 @@ impl Live {
 
     /// The ban that keeps an address out at `now`. Whom no ban reaches, none keeps out.
     pub fn banned(&self, ip: IpAddr, now: Wall) -> Option<Arc<Ban>> {
-        self.records.bans().find(ip, now).filter(|_| !self.snapshot.load().spared.contains(ip))
+        let snapshot = self.snapshot.load();
+        let ban = self.records.bans().find(ip, now, &snapshot.places, &snapshot.systems);
+        ban.filter(|_| !snapshot.spared.contains(ip))
     }
 
     /// The snapshot now. Take it once per request.

@@ -19,7 +19,7 @@ use crate::{
         factor::password,
         identity::{User, UserId, UserName},
         judge::View,
-        session::{ExternalKey, Origin, PublicId, Session, Sid},
+        session::{ExternalKey, Origin, PublicId, Session, Sid, Status, status},
         token::{AccessClaims, BadToken, KeySet},
     },
     store::{Change, Cursor, Everything},
@@ -102,7 +102,7 @@ impl Records {
                 self.keys_touched.remove(&id);
             }
             Change::Ban(ban) => self.bans.put(ban),
-            Change::BanGone(network) => self.bans.remove(&network),
+            Change::BanGone(whom) => self.bans.remove(&whom),
             Change::Everything(everything) => {
                 self.load(Arc::unwrap_or_clone(everything));
             }
@@ -177,9 +177,17 @@ impl Records {
         self.session(&sid)
     }
 
-    /// How many sessions have not been ended.
-    pub fn live_sessions(&self) -> usize {
-        self.sessions.iter().filter(|entry| entry.value().ended.is_none()).count()
+    /// How many sessions are alive at `now`, and how many of them are elevated.
+    pub fn count_sessions(&self, now: Wall, elevated: impl Fn(&Session) -> bool) -> (usize, usize) {
+        let (mut alive, mut of_them) = (0, 0);
+        for entry in &self.sessions {
+            let session = entry.value();
+            if status(session, self.last_seen(session), now) == Status::Alive {
+                alive += 1;
+                of_them += usize::from(elevated(session));
+            }
+        }
+        (alive, of_them)
     }
 
     /// Notes a use, without a write per request.

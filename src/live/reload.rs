@@ -29,6 +29,8 @@ pub struct ReloadState {
     pub not_replaced: Option<ReloadProblem>,
     /// What is not as its file or address has it now: the last good one stays. By what it is.
     pub stale: BTreeMap<String, ReloadProblem>,
+    /// Why nothing can be accounted for, if so.
+    pub unaccounted: Option<ReloadProblem>,
     /// Reloads that succeeded since the start.
     pub done: u64,
     /// Reloads that failed since the start.
@@ -48,6 +50,11 @@ impl Live {
     /// Notes that a process that was to take over did not, or, without a problem, that this is no news any more.
     pub fn note_not_replaced(&self, problem: Option<ReloadProblem>) {
         self.reload.rcu(|state| ReloadState { not_replaced: problem.clone(), ..ReloadState::clone(state) });
+    }
+
+    /// Notes that the audit trail takes no records, or, without a problem, that it does.
+    pub fn note_unaccounted(&self, problem: Option<ReloadProblem>) {
+        self.reload.rcu(|state| ReloadState { unaccounted: problem.clone(), ..ReloadState::clone(state) });
     }
 
     /// Notes that something cannot be taken as its file or address has it now, or, without a problem, that it could.

@@ -41,6 +41,11 @@ pub(crate) enum Fault {
     Busy,
     /// A fault on our side.
     Unavailable,
+    /// It has to be accounted for, and that is not possible.
+    Unaccounted {
+        /// Whether it may have been done all the same.
+        done: bool,
+    },
     /// Nobody is signed in.
     SignedOut(Reason),
     /// Not while somebody is impersonated.
@@ -81,6 +86,7 @@ impl Fault {
             | Self::Stopped
             | Self::Busy
             | Self::Unavailable
+            | Self::Unaccounted { .. }
             | Self::WhileActing
             | Self::StepUp
             | Self::FactorFirst
@@ -112,6 +118,7 @@ impl Fault {
             Self::Stopped => (Said::Deny, Reason::RateLimited),
             Self::Busy => (Said::Unavailable, Reason::Portal),
             Self::Unavailable => (Said::Unavailable, Reason::StoreUnavailable),
+            Self::Unaccounted { .. } => (Said::Unavailable, Reason::AuditUnavailable),
             Self::StaleForm | Self::TooLarge | Self::WrongType | Self::BadBody(_) | Self::NotFound => {
                 (Said::BadRequest, Reason::Portal)
             }
@@ -132,6 +139,8 @@ impl Fault {
             Self::Stopped => words.stopped.to_owned(),
             Self::Busy => words.busy.to_owned(),
             Self::Unavailable => words.unavailable.to_owned(),
+            Self::Unaccounted { done: false } => words.unrecorded.to_owned(),
+            Self::Unaccounted { done: true } => words.unrecorded_done.to_owned(),
             Self::SignedOut(_) => words.ended_text.to_owned(),
             Self::WhileActing => words.account.acting_refused.to_owned(),
             Self::StepUp => words.admin.elevation_first.to_owned(),
@@ -158,7 +167,7 @@ impl Fault {
             Self::BadBody(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Throttled(_) | Self::Stopped => StatusCode::TOO_MANY_REQUESTS,
-            Self::Busy | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Busy | Self::Unavailable | Self::Unaccounted { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Self::SignedOut(_) => StatusCode::UNAUTHORIZED,
         }
     }
@@ -169,7 +178,7 @@ impl Fault {
             Self::Throttled(wait) => Some(wait),
             Self::Stopped => Some(STOPPED_RETRY),
             Self::Busy => Some(Duration::from_secs(3)),
-            Self::Unavailable => Some(Duration::from_secs(30)),
+            Self::Unavailable | Self::Unaccounted { .. } => Some(Duration::from_secs(30)),
             Self::CrossSite
             | Self::StaleForm
             | Self::TooLarge
@@ -195,6 +204,7 @@ impl Fault {
             Self::Throttled(_) | Self::Stopped => Reason::RateLimited.code(),
             Self::Busy => "busy",
             Self::Unavailable => Reason::StoreUnavailable.code(),
+            Self::Unaccounted { .. } => Reason::AuditUnavailable.code(),
             Self::SignedOut(reason) => reason.code(),
             Self::WhileActing => "impersonating",
             Self::StepUp => Reason::NeedsElevation.code(),
@@ -211,6 +221,7 @@ impl Fault {
             Self::NotFound => words.not_found,
             Self::Throttled(_) | Self::Stopped | Self::Busy => words.throttled_title,
             Self::Unavailable => words.unavailable_title,
+            Self::Unaccounted { .. } => words.unrecorded_title,
             Self::SignedOut(_) => words.ended_title,
             Self::WhileActing => words.account.acting_title,
             Self::StepUp => words.verify_title,

@@ -120,7 +120,8 @@ pub(crate) fn refuse(cx: &Cx, fault: Fault) -> Response {
         | Fault::Throttled(_)
         | Fault::Stopped
         | Fault::Busy
-        | Fault::Unavailable => fault.page(cx),
+        | Fault::Unavailable
+        | Fault::Unaccounted { .. } => fault.page(cx),
         Fault::WhileActing => {
             let words = &cx.words.account;
             let notice = Notice::new(cx.frame(), words.acting_title, words.acting_refused);
@@ -155,6 +156,7 @@ fn refuse_call(cx: &Cx, fault: Fault) -> Response {
         | Fault::Stopped
         | Fault::Busy
         | Fault::Unavailable
+        | Fault::Unaccounted { .. }
         | Fault::WhileActing
         | Fault::NotYours => problem.into_response(),
     }

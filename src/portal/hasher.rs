@@ -3,9 +3,12 @@
 
 use std::sync::Arc;
 
-use tokio::{sync::Semaphore, task::spawn_blocking};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    task::spawn_blocking,
+};
 
-use crate::{rules::factor::password, secret::SecretText};
+use crate::{clock::Clock, live::PasswordMeter, rules::factor::password, secret::SecretText};
 
 /// How many may wait for each that runs: at cost 12, some seconds of patience.
 const QUEUE_PER_SLOT: usize = 16;
@@ -14,6 +17,8 @@ const QUEUE_PER_SLOT: usize = 16;
 pub struct Hasher {
     running: Arc<Semaphore>,
     admitted: Arc<Semaphore>,
+    meter: Arc<PasswordMeter>,
+    clock: Arc<dyn Clock>,
     #[cfg(test)]
     pub(crate) checks: std::sync::atomic::AtomicUsize,
 }
@@ -24,11 +29,13 @@ pub(crate) struct Busy;
 
 impl Hasher {
     /// Checks `slots` passwords at a time, at least one.
-    pub fn new(slots: usize) -> Self {
+    pub fn new(slots: usize, meter: Arc<PasswordMeter>, clock: Arc<dyn Clock>) -> Self {
         let slots = slots.max(1);
         Self {
             running: Arc::new(Semaphore::new(slots)),
             admitted: Arc::new(Semaphore::new(slots.saturating_mul(QUEUE_PER_SLOT + 1))),
+            meter,
+            clock,
             #[cfg(test)]
             checks: std::sync::atomic::AtomicUsize::new(0),
         }
@@ -57,14 +64,26 @@ impl Hasher {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<Option<T>, Busy> {
-        let _admitted = self.admitted.try_acquire().map_err(|_| Busy)?;
-        let running = Arc::clone(&self.running).acquire_owned().await.map_err(|_| Busy)?;
+        let _admitted = self.admitted.try_acquire().map_err(|_| {
+            self.meter.refused.count();
+            Busy
+        })?;
+        let slot = self.turn().await.map_err(|_| Busy)?;
+        let meter = Arc::clone(&self.meter);
         let work = spawn_blocking(move || {
+            let running = meter.running.hold();
             let result = work();
             // A client that went away has not stopped the work, so the slot stays taken until it is done.
-            drop(running);
+            drop((running, slot));
             result
         });
         Ok(work.await.ok())
+    }
+
+    async fn turn(&self) -> Result<OwnedSemaphorePermit, tokio::sync::AcquireError> {
+        let (since, _waiting) = (self.clock.moment().mono, self.meter.waiting.hold());
+        let slot = Arc::clone(&self.running).acquire_owned().await;
+        self.meter.wait.took(self.clock.moment().mono.saturating_sub(since));
+        slot
     }
 }

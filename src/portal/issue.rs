@@ -15,6 +15,7 @@ use super::{
 use crate::{
     clock::Wall,
     gate::panel,
+    live::Opener,
     rules::{
         facts::Door,
         identity::User,
@@ -95,6 +96,10 @@ pub(crate) async fn open_at_panel(
         let ended = cx.gate().store().end(Which::One(earlier.sid), EndReason::SignedOut, cx.now()).await?;
         cx.gate().settled(ended).await;
     }
+    cx.gate().live().meters.opened(Opener::Portal).count();
+    if let Some(elevation) = elevation {
+        cx.gate().live().meters.elevation(elevation.by).count();
+    }
     let (client, public, name) = (cx.visit.facts.client.ip, session.sid.public(), &user.name);
     tracing::info!(target: "panelgate::audit", event = "session-opened", %client, session = %public, user = %name, by = "portal");
     sessions::look(cx, user, &session).await?;
@@ -171,7 +176,7 @@ fn fresh(cx: &Cx, user: &User, elevation: Option<Elevation>) -> Session {
             current_seen: None,
         },
         elevation,
-        device: super::device::name(&facts.user_agent),
+        device: crate::rules::device::name(&facts.user_agent),
         address: facts.client.ip,
         impersonation: None,
         enrolment: None,

@@ -5,6 +5,7 @@
 //! request passes [`csrf`].
 
 mod account;
+mod accounting;
 mod acting;
 mod admin;
 mod assets;
@@ -76,6 +77,10 @@ fn serve(portal: Arc<Portal>) -> Router {
             route
                 .handler
                 .layer(middleware::from_fn_with_state(Arc::clone(&portal), csrf::guard))
+                .layer(middleware::from_fn_with_state(
+                    accounting::Place { portal: Arc::clone(&portal), path: route.path },
+                    accounting::account,
+                ))
                 .layer(middleware::from_fn_with_state(Arc::clone(&portal), charge::charge)),
         )
     });

@@ -1,14 +1,20 @@
-//! Bans: networks that nobody is served from, and the addresses that no ban ever reaches.
+//! Bans: networks, countries and autonomous systems that nobody is served from, and the addresses that no ban ever
+//! reaches.
 
 #[cfg(test)]
 mod tests;
+mod whom;
 
 use std::{net::IpAddr, time::Duration};
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use super::address::{NetworkKey, TrustedProxies, fold_net};
+pub use self::whom::{Sight, Whom};
+use super::{
+    address::{NetworkKey, TrustedProxies, fold_net},
+    place::{Asn, Country},
+};
 use crate::clock::Wall;
 
 /// How long a ban that is over is still shown.
@@ -21,14 +27,14 @@ pub const LONGEST_REASON: usize = 200;
 const WIDEST_V4: u8 = 8;
 const WIDEST_V6: u8 = 19;
 
-/// A network that nobody is served from.
+/// Whom nobody serves.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ban {
-    /// The network, without host bits; IPv4-mapped networks are written as IPv4. There is one ban for a network.
-    pub network: IpNet,
+    /// Whom it is for. There is one ban for each.
+    pub whom: Whom,
     /// For people.
     pub reason: String,
-    /// Who banned it: an account name, or `uid 0` for the command line.
+    /// Who banned it: an account name, `uid 0` for the command line, `list NAME` for a list that was imported.
     pub by: String,
     /// From when.
     pub since: Wall,
@@ -42,6 +48,11 @@ impl Ban {
         self.until.is_none_or(|until| now < until)
     }
 
+    /// Whether it lasts at least as long as another one.
+    pub fn outlasts(&self, other: &Self) -> bool {
+        self.until.is_none_or(|until| other.until.is_some_and(|theirs| until >= theirs))
+    }
+
     /// Whether it has been over for so long that it need not be shown any more.
     pub fn is_forgotten(&self, now: Wall) -> bool {
         self.until.is_some_and(|until| now >= until.plus(SHOWN_AFTER))
@@ -52,8 +63,21 @@ impl Ban {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unbannable {
     /// Not an address and not a network.
-    #[error("`{0}` is neither an address nor a network such as 203.0.113.0/24")]
+    #[error(
+        "`{0}` is neither an address nor a network such as 203.0.113.0/24, and no `country:DE` or `asn:64500` either"
+    )]
     Unreadable(String),
+    /// Not a country.
+    #[error("`{text}` is no country: {hint}")]
+    Country {
+        /// What was written.
+        text: String,
+        /// How it may be mended.
+        hint: String,
+    },
+    /// Not the number of an autonomous system.
+    #[error("`{0}` is no number of an autonomous system: write it like `asn:64500`")]
+    Asn(String),
     /// So many addresses that it is a mistake.
     #[error(
         "{0} is too wide: at most a /{WIDEST_V4} of IPv4 and a /{WIDEST_V6} of IPv6 can be banned; for more, close the port in the firewall"
@@ -95,12 +119,31 @@ impl std::fmt::Display for SparedBy {
     }
 }
 
-/// What a person wrote as a network. A single IPv6 address stands for its /64, since that is what one client has (R16).
+/// What a person wrote as whom to ban: an address, a network, `country:DE` or `asn:64500`. A single IPv6 address stands
+/// for its /64, since that is what one client has (R16).
 ///
 /// # Errors
-/// If it is none, or too wide.
-pub fn parse(text: &str) -> Result<IpNet, Unbannable> {
+/// If it is none of them, or too wide.
+pub fn parse(text: &str) -> Result<Whom, Unbannable> {
     let text = text.trim();
+    let shown = || text.chars().take(60).collect::<String>();
+    if let Some((scope, value)) = text.split_once(':') {
+        let value = value.trim();
+        if scope.eq_ignore_ascii_case("country") {
+            let country = Country::parse(&value.to_ascii_uppercase());
+            return country.map(Whom::Country).ok_or_else(|| Unbannable::Country {
+                text: shown(),
+                hint: Country::hint(&value.chars().take(20).collect::<String>()),
+            });
+        }
+        if scope.eq_ignore_ascii_case("asn") || scope.eq_ignore_ascii_case("as") {
+            return Asn::parse(value).map(Whom::Asn).ok_or_else(|| Unbannable::Asn(shown()));
+        }
+    }
+    network(text).map(Whom::Network)
+}
+
+fn network(text: &str) -> Result<IpNet, Unbannable> {
     let network = match (text.parse::<IpAddr>(), text.parse::<IpNet>()) {
         (Ok(address), _) => NetworkKey::of(address).0,
         (_, Ok(network)) => fold_net(network.trunc()),
@@ -122,6 +165,28 @@ pub fn reason(text: &str) -> Result<String, Unbannable> {
     Ok(text.to_owned())
 }
 
+/// What stands before the name of a list in [`Ban::by`]; no account has a name with a space.
+const LIST: &str = "list ";
+/// The longest name of a list, in characters.
+const LONGEST_NAME: usize = 40;
+
+/// The name of a list is unfit.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` cannot be the name of a list: it has at most {LONGEST_NAME} letters, digits and . - _")]
+pub struct BadListName(String);
+
+/// Who bans, for a list of this name.
+///
+/// # Errors
+/// If the name is unfit.
+pub fn list_name(name: &str) -> Result<String, BadListName> {
+    let fit = |c: char| c.is_ascii_alphanumeric() || ".-_".contains(c);
+    if name.is_empty() || name.chars().count() > LONGEST_NAME || !name.chars().all(fit) {
+        return Err(BadListName(name.chars().take(60).collect()));
+    }
+    Ok(format!("{LIST}{name}"))
+}
+
 /// Who can never be banned: proxies and load balancers that are believed, the machine itself, and what the operator
 /// always lets in (`bans.allow`). They win over every ban.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -139,17 +204,22 @@ impl Spared {
         own().iter().any(|net| net.contains(&ip)) || self.allow.contains(ip) || self.proxies.contains(ip)
     }
 
-    /// What a person wrote as a network that can be banned, with the networks inside it that stay open all the same.
+    /// What a person wrote as whom to ban, with the networks inside it that stay open all the same.
     ///
     /// # Errors
     /// If it is none, or too wide, or nothing of it can be banned. An address that is spared cannot be, although the rest
     /// of its /64 could.
-    pub fn wish(&self, text: &str) -> Result<(IpNet, Vec<IpNet>), Unbannable> {
-        let network = parse(text)?;
+    pub fn wish(&self, text: &str) -> Result<(Whom, Vec<IpNet>), Unbannable> {
+        let whom = parse(text)?;
         if let Ok(address) = text.trim().parse::<IpAddr>() {
             self.check(IpNet::from(address.to_canonical()))?;
         }
-        Ok((network, self.check(network)?))
+        let spares = match whom {
+            Whom::Network(network) => self.check(network)?,
+            // Who of them is there is not known: those that are spared stay open wherever they are.
+            Whom::Country(_) | Whom::Asn(_) => Vec::new(),
+        };
+        Ok((whom, spares))
     }
 
     /// Whether a network can be banned; the networks inside it that stay open all the same.

@@ -14,7 +14,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
-    account::Account,
+    account::{Account, Failed},
     network::{BANNED_BY, Network},
     tally::Tally,
 };
@@ -42,6 +42,16 @@ pub enum Kind {
     Password,
     /// A code of the second factor, of the app or a backup code.
     Factor,
+}
+
+impl Kind {
+    /// What the audit trail and metrics call it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Password => "password",
+            Self::Factor => "second-factor",
+        }
+    }
 }
 
 /// One value for each kind.

@@ -6,6 +6,7 @@
 pub mod address;
 pub mod api_key;
 pub mod ban;
+pub mod device;
 pub mod factor;
 pub mod facts;
 pub mod failures;

@@ -1,16 +1,21 @@
-//! Where an address is: city and country, by a MaxMind database that is held in memory.
+//! Where an address is: city and country, and whose network it is in, by MaxMind databases that are held in memory.
 
+mod asn;
 mod country;
 #[cfg(test)]
 mod tests;
 
 use std::{fmt, net::IpAddr, sync::Arc};
 
-pub use self::country::Country;
+pub use self::{
+    asn::{Asn, System, Systems},
+    country::Country,
+};
 
 use maxminddb::{
     Reader,
     geoip2::{City, Names},
+    path,
 };
 
 /// Where an address is, as far as it is known; every part may be empty.
@@ -42,9 +47,14 @@ pub enum BadDatabase {
     /// It is no MaxMind database, or it is damaged.
     #[error("not a MaxMind database, or a damaged one: {0}")]
     Damaged(String),
-    /// It knows no countries.
-    #[error("a database of the type `{0}`, which knows no cities or countries")]
-    Type(String),
+    /// It knows something else.
+    #[error("a database of the type `{kind}`, which knows no {wanted}")]
+    Type {
+        /// What it says that it is.
+        kind: String,
+        /// What was looked for in it.
+        wanted: &'static str,
+    },
 }
 
 /// The places of all addresses. Without a database, every address is somewhere unknown. Cheap to clone.
@@ -59,13 +69,13 @@ impl Places {
     /// # Errors
     /// When it is not.
     pub fn parse(bytes: Vec<u8>) -> Result<Self, BadDatabase> {
-        let reader = Reader::from_source(bytes).map_err(damaged)?;
-        let kind = &reader.metadata().database_type;
-        if ["City", "Country", "Enterprise"].iter().any(|known| kind.contains(known)) {
-            Ok(Self { database: Some(Arc::new(reader)) })
-        } else {
-            Err(BadDatabase::Type(kind.chars().filter(|c| !c.is_control()).take(40).collect()))
-        }
+        let reader = open(bytes, &["City", "Country", "Enterprise"], "cities or countries")?;
+        Ok(Self { database: Some(reader) })
+    }
+
+    /// Whether there is no database.
+    pub fn is_none(&self) -> bool {
+        self.database.is_none()
     }
 
     /// When the database was built, in Unix seconds; `None` without one.
@@ -100,6 +110,12 @@ impl Places {
     pub fn country(&self, address: IpAddr) -> String {
         self.find(address, "en").country
     }
+
+    /// The same at the price of one look-up, for bans: of the whole record nothing else is read.
+    pub fn country_code(&self, address: IpAddr) -> Option<Country> {
+        let found = self.database.as_ref()?.lookup(address).ok()?;
+        Country::parse(found.decode_path::<&str>(&path!["country", "iso_code"]).ok()??)
+    }
 }
 
 impl fmt::Debug for Places {
@@ -130,6 +146,16 @@ fn is_country(code: &str) -> bool {
 /// Shown to people and sent by mail: one line of at most 80 characters.
 fn text(text: Option<&str>) -> String {
     text.unwrap_or_default().chars().filter(|c| !c.is_control()).take(80).collect()
+}
+
+/// Looks at a database's description alone.
+fn open(bytes: Vec<u8>, kinds: &[&str], wanted: &'static str) -> Result<Arc<Reader<Vec<u8>>>, BadDatabase> {
+    let reader = Reader::from_source(bytes).map_err(damaged)?;
+    let kind = &reader.metadata().database_type;
+    if kinds.iter().any(|known| kind.contains(known)) {
+        return Ok(Arc::new(reader));
+    }
+    Err(BadDatabase::Type { kind: kind.chars().filter(|c| !c.is_control()).take(40).collect(), wanted })
 }
 
 fn damaged(error: maxminddb::MaxMindDbError) -> BadDatabase {

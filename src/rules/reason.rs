@@ -83,11 +83,13 @@ pub enum Reason {
     PageUnmarkable,
     /// Only scanners ask for this.
     Trap,
+    /// It has to be accounted for, and the audit trail cannot be written.
+    AuditUnavailable,
 }
 
 impl Reason {
     /// Every reason, for tables and metrics.
-    pub const ALL: [Self; 39] = [
+    pub const ALL: [Self; 40] = [
         Self::RoleAllows,
         Self::ElevatedAllows,
         Self::RelaxedAllows,
@@ -127,6 +129,7 @@ impl Reason {
         Self::UpstreamTimeout,
         Self::PageUnmarkable,
         Self::Trap,
+        Self::AuditUnavailable,
     ];
 
     /// The stable code.
@@ -168,6 +171,7 @@ impl Reason {
             Self::RateLimited => "rate-limited",
             Self::PageLimit => "page-limit",
             Self::StoreUnavailable => "store-unavailable",
+            Self::AuditUnavailable => "audit-unavailable",
             Self::UpstreamUnreachable => "upstream-unreachable",
             Self::UpstreamTimeout => "upstream-timeout",
             Self::PageUnmarkable => "page-unmarkable",

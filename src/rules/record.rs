@@ -32,7 +32,7 @@ use super::{
     api_key::Scope,
     facts::{Door, Scheme, Target},
     identity::Role,
-    outcome::{Access, DecisionId},
+    outcome::{Access, DecisionId, Outcome},
     place::Country,
     policy::{ActingAs, Answer, Case, Circumstances, Manner, Sitting, Who},
     reason::Reason,
@@ -254,6 +254,21 @@ pub enum Class {
 }
 
 impl Said {
+    /// What an outcome comes to.
+    pub fn of(outcome: &Outcome) -> Self {
+        match outcome {
+            Outcome::Allow(_) => Self::Allow,
+            Outcome::SignIn(_) => Self::SignIn,
+            Outcome::StepUp { readable } => Self::StepUp { readable: *readable },
+            Outcome::Deny(_) => Self::Deny,
+            Outcome::Throttle { retry_after } => {
+                Self::Throttle { millis: u64::try_from(retry_after.as_millis()).unwrap_or(u64::MAX) }
+            }
+            Outcome::Unavailable(_) => Self::Unavailable,
+            Outcome::BadRequest(_) => Self::BadRequest,
+        }
+    }
+
     /// `allow`, `sign-in`, `step-up`, `deny`, `throttle`, `unavailable`, `bad-request`, `bad-gateway` or
     /// `gateway-timeout`.
     pub const fn as_str(self) -> &'static str {

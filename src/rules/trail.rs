@@ -4,19 +4,23 @@
 //! the first, and `hash` is the SHA-256 of the line up to and without `,"hash"`.
 
 mod chain;
+pub mod events;
+pub mod export;
 mod query;
+mod signing;
 #[cfg(test)]
 mod tests;
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use data_encoding::HEXLOWER;
 use serde_json::{Map, Value};
 
 pub use self::{
-    chain::{Chain, Finding, Kind},
+    chain::{Chain, Finding, Followed, HeadFault, Kind, Mark},
     query::Query,
+    signing::{CHECKPOINT, PublicKey, Signer},
 };
 use crate::clock::Wall;
 
@@ -24,6 +28,10 @@ use crate::clock::Wall;
 pub const RECOVERED: &str = "trail-recovered";
 /// The event of the record that says how many could not be written.
 pub const LOST: &str = "trail-lost";
+/// The event of the record that says up to which record (`to`) the files were moved away.
+pub const ARCHIVED: &str = "trail-archived";
+/// The event of the record that says which records were found behind the signed head at a start.
+pub const UNSIGNED: &str = "trail-unsigned";
 
 /// Members that every record has.
 const OWN: [&str; 5] = ["seq", "at", "event", "prev", "hash"];
@@ -57,6 +65,20 @@ pub struct Record {
     pub fields: Fields,
 }
 
+impl Link {
+    /// Reads `NUMBER:HASH`, as [`fmt::Display`] writes it: for places outside of the trail.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (seq, hash) = text.trim().split_once(':')?;
+        Some(Self { seq: seq.parse().ok()?, hash: bytes(hash.as_bytes())? })
+    }
+}
+
+impl fmt::Display for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.seq, HEXLOWER.encode(&self.hash))
+    }
+}
+
 impl Record {
     /// The text of a member, if it has it; numbers and truth values are spelled out.
     pub fn text(&self, name: &str) -> Option<String> {
@@ -73,6 +95,11 @@ impl Record {
     pub fn secs(&self) -> u64 {
         let at: Option<jiff::Timestamp> = self.at.parse().ok();
         at.and_then(|at| u64::try_from(at.as_second()).ok()).unwrap_or(0)
+    }
+
+    /// When, in Unix milliseconds; 0 if the text is no time.
+    pub fn millis(&self) -> i64 {
+        self.at.parse::<jiff::Timestamp>().map_or(0, jiff::Timestamp::as_millisecond)
     }
 
     /// Where the record is in the chain.
@@ -164,7 +191,8 @@ fn quoted(text: &str) -> String {
     Value::from(text).to_string()
 }
 
-fn moment(at: Wall) -> String {
+/// RFC 3339 in UTC, as records write it.
+pub fn moment(at: Wall) -> String {
     let at =
         i64::try_from(at.millis()).ok().and_then(|millis| jiff::Timestamp::from_millisecond(millis).ok());
     at.map_or_else(|| "?".to_owned(), |at| format!("{at:.3}"))

@@ -110,13 +110,16 @@ contract! {
     bans:
         a_ban_lives_until_it_is_lifted_and_there_is_one_for_a_network
         bans_that_have_long_been_over_are_forgotten
-        bans_show_in_the_stream;
+        bans_show_in_the_stream
+        countries_and_autonomous_systems_are_banned_like_networks
+        a_list_is_banned_at_once_and_takes_nothing_from_others;
     failures:
         r16_failures_are_counted_by_account_and_by_name_and_show_in_the_stream
         r16_of_200_parallel_failures_none_is_lost
         a_success_takes_back_its_own_and_writes_only_news
         a_new_password_and_a_new_factor_forgive_their_own_kind
         a_network_that_fails_too_often_is_banned_once_unless_it_is_spared
+        the_networks_that_failed_last_are_listed_first
         names_have_two_places_and_the_one_that_was_quiet_for_longest_goes;
     changes:
         every_write_shows_in_order_and_before_its_answer
@@ -206,7 +209,7 @@ fn presented(n: u8, generation: u64, at: Wall) -> Presented {
     Presented { sid: Sid([n; 32]), generation, at, grace: Duration::from_secs(10) }
 }
 
-fn later(secs: u64) -> Wall {
+pub(super) fn later(secs: u64) -> Wall {
     START.plus(Duration::from_secs(secs))
 }
 

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
-use ipnet::IpNet;
 use tokio::sync::oneshot;
 
 use super::{
     Change, Cursor, Everything, ExternalOpened, Import, Reseal, Store, StoreError, UserChange, Which,
-    Written, bans,
+    Written,
+    bans::{self, ListBanned, Listed},
     batches::{self, Restored},
     failures,
     feed::{self, Feed},
@@ -21,8 +21,8 @@ use crate::{
     clock::Wall,
     rules::{
         api_key::{ApiKey, KeyId, KeyUse},
-        ban::Ban,
-        failures::{Consequence, Failure as Guess, Kind, Lockout, Success},
+        ban::{Ban, Whom},
+        failures::{Consequence, Failure as Guess, Kind, Lockout, Network, Success},
         identity::{Totp, User, UserId, UserName},
         session::{
             Elevation, EndReason, ExternalIdentity, ExternalKey, Presented, Rotation, Session, SessionChange,
@@ -283,8 +283,16 @@ impl<E: Engine + Clone> Store for E {
         write(self, move |to| bans::ban(to, ban)).await
     }
 
-    async fn lift_ban(&self, network: IpNet) -> Result<Written<bool>, StoreError> {
-        write(self, move |to| bans::lift(to, network)).await
+    async fn lift_ban(&self, whom: Whom) -> Result<Written<bool>, StoreError> {
+        write(self, move |to| bans::lift(to, whom)).await
+    }
+
+    async fn ban_list(&self, list: Listed, replace: bool) -> Result<Written<ListBanned>, StoreError> {
+        write(self, move |to| bans::list(to, list, replace)).await
+    }
+
+    async fn networks(&self, most: usize) -> Result<Vec<Network>, StoreError> {
+        self.ask(move |tables| Reading(tables).networks(most)).await
     }
 
     async fn fail(&self, failure: Guess, rules: Arc<Lockout>) -> Result<Written<Consequence>, StoreError> {

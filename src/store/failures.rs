@@ -27,10 +27,8 @@ pub(super) fn fail(
     to.put_network(&network)?;
     if let Some(ban) = ban {
         // An operator's ban that lasts longer stays.
-        let before = to.read().ban(&ban.network)?;
-        if !before.is_some_and(|before| {
-            before.until.is_none_or(|until| ban.until.is_some_and(|ours| until >= ours))
-        }) {
+        let before = to.read().ban(&ban.whom)?;
+        if !before.is_some_and(|before| before.outlasts(&ban)) {
             bans::ban(to, ban.clone())?;
             consequence.banned = Some(ban);
         }

@@ -2,7 +2,8 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use futures_util::stream::{self, BoxStream, StreamExt};
@@ -20,12 +21,20 @@ const CHUNK: usize = 256;
 pub(super) struct Feed {
     log: Mutex<Log>,
     tip: watch::Sender<Tip>,
+    /// For whoever waits on a thread of its own.
+    told: Condvar,
 }
 
 struct Log {
     /// All changes after this position are in `entries`.
     since: Cursor,
     entries: VecDeque<(Cursor, Change)>,
+}
+
+impl Log {
+    fn last(&self) -> Cursor {
+        self.entries.back().map_or(self.since, |(cursor, _)| *cursor)
+    }
 }
 
 /// What wakes followers.
@@ -39,7 +48,11 @@ impl Feed {
     /// Goes on after `last`.
     pub(super) fn starting_at(last: Cursor) -> Self {
         let log = Log { since: last, entries: VecDeque::new() };
-        Self { log: Mutex::new(log), tip: watch::Sender::new(Tip { last, closed: false }) }
+        Self {
+            log: Mutex::new(log),
+            tip: watch::Sender::new(Tip { last, closed: false }),
+            told: Condvar::new(),
+        }
     }
 
     /// Adds committed changes. Called in commit order, before the writes are acknowledged.
@@ -55,21 +68,31 @@ impl Feed {
         }
         drop(log);
         self.tip.send_modify(|tip| tip.last = last);
+        self.told.notify_all();
     }
 
     /// Goes on after `last`, which another process has written; followers that do not know it are told everything again.
     pub(super) fn resume_at(&self, last: Cursor) {
         let mut log = self.log();
-        if log.entries.back().map_or(log.since, |(cursor, _)| *cursor) != last {
+        if log.last() != last {
             *log = Log { since: last, entries: VecDeque::new() };
         }
         drop(log);
         self.tip.send_modify(|tip| tip.last = last);
     }
 
+    /// Waits until everything up to `at` was published, or that cannot be any more, but not for longer than `patience`.
+    /// Blocks.
+    pub(super) fn wait_for(&self, at: Cursor, patience: Duration) {
+        let waits = |log: &mut Log| log.last() < at && !self.tip.borrow().closed;
+        // Whoever waits does so for others, who have the position; nothing depends on it here.
+        drop(self.told.wait_timeout_while(self.log(), patience, waits));
+    }
+
     /// Ends all followers once they have had what was published.
     pub(super) fn close(&self) {
         self.tip.send_modify(|tip| tip.closed = true);
+        self.told.notify_all();
     }
 
     /// The next changes after a position, or `None` if they are not remembered any more.

@@ -12,6 +12,7 @@ mod engine;
 mod failures;
 mod feed;
 mod memory;
+mod meter;
 mod operations;
 mod records;
 mod redb;
@@ -21,12 +22,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
-use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
+    bans::{ListBanned, Listed},
     batches::Restored,
     memory::MemoryStore,
+    meter::StoreMeter,
     records::SCHEMA,
     redb::{Copied, Frozen, Heir, Lent, RedbStore},
 };
@@ -34,8 +36,8 @@ use crate::{
     clock::Wall,
     rules::{
         api_key::{ApiKey, KeyId, KeyUse},
-        ban::Ban,
-        failures::{Account as Failures, Consequence, Failure, Kind, Lockout, Subject, Success},
+        ban::{Ban, Whom},
+        failures::{Account as Failures, Consequence, Failure, Kind, Lockout, Network, Subject, Success},
         identity::{Known, Role, Totp, User, UserId, UserName},
         session::{
             Elevation, EndReason, ExternalIdentity, ExternalKey, Presented, Rotation, Session, SessionChange,
@@ -76,10 +78,10 @@ pub enum Change {
     Key(Arc<ApiKey>),
     /// An API key was removed.
     KeyGone(KeyId),
-    /// A network was banned, or its ban was changed.
+    /// A network, a country or an autonomous system was banned, or its ban was changed.
     Ban(Arc<Ban>),
     /// A ban was lifted, or has been over for long.
-    BanGone(IpNet),
+    BanGone(Whom),
     /// Everything again, for a follower that fell behind: what is not in it is gone.
     Everything(Arc<Everything>),
     /// High Security Mode was switched for the whole installation.
@@ -338,11 +340,19 @@ pub trait Store: Send + Sync + 'static {
     /// Notes uses of API keys, a batch at a time.
     async fn touch_keys(&self, uses: Vec<(KeyId, KeyUse)>) -> Result<Written<()>, StoreError>;
 
-    /// Bans a network; a ban of the same network is replaced. `true` if there was none that counts.
+    /// Bans somebody; a ban of the same network, country or autonomous system is replaced. `true` if there was none that
+    /// counts.
     async fn ban(&self, ban: Ban) -> Result<Written<bool>, StoreError>;
 
-    /// Lifts the ban of exactly this network; `false` if there is none.
-    async fn lift_ban(&self, network: IpNet) -> Result<Written<bool>, StoreError>;
+    /// Lifts exactly this ban; `false` if there is none.
+    async fn lift_ban(&self, whom: Whom) -> Result<Written<bool>, StoreError>;
+
+    /// Bans whoever stands on a list, all at once. What anybody else banned for as long stays as it is; what the same list
+    /// had is written again, and with `replace` what is not on it any more is lifted.
+    async fn ban_list(&self, list: Listed, replace: bool) -> Result<Written<ListBanned>, StoreError>;
+
+    /// What failures have left of networks, those that failed last first, at most `most`.
+    async fn networks(&self, most: usize) -> Result<Vec<Network>, StoreError>;
 
     /// Counts a failure at an account or a name, and at a network, which is banned when it was one too many.
     async fn fail(&self, failure: Failure, rules: Arc<Lockout>) -> Result<Written<Consequence>, StoreError>;

@@ -18,14 +18,15 @@ use crate::{
     clock::Wall,
     rules::{
         api_key::{ApiKey, KeyId},
-        ban::Ban,
+        ban::{Ban, Whom},
         identity::{User, UserId, UserName},
+        place::Asn,
         session::{ExternalKey, Origin, Session, Sid},
     },
 };
 
 /// The layout of all tables together. A change that an older program would misread counts it up.
-pub const SCHEMA: u32 = 4;
+pub const SCHEMA: u32 = 5;
 
 /// How long a session that nothing can name any more is kept, so that late requests still hear why.
 const PURGE_GRACE: Duration = Duration::from_secs(3600);
@@ -107,9 +108,9 @@ impl Reading<'_> {
         Ok(keys)
     }
 
-    /// The ban of exactly this network.
-    pub(super) fn ban(&self, network: &IpNet) -> Result<Option<Ban>, StoreError> {
-        let key = ban_key(network);
+    /// The ban of exactly this network, country or autonomous system.
+    pub(super) fn ban(&self, whom: &Whom) -> Result<Option<Ban>, StoreError> {
+        let key = ban_key(whom);
         self.0.get(Table::Bans, &key)?.map(|bytes| ban_from(&bytes, &key)).transpose()
     }
 
@@ -273,15 +274,15 @@ impl<'a> Writing<'a> {
 
     /// Writes a ban.
     pub(super) fn put_ban(&mut self, ban: Ban) -> Result<(), StoreError> {
-        self.tables.put(Table::Bans, &ban_key(&ban.network), &encode(&ban)?)?;
+        self.tables.put(Table::Bans, &ban_key(&ban.whom), &encode(&ban)?)?;
         self.changes.push(Change::Ban(Arc::new(ban)));
         Ok(())
     }
 
     /// Removes a ban.
-    pub(super) fn remove_ban(&mut self, network: IpNet) -> Result<(), StoreError> {
-        self.tables.remove(Table::Bans, &ban_key(&network))?;
-        self.changes.push(Change::BanGone(network));
+    pub(super) fn remove_ban(&mut self, whom: Whom) -> Result<(), StoreError> {
+        self.tables.remove(Table::Bans, &ban_key(&whom))?;
+        self.changes.push(Change::BanGone(whom));
         Ok(())
     }
 
@@ -381,20 +382,24 @@ fn key_from(bytes: &[u8], key: &[u8]) -> Result<ApiKey, StoreError> {
 }
 
 /// Addresses in network order, so that the bans of neighbours lie together; then the length.
-fn ban_key(network: &IpNet) -> Vec<u8> {
+fn network_key(network: &IpNet) -> Vec<u8> {
     match network {
         IpNet::V4(net) => [&[4][..], &net.network().octets(), &[net.prefix_len()]].concat(),
         IpNet::V6(net) => [&[6][..], &net.network().octets(), &[net.prefix_len()]].concat(),
     }
 }
 
+fn ban_key(whom: &Whom) -> Vec<u8> {
+    match whom {
+        Whom::Network(network) => network_key(network),
+        Whom::Country(country) => format!("c{country}").into_bytes(),
+        Whom::Asn(Asn(number)) => [&b"a"[..], &number.to_be_bytes()].concat(),
+    }
+}
+
 fn ban_from(bytes: &[u8], key: &[u8]) -> Result<Ban, StoreError> {
     let ban: Ban = decode(bytes, "a ban")?;
-    if ban_key(&ban.network) == key {
-        Ok(ban)
-    } else {
-        Err(damaged("a ban", "it is filed under another network"))
-    }
+    if ban_key(&ban.whom) == key { Ok(ban) } else { Err(damaged("a ban", "it is filed under somebody else")) }
 }
 
 fn sid_at_end(key: &[u8], start: usize, table: &str) -> Result<Sid, StoreError> {

@@ -33,6 +33,7 @@ use super::{
     StoreError,
     engine::{self, Engine, Job, gone},
     feed::Feed,
+    meter::StoreMeter,
     records::Reading,
     tables::Read,
 };
@@ -55,6 +56,7 @@ struct Shared {
     feed: Feed,
     /// Why it failed, if it has.
     failed: OnceLock<String>,
+    meter: StoreMeter,
 }
 
 /// What the writer thread is told.
@@ -86,10 +88,26 @@ impl RedbStore {
             holder: watch::Sender::new(Holder::Us),
             feed: Feed::starting_at(cursor),
             failed: OnceLock::new(),
+            meter: StoreMeter::default(),
         });
         let (orders, queue) = mpsc::channel(QUEUE_LENGTH);
         writer::start(Arc::clone(&shared), queue)?;
         Ok(Self { shared, orders })
+    }
+
+    /// How it is doing.
+    pub fn meter(&self) -> &StoreMeter {
+        &self.shared.meter
+    }
+
+    /// How many writes wait for the writer.
+    pub fn waiting(&self) -> usize {
+        self.orders.max_capacity().saturating_sub(self.orders.capacity())
+    }
+
+    /// Whether a commit has failed, so that nothing can be written or read until it is opened again.
+    pub fn has_failed(&self) -> bool {
+        self.shared.failed.get().is_some()
     }
 
     async fn order(&self, order: Order) -> Result<(), StoreError> {

@@ -2,10 +2,13 @@
 
 use std::{
     fmt,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, OnceLock, PoisonError, RwLock},
+    time::Duration,
 };
 
+use futures_util::{FutureExt, future::BoxFuture};
 use serde_json::Value;
+use tokio::sync::watch;
 use tracing::{
     Event, Subscriber,
     field::{Field, Visit},
@@ -14,36 +17,104 @@ use tracing_subscriber::{Layer, layer::Context, registry::LookupSpan};
 
 use super::trail::Trail;
 use crate::{
-    clock::{Clock, SystemClock},
-    rules::trail::Fields,
+    clock::{Clock, SystemClock, Wall},
+    rules::trail::{Fields, events::outcome},
 };
 
 /// The log target of what has to be accounted for.
 const TARGET: &str = "panelgate::audit";
 
 /// Where records go; there is one log in a process, and so there is one trail.
-static TRAIL: RwLock<Option<Arc<Trail>>> = RwLock::new(None);
+static TRAIL: RwLock<Option<Arc<dyn Recorder>>> = RwLock::new(None);
+
+/// What the task that says something is at.
+static TASK: OnceLock<Task> = OnceLock::new();
+
+/// Takes records: the trail on the disk, or another process that has it.
+pub trait Recorder: Send + Sync + 'static {
+    /// Writes a record down soon, and gives a ticket for it. Never waits.
+    fn write(&self, at: Wall, event: String, fields: Fields) -> u64;
+
+    /// Waits until the record with this ticket is on the disk; `false` if that takes too long.
+    fn durable(&self, ticket: u64, patience: Duration) -> BoxFuture<'_, bool>;
+
+    /// Why records cannot be taken now, if so, and when that changes.
+    fn problem(&self) -> watch::Receiver<Option<Arc<str>>>;
+
+    /// Waits until everything is on the disk; `false` if that takes too long. Blocks.
+    fn flush(&self) -> bool;
+
+    /// Takes nothing more and lets go of the files. Blocks.
+    fn close(&self);
+
+    /// Whether records can be taken now.
+    fn is_open(&self) -> bool {
+        self.problem().borrow().is_none()
+    }
+}
+
+impl Recorder for Trail {
+    fn write(&self, at: Wall, event: String, fields: Fields) -> u64 {
+        Self::write(self, at, event, fields)
+    }
+
+    fn durable(&self, ticket: u64, patience: Duration) -> BoxFuture<'_, bool> {
+        Self::durable(self, ticket, patience).boxed()
+    }
+
+    fn problem(&self) -> watch::Receiver<Option<Arc<str>>> {
+        Self::problem(self)
+    }
+
+    fn flush(&self) -> bool {
+        Self::flush(self)
+    }
+
+    fn close(&self) {
+        Self::close(self);
+    }
+}
+
+/// How a record hears of the request that it belongs to, and the request of its record. Both are called where the event
+/// is emitted, on its thread.
+#[derive(Clone, Copy)]
+pub struct Task {
+    /// Tells members that every event of the request has.
+    pub about: fn(&mut dyn FnMut(&'static str, String)),
+    /// Hears in which trail the record is, and its ticket.
+    pub noted: fn(&Arc<dyn Recorder>, u64),
+}
 
 /// As long as it is there, what is audited is written down; dropping it waits until everything is.
-pub struct Attached(Arc<Trail>);
+pub struct Attached(Arc<dyn Recorder>);
 
-/// Writes into this trail from now on.
-pub fn attach(trail: Trail) -> Attached {
-    let trail = Arc::new(trail);
-    *TRAIL.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&trail));
-    Attached(trail)
+/// Writes there from now on.
+pub fn attach(recorder: Arc<dyn Recorder>, task: Task) -> Attached {
+    TASK.get_or_init(|| task);
+    *TRAIL.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&recorder));
+    Attached(recorder)
 }
 
 /// Waits until everything that happened so far is on the disk; `false` if that takes too long. Blocks.
 pub fn flush() -> bool {
-    let trail = TRAIL.read().unwrap_or_else(PoisonError::into_inner).clone();
-    trail.is_none_or(|trail| trail.flush())
+    current().is_none_or(|recorder| recorder.flush())
+}
+
+/// Takes in a record that another process has made; where, and the ticket there.
+pub fn take_in(at: Wall, event: String, fields: Fields) -> Option<(Arc<dyn Recorder>, u64)> {
+    let recorder = current()?;
+    let ticket = recorder.write(at, event, fields);
+    Some((recorder, ticket))
+}
+
+fn current() -> Option<Arc<dyn Recorder>> {
+    TRAIL.read().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
 impl Attached {
-    /// Waits until everything that happened so far is on the disk. Blocks.
-    pub fn flush(&self) -> bool {
-        self.0.flush()
+    /// Where it goes.
+    pub fn recorder(&self) -> &Arc<dyn Recorder> {
+        &self.0
     }
 }
 
@@ -57,6 +128,8 @@ impl Drop for Attached {
         if !self.0.flush() {
             tracing::error!("the last records of the audit trail could not be written");
         }
+        // A request that waits for its record holds it, too.
+        self.0.close();
     }
 }
 
@@ -68,10 +141,22 @@ impl<S: Subscriber + for<'s> LookupSpan<'s>> Layer<S> for AuditLayer {
         if event.metadata().target() != TARGET {
             return;
         }
-        let Some(trail) = TRAIL.read().unwrap_or_else(PoisonError::into_inner).clone() else { return };
+        let Some(trail) = current() else { return };
         let mut said = Said::default();
         event.record(&mut said);
-        trail.write(SystemClock::new().wall(), said.event, said.fields);
+        let Said { event, mut fields } = said;
+        if let Some(task) = TASK.get() {
+            (task.about)(&mut |name, text| {
+                fields.entry(name).or_insert(text.into());
+            });
+        }
+        let proved = fields.get("proved").and_then(Value::as_str);
+        let outcome = outcome(&event, proved);
+        fields.entry("outcome").or_insert(outcome.into());
+        let ticket = trail.write(SystemClock::new().wall(), event, fields);
+        if let Some(task) = TASK.get() {
+            (task.noted)(&trail, ticket);
+        }
     }
 }
 
@@ -85,6 +170,10 @@ impl Said {
     fn put(&mut self, field: &Field, value: Value) {
         match (field.name(), value) {
             ("event", Value::String(event)) => self.event = event,
+            // The user id of whoever used the command line.
+            ("by", Value::Number(uid)) => {
+                self.fields.insert("by".to_owned(), format!("uid {uid}").into());
+            }
             (name, value) => drop(self.fields.insert(name.to_owned(), value)),
         }
     }

@@ -3,9 +3,13 @@
 
 mod audit;
 mod one_line;
+mod relay;
 pub mod trail;
 
-pub use self::audit::{Attached, attach, flush};
+pub use self::{
+    audit::{Attached, Recorder, Task, attach, flush, take_in},
+    relay::{Distant, Relay},
+};
 use std::sync::OnceLock;
 
 use self::one_line::OneLine;

@@ -60,11 +60,11 @@ async fn a_ban_is_made_and_lifted_and_stands_in_the_trail() {
     let tab = verified(&world, &mut root).await;
     tab.goes_to("/_gate/admin/overview").await;
     tab.follows("link", "Bans").await;
-    tab.fills("Address or network", "everything").await;
+    tab.fills("Whom", "everything").await;
     tab.follows("button", "Ban").await;
     tab.reads("neither an address nor a network").await;
     tab.looks("admin-bans-fault").await;
-    tab.fills("Address or network", "203.0.113.0/24").await;
+    tab.fills("Whom", "203.0.113.0/24").await;
     tab.fills("Reason", "tries passwords").await;
     tab.fills("For how long", "2h").await;
     tab.follows("button", "Ban").await;
@@ -87,6 +87,37 @@ async fn a_ban_is_made_and_lifted_and_stands_in_the_trail() {
     tab.follows("button", "Search").await;
     tab.reads("Write a duration").await;
     tab.looks("admin-audit-fault").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn failed_attempts_are_looked_at_from_every_side_and_forgiven() {
+    let world = World::start().await;
+    let mut root = world.person("root");
+    let tab = verified(&world, &mut root).await;
+    tab.goes_to("/_gate/admin/failures").await;
+    tab.reads("Nothing has failed.").await;
+    let other = world.device().await.tab().await;
+    other.goes_to("/_gate/sign-in").await;
+    for _ in 0..2 {
+        other.fills("User name", "alice").await;
+        other.fills("Password", "a wrong one").await;
+        other.follows("button", "Sign in").await;
+    }
+    tab.goes_to("/_gate/admin/failures").await;
+    tab.reads("2 wrong passwords").await;
+    tab.looks("admin-failures").await;
+    tab.follows("link", "By country").await;
+    tab.reads("No database says in which country").await;
+    tab.follows("link", "By account").await;
+    tab.reads("2 wrong passwords").await;
+    tab.looks("admin-failures-account").await;
+    tab.tab_to("link", "Unlock").await;
+    tab.mark().await;
+    tab.key("Enter").await;
+    tab.arrived().await;
+    tab.follows("button", "Unlock").await;
+    tab.goes_to("/_gate/admin/failures?by=account").await;
+    tab.reads("Nothing has failed.").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -160,7 +191,7 @@ async fn administration_needs_no_scripts() {
     tab.reads("No candidate is being tried.").await;
     tab.picture("admin-policy-no-candidate").await;
     tab.follows("link", "Bans").await;
-    tab.fills("Address or network", "203.0.113.9").await;
+    tab.fills("Whom", "203.0.113.9").await;
     tab.follows("button", "Ban").await;
     tab.reads("Banned. It counts from now on.").await;
     tab.follows("link", "Lift the ban").await;

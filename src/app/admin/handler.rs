@@ -19,10 +19,13 @@ use crate::{
     clock::{Clock, Wall},
     entropy::Entropy,
     feeds::keys::{self, GivenMaster},
-    gate::Gate,
+    gate::{
+        Gate,
+        accounts::{self, Matter},
+    },
     rules::{
         api_key::Scope,
-        ban::Spared,
+        ban::{Sight, Spared},
         factor::{backup, password, totp},
         failures::{Account, Barred, Lockout, Subject},
         identity::{Role, Totp, User, UserId, UserName, UserSource},
@@ -30,6 +33,7 @@ use crate::{
         record::Report,
         session::{self, EndReason, Origin, PublicId, Session, SiteId, Status},
         token::KeySet,
+        trail::ARCHIVED,
     },
     store::{Everything, Store, StoreError, UserChange, Which, Written},
 };
@@ -61,9 +65,21 @@ pub(super) enum Ground {
         master: Option<GivenMaster>,
         /// Whom no ban reaches.
         spared: Spared,
+        /// Which databases there are.
+        sight: Sight,
         /// How wrong passwords and codes are answered.
         lockout: Arc<Lockout>,
     },
+}
+
+/// Why nothing is done that has to be accounted for.
+pub(super) const UNWRITABLE: &str = "the audit trail cannot be written, and this has to be in it: make room on the disk of \
+                                     the data directory, or see the log; nothing was done";
+
+/// What was done, and is not in the trail.
+pub(super) fn unwritten() -> AdminAnswer {
+    let why = "it was done, but the audit trail could not be written in time: see the log, and whether the disk is full";
+    AdminAnswer::Failed { why: why.to_owned() }
 }
 
 /// Why a request was not carried out.
@@ -93,7 +109,16 @@ impl Handler {
 
     /// Carries a request out. `by` is the user id of whoever asks, for the audit.
     pub async fn handle(&self, request: AdminRequest, by: u32) -> AdminAnswer {
-        match self.carry_out(request, by).await {
+        let held = request.is_held();
+        if !held && !self.can_account() {
+            return AdminAnswer::Failed { why: UNWRITABLE.to_owned() };
+        }
+        let (outcome, receipt) =
+            accounts::run(Matter::of_command(), Box::pin(self.carry_out(request, by))).await;
+        // What is held back until there is room is not waited for.
+        let held = held && !self.can_account();
+        match outcome {
+            Ok(_) if !held && !receipt.is_written().await => unwritten(),
             Ok(answer) => answer,
             Err(Refusal::No(why)) => AdminAnswer::No { why },
             Err(Refusal::Fault(fault)) => AdminAnswer::Failed { why: fault.to_string() },
@@ -103,24 +128,8 @@ impl Handler {
     async fn carry_out(&self, request: AdminRequest, by: u32) -> Outcome {
         match request {
             AdminRequest::AddUser { name, role, display, email, password_hash } => {
-                let id = UserId(self.entropy.array());
-                let account = User {
-                    id,
-                    name,
-                    display,
-                    email,
-                    role,
-                    source: UserSource::Embedded,
-                    password: Some(password_hash),
-                    disabled: false,
-                    totp: None,
-                    backup_codes: vec![],
-                    created: self.clock.wall(),
-                    password_changed: None,
-                    high_security: true,
-                    known: Vec::new(),
-                };
-                self.add_user(account, by).await
+                let account = self.fresh_account(name, role, password_hash);
+                self.add_user(User { display, email, ..account }, by).await
             }
             AdminRequest::ListUsers => self.list_users().await,
             AdminRequest::ShowUser { name } => {
@@ -150,7 +159,7 @@ impl Handler {
             AdminRequest::RevokeSession { id } => self.revoke_session(&id, by).await,
             AdminRequest::RevokeSessionsOf { user } => {
                 let account = self.user(&user).await?;
-                self.end(Which::AllOf(account.id), user.as_str(), by).await
+                self.end(Which::AllOf(account.id), (user.as_str(), "all"), by).await
             }
             AdminRequest::ImportUsers { users, update } => self.import(users, update, by).await,
             AdminRequest::Reseal => self.reseal(by).await,
@@ -161,13 +170,42 @@ impl Handler {
             AdminRequest::RemoveUser { name } => self.remove_user(&name, by).await,
             AdminRequest::ListBans { over } => self.list_bans(over).await,
             AdminRequest::Ban(wanted) => self.ban(wanted, by).await,
-            AdminRequest::LiftBan { network } => self.lift_ban(&network, by).await,
+            AdminRequest::LiftBan { whom } => self.lift_ban(&whom, by).await,
+            AdminRequest::ImportBans(list) => self.ban_list(list, by).await,
             AdminRequest::HighSecurity { name, on } => self.high_security(name.as_ref(), on, by).await,
             AdminRequest::Watch { marker } => self.watch(&marker, by),
             AdminRequest::Watched { marker } => self.watched(&marker),
             AdminRequest::Reload => self.reload().await,
             AdminRequest::DiffPolicy(new) => self.diff_policy(new).await,
             AdminRequest::SettleJournal => self.settle_journal().await,
+            AdminRequest::NoteArchived { to, folder, files } => Ok(note_archived(to, &folder, files, by)),
+        }
+    }
+
+    fn can_account(&self) -> bool {
+        match &self.ground {
+            Ground::Daemon { gate, .. } => gate.can_account(),
+            // Whoever opened the trail has looked.
+            Ground::Alone { .. } => true,
+        }
+    }
+
+    fn fresh_account(&self, name: UserName, role: Role, password_hash: String) -> User {
+        User {
+            id: UserId(self.entropy.array()),
+            name,
+            display: String::new(),
+            email: String::new(),
+            role,
+            source: UserSource::Embedded,
+            password: Some(password_hash),
+            disabled: false,
+            totp: None,
+            backup_codes: vec![],
+            created: self.clock.wall(),
+            password_changed: None,
+            high_security: true,
+            known: Vec::new(),
         }
     }
 
@@ -180,7 +218,7 @@ impl Handler {
                 "there is an account `{name}` already: `panelgate user passwd` or `user role` change it"
             ));
         }
-        tracing::info!(target: "panelgate::audit", event = "user-added", %name, %role, by);
+        tracing::info!(target: "panelgate::audit", event = "user-added", user = %name, %role, by);
         Ok(AdminAnswer::Done)
     }
 
@@ -197,7 +235,7 @@ impl Handler {
         if !self.settled(written).await {
             return no_user(name);
         }
-        tracing::info!(target: "panelgate::audit", event, %name, by);
+        tracing::info!(target: "panelgate::audit", event, user = %name, by);
         Ok(AdminAnswer::Done)
     }
 
@@ -250,7 +288,7 @@ impl Handler {
         if !self.settled(self.store.remove_user(account.id, self.clock.wall()).await?).await {
             return no_user(name);
         }
-        tracing::info!(target: "panelgate::audit", event = "user-removed", %name, by);
+        tracing::info!(target: "panelgate::audit", event = "user-removed", user = %name, by);
         Ok(AdminAnswer::Done)
     }
 
@@ -272,17 +310,18 @@ impl Handler {
     }
 
     async fn revoke_session(&self, id: &PublicId, by: u32) -> Outcome {
-        let sessions = self.store.everything().await?.sessions;
+        let Everything { users, sessions, .. } = self.store.everything().await?;
         let Some(session) = sessions.iter().find(|session| session.sid.public() == *id) else {
             return no(format!("there is no session `{id}`: `panelgate session list` shows those there are"));
         };
-        self.end(Which::One(session.sid), &id.0, by).await
+        let user = users.iter().find(|user| user.id == session.user).map_or("", |user| user.name.as_str());
+        self.end(Which::One(session.sid), (user, &id.0), by).await
     }
 
-    async fn end(&self, which: Which, whose: &str, by: u32) -> Outcome {
+    async fn end(&self, which: Which, (user, what): (&str, &str), by: u32) -> Outcome {
         let written = self.store.end(which, EndReason::Revoked, self.clock.wall()).await?;
         let sessions = self.settled(written).await;
-        tracing::info!(target: "panelgate::audit", event = "sessions-revoked", whose, sessions, by);
+        tracing::info!(target: "panelgate::audit", event = "sessions-revoked", user, what, ended = sessions, by);
         Ok(AdminAnswer::Ended { sessions })
     }
 
@@ -382,6 +421,11 @@ impl Handler {
             stopped: barred == Some(Barred::Stopped),
         }
     }
+}
+
+fn note_archived(to: u64, folder: &str, files: usize, by: u32) -> AdminAnswer {
+    tracing::info!(target: "panelgate::audit", event = ARCHIVED, to, folder, files, by);
+    AdminAnswer::Done
 }
 
 fn session_line(session: &Session, name: Option<&String>, now: Wall) -> SessionLine {

@@ -16,8 +16,8 @@ use crate::{app::backup::Desk, doors::each_peer};
 
 /// A request has to be here within this time, and its answer taken.
 const DEADLINE: Duration = Duration::from_secs(10);
-/// The longest request. Answers may be longer.
-const REQUEST_BYTES: u64 = 16 << 20;
+/// The longest request, such as a list of bans with its reasons. Answers may be longer.
+const REQUEST_BYTES: u64 = 64 << 20;
 /// Answers requests until told to stop.
 pub(in crate::app) async fn serve(
     listener: UnixListener,

@@ -21,7 +21,7 @@ use crate::{
     entropy::SeededEntropy,
     feeds::keys,
     rules::{
-        ban::Spared,
+        ban::{Sight, Spared},
         factor::{backup, totp},
         identity::{Totp, UserName},
         login::{Jar, SetCookie},
@@ -52,6 +52,7 @@ fn desk() -> Desk {
         keys: folder.path().join("keys"),
         master: None,
         spared: Spared::default(),
+        sight: Sight::default(),
         lockout: Arc::default(),
     };
     let entropy = Arc::new(SeededEntropy::new(1));

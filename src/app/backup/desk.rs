@@ -13,6 +13,7 @@ use crate::{
     app::compose,
     config::Environment,
     store::{RedbStore, Store, StoreError},
+    telemetry,
 };
 
 /// The daemon's.
@@ -51,6 +52,10 @@ impl Desk {
         let digest = Arc::clone(&self.in_force.borrow());
         let made = make(&self.source, contents, Some(&digest), out, told)?;
         note(&made, contents, by);
+        if !telemetry::flush() {
+            let why = "the backup is made, but the audit trail cannot be written, and so it does not count: see the log";
+            return Err(io::Error::other(why));
+        }
         Ok(made)
     }
 }

@@ -98,11 +98,11 @@ pub fn make(
     if !telemetry::flush() {
         return Err(io::Error::other("the audit trail is not being written; see the log"));
     }
-    let (trail, end) = trail::pieces(&trail::folder(&source.data_dir))?;
+    let (trail, end, head) = trail::pieces(&trail::folder(&source.data_dir))?;
     for piece in trail {
         pieces.push(Piece::file(AUDIT, &piece.path, Some(piece.bytes))?);
     }
-    pieces.push(Piece::text(format!("{AUDIT}/{}", trail::HEAD), trail::head_text(end).into_bytes()));
+    pieces.push(Piece::text(format!("{AUDIT}/{}", trail::HEAD), head));
     if contents.journal {
         pieces.extend(journal(&source.data_dir)?);
     }
@@ -220,6 +220,7 @@ fn written(config: &Path, environment: &Environment) -> io::Result<Written> {
             FileKind::Certificate => "the certificate in",
             FileKind::CertificateFolder => "the certificates in",
             FileKind::Places => "the database of places,",
+            FileKind::Systems => "the database of autonomous systems,",
         };
         left_out.push(format!("{what} {}", named.path.display()));
     }

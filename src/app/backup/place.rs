@@ -14,9 +14,10 @@ use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    app::compose,
     clock::{Clock, SystemClock},
     rules::trail::Fields,
-    telemetry::trail::{self, Trail},
+    telemetry::trail,
 };
 
 /// What is in a data directory and in a backup, by the same names.
@@ -123,7 +124,7 @@ fn move_in(staged: &Path, live: &Path, aside: &Path) -> io::Result<()> {
 }
 
 fn account(data_dir: &Path, record: Fields) -> io::Result<()> {
-    let trail = Trail::open(&trail::folder(data_dir))?;
+    let trail = compose::open_trail_alone(data_dir)?;
     trail.write(SystemClock::new().wall(), RESTORED.to_owned(), record);
     if trail.flush() { Ok(()) } else { Err(io::Error::other("the audit trail cannot be written")) }
 }

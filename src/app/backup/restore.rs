@@ -150,6 +150,10 @@ pub fn restore(wanted: Wanted<'_>, told: &mut dyn FnMut(u64)) -> Result<Report, 
     let safe = make_safe(&stage.path, &wanted, &checked)?;
     let live_trail = trail::folder(data_dir);
     let fate = Fate::of(&live_trail, &checked.manifest.trail).map_err(at)?;
+    if fate.keeps() {
+        // Its checkpoints are signed with the key that is here.
+        keep_audit_key(data_dir, &stage.path).map_err(at)?;
+    }
     let journal = journal(data_dir, &stage.path);
     let mut moves = vec![STORE.to_owned(), KEYS.to_owned()];
     moves.extend((!fate.keeps()).then(|| AUDIT.to_owned()));
@@ -289,9 +293,11 @@ enum Fate {
 impl Fate {
     fn of(live: &Path, end: &TrailEnd) -> io::Result<Self> {
         let files = trail::files(live)?;
-        let verdict = trail::verify(live, true, |_| ())?;
-        let last = TrailEnd::from(verdict.last);
-        if verdict.records == 0 || !verdict.findings.is_empty() || last.seq < end.seq {
+        // Whether it is signed, nobody can say here: the keys may be what was lost.
+        let check = trail::Check { archived: true, ..trail::Check::default() };
+        let found = trail::verify(live, &check, |_| ())?.found;
+        let last = TrailEnd::from(found.last);
+        if found.records == 0 || !found.findings.is_empty() || last.seq < end.seq {
             return Ok(Self::Replaced(last));
         }
         let mut since = Vec::new();
@@ -324,6 +330,16 @@ impl Fate {
     }
 }
 
+fn keep_audit_key(data_dir: &Path, stage: &Path) -> io::Result<()> {
+    let here = compose::keys_dir(data_dir).join(keys::AUDIT);
+    if !here.try_exists()? {
+        return Ok(());
+    }
+    let there = stage.join(KEYS).join(keys::AUDIT);
+    fs::copy(here, &there)?;
+    File::open(&there)?.sync_all()
+}
+
 /// The journal is history: what is on the disk stays.
 fn journal(data_dir: &Path, stage: &Path) -> History {
     let there = |folder: &Path| fs::read_dir(folder).is_ok_and(|mut files| files.next().is_some());
@@ -345,7 +361,7 @@ fn record(wanted: &Wanted<'_>, checked: &Made, safe: &Safe, fate: &Fate, aside: 
     fields.insert("sessions_ended".into(), safe.done.ended.into());
     fields.insert("sessions".into(), if wanted.end_sessions { "end" } else { "keep" }.into());
     fields.insert("aside".into(), aside.into());
-    fields.insert("by".into(), wanted.by.into());
+    fields.insert("by".into(), format!("uid {}", wanted.by).into());
     if let Fate::Replaced(last) = fate
         && last.seq > 0
     {

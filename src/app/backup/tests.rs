@@ -15,6 +15,7 @@ use std::{
 
 use super::{Contents, Failure, Made, Report, Source, Wanted, make, restore};
 use crate::{
+    app::compose,
     clock::{Clock, SystemClock, Wall},
     config::Environment,
     entropy::SeededEntropy,
@@ -23,11 +24,11 @@ use crate::{
         factor::totp,
         identity::{Totp, User, UserId, UserName, UserSource},
         session::{Family, Origin, Session, Sid},
-        trail::Fields,
+        trail::{CHECKPOINT, Fields},
     },
     secret::SecretBytes,
     store::{Everything, RedbStore, Store},
-    telemetry::trail::{self, Trail},
+    telemetry::trail,
 };
 
 const CONFIG: &str = "\
@@ -149,7 +150,7 @@ impl Home {
     }
 
     fn account(&self, events: &[&str]) {
-        let trail = Trail::open(&trail::folder(&self.data())).unwrap();
+        let trail = compose::open_trail_alone(&self.data()).unwrap();
         for event in events {
             let mut fields = Fields::new();
             fields.insert("user".into(), "carol".into());
@@ -157,16 +158,18 @@ impl Home {
         }
         assert!(trail.flush());
         drop(trail);
-        wait_for_lock(&trail::folder(&self.data()));
     }
 
-    /// The events of the trail, which must be whole.
+    /// The events of the trail, which must be whole and signed; without checkpoints.
     fn events(&self) -> Vec<String> {
         let folder = trail::folder(&self.data());
-        let verdict = trail::verify(&folder, false, |_| ()).unwrap();
-        assert_eq!(verdict.findings, [], "`audit verify`");
+        let signer = keys::signer(&compose::keys_dir(&self.data())).unwrap().unwrap();
+        let check = trail::Check { keys: vec![signer.public()], ..trail::Check::default() };
+        let found = trail::verify(&folder, &check, |_| ()).unwrap().found;
+        assert_eq!(found.findings, [], "`audit verify`");
         let files = trail::files(&folder).unwrap();
-        files.iter().flat_map(|file| trail::read_file(file).unwrap()).map(|record| record.event).collect()
+        let records = files.iter().flat_map(|file| trail::read_file(file).unwrap());
+        records.map(|record| record.event).filter(|event| event != CHECKPOINT).collect()
     }
 
     fn source(&self, store: RedbStore) -> Source {
@@ -190,9 +193,7 @@ impl Home {
             let wanted = Wanted { file: &mut file, data_dir, master, replace, end_sessions, by: 0 };
             restore(wanted, &mut |_| ())
         });
-        let report = working.await.unwrap();
-        wait_for_lock(&trail::folder(&self.data()));
-        report
+        working.await.unwrap()
     }
 
     /// Every file with its content, as far as it is not a lock.
@@ -213,17 +214,6 @@ fn list(folder: &Path, found: &mut BTreeMap<PathBuf, Vec<u8>>) {
             found.insert(path.clone(), fs::read(path).unwrap());
         }
     }
-}
-
-/// The writer of a trail that was dropped lets go of it in its own time.
-fn wait_for_lock(folder: &Path) {
-    for _ in 0..500 {
-        if !folder.exists() || trail::lock(folder).is_ok() {
-            return;
-        }
-        std::thread::park_timeout(Duration::from_millis(10));
-    }
-    panic!("somebody still writes the trail");
 }
 
 async fn back_up(source: &Source, to: &Path) -> Made {

@@ -16,7 +16,7 @@ use tokio::{
         UnixStream,
         unix::{OwnedReadHalf, OwnedWriteHalf},
     },
-    sync::watch,
+    sync::{mpsc, watch},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -28,11 +28,14 @@ use crate::{
     config::Environment,
     doors::Socket,
     frames,
-    gate::Gate,
+    gate::{Gate, accounts::PATIENCE},
     live::CounterLevels,
     store::{Change, Cursor, RedbStore, Store},
+    telemetry::{self, Distant, Recorder},
 };
 
+/// A record that is not on the disk yet is asked for again after this.
+const AGAIN: Duration = Duration::from_secs(1);
 /// How long the old process may take to write down what is queued and let go of the store.
 const LETS_GO: Duration = Duration::from_secs(60);
 
@@ -121,10 +124,13 @@ pub(in crate::app) async fn follow_up(
     wire::send(&mut write, &ToOld::Ready).await?;
     tracing::info!(target: "panelgate::audit", event = "took-over", "this process serves now");
     Ok(async move {
+        let (accounted, waiting) = mpsc::unbounded_channel();
+        let (confirmed, answers) = mpsc::unbounded_channel();
         tokio::select! {
             () = stop.cancelled() => {}
-            () = hear(read, &gate) => tracing::info!("the old process has ended"),
-            told = tell(&mut write, changes, in_force) => {
+            () = hear(read, &gate, &accounted) => tracing::info!("the old process has ended"),
+            () = confirm(waiting, &confirmed) => {}
+            told = tell(&mut write, changes, in_force, answers) => {
                 let error = told.err().map(|error| error.to_string());
                 tracing::warn!(error, "the old process is not told what changes any more and will cut its connections");
             }
@@ -137,6 +143,7 @@ async fn tell(
     to: &mut OwnedWriteHalf,
     mut changes: impl futures_util::Stream<Item = (Cursor, Change)> + Unpin,
     mut in_force: watch::Receiver<Arc<str>>,
+    mut accounted: mpsc::UnboundedReceiver<u64>,
 ) -> io::Result<()> {
     in_force.mark_changed();
     loop {
@@ -149,14 +156,41 @@ async fn tell(
                 changed.map_err(io::Error::other)?;
                 ToOld::InForce(in_force.borrow_and_update().to_string())
             }
+            Some(ticket) = accounted.recv() => ToOld::Accounted(ticket),
         };
         wire::send(to, &message).await?;
     }
 }
 
-/// Hears what the old process counts, until it is gone.
-async fn hear(mut from: OwnedReadHalf, gate: &Gate) {
-    while let Ok(ToNew::Yours(levels) | ToNew::Counted(levels)) = wire::receive(&mut from).await {
-        gate.live().counters.take_over(*levels, gate.moment());
+/// A record of the old process that is being written: its ticket, and ours.
+type Written = (u64, Arc<dyn Recorder>, u64);
+
+/// Hears what the old process counts and accounts for, until it is gone.
+async fn hear(mut from: OwnedReadHalf, gate: &Gate, accounted: &mpsc::UnboundedSender<Written>) {
+    while let Ok(message) = wire::receive(&mut from).await {
+        match message {
+            ToNew::Yours(levels) | ToNew::Counted(levels) => {
+                gate.live().counters.take_over(*levels, gate.moment());
+            }
+            ToNew::Account(Distant { ticket, at, event, fields }) => {
+                let fields = serde_json::from_str(&fields).unwrap_or_default();
+                if let Some((recorder, ours)) = telemetry::take_in(at, event, fields) {
+                    // The other end lives as long as this one.
+                    let _ = accounted.send((ticket, recorder, ours));
+                }
+            }
+        }
     }
+}
+
+/// Says which records of the old process are on the disk, in their order.
+async fn confirm(mut waiting: mpsc::UnboundedReceiver<Written>, confirmed: &mpsc::UnboundedSender<u64>) {
+    while let Some((ticket, recorder, ours)) = waiting.recv().await {
+        while !recorder.durable(ours, PATIENCE).await {
+            // One that was lost is never confirmed, and neither is what came after it: whoever waits is refused.
+            tokio::time::sleep(AGAIN).await;
+        }
+        let _ = confirmed.send(ticket);
+    }
+    std::future::pending::<()>().await;
 }

@@ -9,6 +9,7 @@ use std::{
     },
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
+    sync::Arc,
     time::Duration,
 };
 
@@ -17,14 +18,16 @@ use tokio::{
         UnixStream,
         unix::{OwnedReadHalf, OwnedWriteHalf},
     },
+    sync::mpsc,
     time::{sleep, timeout},
 };
 
 use super::wire::{self, ToNew, ToOld};
 use crate::{
     app::{Reloader, Running, compose},
-    gate::Gate,
+    gate::{Gate, accounts::PATIENCE},
     store::{Heir, Lent},
+    telemetry::{self, Distant, Relay},
 };
 
 /// Tells a process that it is to take over from the one at the other end of its standard input.
@@ -48,6 +51,13 @@ pub(in crate::app) struct Successor {
     read: OwnedReadHalf,
     write: OwnedWriteHalf,
     heir: Heir,
+    records: Records,
+}
+
+/// What has to be accounted for and is on its way to the process that writes it down.
+pub(in crate::app) struct Records {
+    pub(in crate::app) relay: Arc<Relay>,
+    pub(in crate::app) queue: mpsc::UnboundedReceiver<Distant>,
 }
 
 /// The process that is to take over.
@@ -126,7 +136,7 @@ pub(in crate::app) async fn begin(old: &Running, program: &Program) -> Result<Su
     expect(&mut child, prepared, |message| matches!(message, ToOld::Prepared)).await?;
     tracing::info!("the new process is prepared; it is given the store");
     let lent = old.store.lend().await.map_err(|error| error.to_string())?;
-    old.close_trail().await;
+    let records = old.relay_trail().await;
     let levels = Box::new(old.gate.live().counters.levels(old.gate.moment()));
     let opened = async {
         wire::send(&mut write, &ToNew::Yours(levels)).await?;
@@ -134,11 +144,11 @@ pub(in crate::app) async fn begin(old: &Running, program: &Program) -> Result<Su
     };
     let opened = timeout(OPENS, opened).await;
     match expect(&mut child, opened, |message| matches!(message, ToOld::Ready)).await {
-        Ok(()) => Ok(Successor { pid: child.let_go(), read, write, heir: lent.give(store) }),
+        Ok(()) => Ok(Successor { pid: child.let_go(), read, write, heir: lent.give(store), records }),
         Err(why) => {
             // It must be gone before the store can be opened.
             drop(child);
-            match take_back(old, lent).await {
+            match take_back(old, lent, records).await {
                 Ok(()) => Err(why),
                 Err(error) => Err(format!("{why}; and what was handed over cannot be opened again: {error}")),
             }
@@ -146,10 +156,21 @@ pub(in crate::app) async fn begin(old: &Running, program: &Program) -> Result<Su
     }
 }
 
-async fn take_back(old: &Running, lent: Lent) -> Result<(), String> {
+async fn take_back(old: &Running, lent: Lent, mut records: Records) -> Result<(), String> {
     let file = compose::store_file(&old.data_dir);
     lent.take_back(file).await.map_err(|error| error.to_string())?;
-    old.reopen_trail().map_err(|error| error.to_string())
+    let relayed = old.reopen_trail().map_err(|error| error.to_string())?;
+    // What happened meanwhile.
+    while let Ok(Distant { ticket, at, event, fields }) = records.queue.try_recv() {
+        let fields = serde_json::from_str(&fields).unwrap_or_default();
+        if let Some((recorder, written)) = telemetry::take_in(at, event, fields)
+            && recorder.durable(written, PATIENCE).await
+        {
+            records.relay.confirm(ticket);
+        }
+    }
+    drop(relayed);
+    Ok(())
 }
 
 async fn start(old: &Running, program: &Program) -> Result<Started, String> {
@@ -200,14 +221,29 @@ impl Successor {
         if let Err(error) = wire::send(&mut self.write, &ToNew::Counted(levels)).await {
             return error.to_string();
         }
-        hear(&mut self.read, &self.heir, reloader).await
+        let Records { relay, mut queue } = self.records;
+        tokio::select! {
+            why = hear(&mut self.read, &self.heir, &relay, reloader) => why,
+            error = account(&mut self.write, &mut queue) => error.to_string(),
+        }
     }
 }
 
-async fn hear(from: &mut OwnedReadHalf, heir: &Heir, reloader: &Reloader) -> String {
+/// Tells what has to be accounted for.
+async fn account(to: &mut OwnedWriteHalf, queue: &mut mpsc::UnboundedReceiver<Distant>) -> io::Error {
+    while let Some(record) = queue.recv().await {
+        if let Err(error) = wire::send(to, &ToNew::Account(record)).await {
+            return error;
+        }
+    }
+    std::future::pending().await
+}
+
+async fn hear(from: &mut OwnedReadHalf, heir: &Heir, relay: &Relay, reloader: &Reloader) -> String {
     loop {
         match wire::receive(from).await {
             Ok(ToOld::Changed(at, change)) => heir.tell(at, change),
+            Ok(ToOld::Accounted(ticket)) => relay.confirm(ticket),
             Ok(ToOld::InForce(digest)) => {
                 if *reloader.digest() != *digest
                     && let Err(problem) = reloader.reload("the new process has loaded it").await

@@ -21,6 +21,7 @@ use crate::{
     frames,
     live::CounterLevels,
     store::{Change, Cursor, SCHEMA},
+    telemetry::Distant,
 };
 
 /// Counts up whenever what is said, records included, changes its form. The store's layout is a part of it: operations
@@ -34,6 +35,8 @@ pub(super) enum ToNew {
     Yours(Box<CounterLevels>),
     /// What was counted since.
     Counted(Box<CounterLevels>),
+    /// Something that has to be accounted for.
+    Account(Distant),
 }
 
 /// The new process speaks.
@@ -49,6 +52,8 @@ pub(super) enum ToOld {
     Changed(Cursor, Change),
     /// The files with this digest are in force.
     InForce(String),
+    /// Everything up to this ticket is in the audit trail.
+    Accounted(u64),
 }
 
 /// The first message, whose form never changes.

@@ -1,9 +1,9 @@
 use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
-use super::*;
+use super::{exposition::Page, metrics::shadows, ready::tell_reload, *};
 use crate::{
     clock::Wall,
-    live::{Quotas, ReloadProblem, Snapshot, Tried},
+    live::{Quotas, ReloadProblem, ReloadState, Snapshot, Tried},
     rules::{
         judge::Compared,
         limit::Quota,
@@ -53,14 +53,17 @@ fn what_candidates_would_have_answered_is_a_metric_once_there_is_one() {
     let quota = Quota { count: NonZeroU32::MIN, per: Duration::from_secs(1) };
     let quotas = Quotas::all(quota);
     let live = Live::new(Snapshot::default(), quotas);
-    let mut text = String::new();
-    shadows(&mut text, &live);
-    assert_eq!(text, "");
+    let text = || {
+        let mut page = Page::default();
+        shadows(&mut page, &live);
+        page.text()
+    };
+    assert_eq!(text(), "");
     let (read, full) = (Outcome::Allow(Access::Read), Outcome::Allow(Access::Full));
     for outcomes in [(read, read), (read, read), (read, full), (full, Outcome::SignIn)] {
         live.shadows.count(tried(outcomes));
     }
-    shadows(&mut text, &live);
+    let text = text();
     let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
     assert_eq!(
         lines,

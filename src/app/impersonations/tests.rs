@@ -53,7 +53,7 @@ async fn begin(world: &World) -> Browser<'_> {
 
 fn note(journal: &mut Journal, world: &World) {
     for session in world.sessions("admin") {
-        journal.note(&session, &world.gate.live().records);
+        journal.note(&session, &world.gate);
     }
 }
 

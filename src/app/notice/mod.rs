@@ -99,7 +99,7 @@ async fn tell(way: Arc<dyn Way>, news: Arc<NewSignIn>, waits: [Duration; 2]) {
     loop {
         let error = match way.tell(&news).await {
             Ok(Told::Sent) => {
-                tracing::info!(target: "panelgate::audit", event = "notice-sent", %user, %session, by);
+                tracing::info!(target: "panelgate::audit", event = "notice-sent", %user, %session, way = by);
                 return;
             }
             Ok(Told::Nobody) => return,
@@ -107,7 +107,7 @@ async fn tell(way: Arc<dyn Way>, news: Arc<NewSignIn>, waits: [Duration; 2]) {
         };
         let Some(wait) = waits.next().filter(|_| error.again) else {
             tracing::error!(
-                target: "panelgate::audit", event = "notice-failed", %user, %session, by, %error,
+                target: "panelgate::audit", event = "notice-failed", %user, %session, way = by, %error,
                 "a notice of a new sign-in was given up"
             );
             return;

@@ -23,7 +23,7 @@ const KEPT: usize = 200;
 const LOGGED: usize = 20;
 
 /// Keys that count from the start of a process to its end.
-pub(super) const AT_START: [&str; 13] = [
+pub(super) const AT_START: [&str; 14] = [
     "version",
     "data_dir",
     "admin",
@@ -37,6 +37,7 @@ pub(super) const AT_START: [&str; 13] = [
     "edge.proxy_protocol_from",
     "edge.limits",
     "log.format",
+    "traces",
 ];
 
 /// What a reload changes.

@@ -6,7 +6,10 @@ use super::{AuditArgs, carry_out};
 use crate::{
     cli::verdict::Trouble,
     clock::Wall,
+    entropy::{Entropy, SeededEntropy},
+    feeds,
     rules::trail::{Fields, Link, line},
+    telemetry::trail::{self, Trail},
 };
 
 #[derive(Parser)]
@@ -25,6 +28,7 @@ fn say(folder: &std::path::Path, words: &[&str]) -> (Result<String, Trouble>, St
 /// Ten records in two files.
 fn desk() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("audit")).unwrap();
     let mut link = Link::default();
     for (name, range) in [("trail-000000000001.jsonl", 0..6), ("trail-000000000007.jsonl", 6..10)] {
         let mut text = String::new();
@@ -36,7 +40,7 @@ fn desk() -> tempfile::TempDir {
             let at = Wall::from_secs(1_800_000_000 + n);
             text += &(line(&mut link, at, "sign-in-failed", &fields) + "\n");
         }
-        fs::write(folder.path().join(name), text).unwrap();
+        fs::write(folder.path().join("audit").join(name), text).unwrap();
     }
     folder
 }
@@ -69,10 +73,11 @@ fn records_are_found_shown_and_exported() {
 #[test]
 fn of_a_message_with_many_lines_the_first_is_shown() {
     let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("audit")).unwrap();
     let mut fields = Fields::new();
     fields.insert("why".into(), "config.yaml:2:1: error\n  |\n  help: mend it\n".into());
     let record = line(&mut Link::default(), Wall::from_secs(1_800_000_000), "reload-failed", &fields);
-    fs::write(folder.path().join("trail-000000000001.jsonl"), record + "\n").unwrap();
+    fs::write(folder.path().join("audit/trail-000000000001.jsonl"), record + "\n").unwrap();
     let (_, out) = say(folder.path(), &["tail"]);
     assert!(out.ends_with("why=\"config.yaml:2:1: error…\"\n") && !out.contains('\u{fffd}'), "{out}");
     let (_, out) = say(folder.path(), &["tail", "--json"]);
@@ -83,8 +88,9 @@ fn of_a_message_with_many_lines_the_first_is_shown() {
 fn r29_verify_says_which_record_was_altered_and_where() {
     let desk = desk();
     let (outcome, _) = say(desk.path(), &["verify"]);
-    assert!(outcome.unwrap().contains("10 records in 2 files"));
-    let file = desk.path().join("trail-000000000007.jsonl");
+    let text = outcome.unwrap();
+    assert!(text.contains("10 records in 2 files") && text.contains("no signature was checked"), "{text}");
+    let file = desk.path().join("audit/trail-000000000007.jsonl");
     let text = fs::read_to_string(&file).unwrap();
     fs::write(&file, text.replacen("carol", "mallory", 1)).unwrap();
     let (outcome, _) = say(desk.path(), &["verify"]);
@@ -95,7 +101,7 @@ fn r29_verify_says_which_record_was_altered_and_where() {
     let report: serde_json::Value = serde_json::from_str(&report).unwrap();
     assert_eq!((&report["intact"], &report["findings"][0]["from"]), (&false.into(), &7.into()));
 
-    fs::remove_file(desk.path().join("trail-000000000001.jsonl")).unwrap();
+    fs::remove_file(desk.path().join("audit/trail-000000000001.jsonl")).unwrap();
     fs::write(&file, text).unwrap();
     let (outcome, _) = say(desk.path(), &["verify"]);
     assert!(matches!(outcome, Err(Trouble::No(why)) if why.contains("records 1 to 6 are missing")));
@@ -105,6 +111,67 @@ fn r29_verify_says_which_record_was_altered_and_where() {
 #[test]
 fn without_a_trail_it_is_said_when_it_begins() {
     let folder = tempfile::tempdir().unwrap();
-    let (outcome, _) = say(&folder.path().join("audit"), &["tail"]);
+    let (outcome, _) = say(folder.path(), &["tail"]);
     assert!(matches!(outcome, Err(Trouble::Failed(why)) if why.contains("first runs")));
+}
+
+/// Twelve records, written by whoever has the key.
+fn signed_desk() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let entropy: &dyn Entropy = &SeededEntropy::new(3);
+    let signer = feeds::keys::load_or_create_signer(&folder.path().join("keys"), entropy).unwrap();
+    let trail = Trail::open(&trail::folder(folder.path()), signer).unwrap();
+    for _ in 0..12 {
+        trail.write(Wall::from_secs(1_800_000_000), "user-added".into(), Fields::new());
+    }
+    assert!(trail.flush());
+    drop(trail);
+    folder
+}
+
+#[test]
+fn r29_verify_checks_signatures_and_what_was_noted_elsewhere() {
+    let (desk, other) = (signed_desk(), signed_desk());
+    let text = say(desk.path(), &["verify"]).0.unwrap();
+    assert!(text.contains("13 records in 1 files") && text.contains("1 checkpoints are signed"), "{text}");
+    let noted = say(desk.path(), &["checkpoint"]).0.unwrap();
+    assert!(noted.starts_with("13:"), "{noted}");
+    assert!(say(desk.path(), &["verify", "--against", noted.trim()]).0.is_ok());
+    let wrong = format!("13:{}", "0".repeat(64));
+    let (outcome, _) = say(desk.path(), &["verify", "--against", &wrong]);
+    assert!(matches!(outcome, Err(Trouble::No(why)) if why.contains("another one than was noted")));
+
+    // The other place has the same key by the same dice; another key is not taken.
+    let key = say(other.path(), &["key"]).0.unwrap();
+    assert!(say(desk.path(), &["verify", "--key", key.trim()]).0.is_ok());
+    let stranger = data_encoding::BASE64.encode(&[7; 32]);
+    let (outcome, _) = say(desk.path(), &["verify", "--key", &stranger]);
+    assert!(matches!(outcome, Err(Trouble::No(why)) if why.contains("checkpoint 13 is not signed")));
+
+    fs::remove_file(desk.path().join("audit/head")).unwrap();
+    let (outcome, _) = say(desk.path(), &["verify"]);
+    assert!(
+        matches!(outcome, Err(Trouble::No(why)) if why.contains("head: the file that names the last record is gone"))
+    );
+}
+
+#[test]
+fn records_are_exported_in_the_forms_of_other_programs() {
+    let desk = desk();
+    for (format, wanted) in [
+        ("jsonl", r#"{"agent":"#),
+        ("ocsf", r#""class_uid":3002"#),
+        ("cef", "CEF:0|Panelgate|Panelgate|"),
+        ("syslog", "<84>1 2027-01-15T08:00:00.000Z "),
+    ] {
+        let (_, out) = say(desk.path(), &["export", "--format", format, "--user", "carol"]);
+        assert_eq!(
+            out.lines().filter(|line| line.contains(wanted)).count(),
+            if format == "syslog" { 1 } else { 5 },
+            "{format}: {out}"
+        );
+        assert_eq!(out.lines().count(), 5);
+        let (_, out) = say(desk.path(), &["tail", "-n", "2", "--format", format]);
+        assert_eq!(out.lines().count(), 2);
+    }
 }

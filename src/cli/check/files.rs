@@ -32,6 +32,7 @@ pub(super) fn look(config: &Path, named: &[NamedFile], found: &mut Findings) {
             FileKind::Policy
             | FileKind::Certificate
             | FileKind::Places
+            | FileKind::Systems
             | FileKind::KeySet
             | FileKind::Secret => {
                 changed_by_others(&file.path, &file.at, found);

@@ -1,4 +1,4 @@
-//! Certificates, key sets and the database of places: what is there, and for how long it is good.
+//! Certificates, key sets and the databases of addresses: what is there, and for how long it is good.
 
 use std::{
     net::{IpAddr, Ipv4Addr},
@@ -9,8 +9,14 @@ use crate::{
     cli::verdict::moment,
     clock::Wall,
     config::{FileKind, NamedFile, Settings},
-    feeds::{self, certs::Certificates, validity},
+    feeds::{
+        self,
+        certs::Certificates,
+        places::{Database, LoadError},
+        validity,
+    },
     rules::{
+        place::{Places, Systems},
         token::PublicKeys,
         written::{At, Findings},
     },
@@ -29,7 +35,8 @@ pub(super) fn look(named: &[NamedFile], settings: Option<&Settings>, now: Wall, 
         match file.kind {
             FileKind::Certificate => certificate(&file.path, &file.at, now, found),
             FileKind::CertificateFolder => folder(file, settings, now, found),
-            FileKind::Places => places(file, now, found),
+            FileKind::Places => database(file, feeds::places::look::<Places>(&file.path), now, found),
+            FileKind::Systems => database(file, feeds::places::look::<Systems>(&file.path), now, found),
             FileKind::KeySet => key_set(file, found),
             FileKind::Secret
             | FileKind::Key
@@ -111,15 +118,15 @@ fn key_set(file: &NamedFile, found: &mut Findings) {
     }
 }
 
-fn places(file: &NamedFile, now: i64, found: &mut Findings) {
+fn database<D: Database>(file: &NamedFile, opened: Result<D, LoadError>, now: i64, found: &mut Findings) {
     // What cannot even be opened has been said.
-    let Ok(places) = feeds::places::look(&file.path) else { return };
-    if let Err(damage) = places.verify() {
+    let Ok(database) = opened else { return };
+    if let Err(damage) = database.verify() {
         let what = format!("{} is {damage}", file.path.display());
         found.error("C097", &file.at, what, "fetch it again");
         return;
     }
-    let built = places.built().and_then(|built| i64::try_from(built).ok()).unwrap_or(now);
+    let built = database.built().and_then(|built| i64::try_from(built).ok()).unwrap_or(now);
     if now - built > OLD {
         let days = (now - built) / DAY;
         let what = format!("the database {} was built {days} days ago", file.path.display());

@@ -17,7 +17,7 @@ use crate::{
     feeds,
     rules::{
         identity::UserName,
-        place::Country,
+        place::{Country, Places},
         policy::{Explanation, Fact, Question, RuleSet, explain},
         written::Findings,
     },
@@ -162,8 +162,8 @@ fn rules(args: &ExplainArgs) -> Result<(Arc<RuleSet>, Option<Loaded>), Trouble> 
 
 /// The country of an address, where the configuration names a database.
 fn country_of(loaded: &Loaded, client: std::net::IpAddr) -> Result<Option<Country>, Trouble> {
-    let Some(path) = &loaded.settings.places else { return Ok(None) };
-    let places = feeds::places::look(path).map_err(|error| Trouble::Failed(error.to_string()))?;
+    let Some(path) = &loaded.settings.geoip.city else { return Ok(None) };
+    let places: Places = feeds::places::look(path).map_err(|error| Trouble::Failed(error.to_string()))?;
     Ok(Country::parse(&places.country(client)))
 }
 

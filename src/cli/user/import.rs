@@ -7,20 +7,19 @@ mod tests;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs::File,
-    io::{self, Read},
     path::PathBuf,
 };
 
 use serde_json::json;
 
-use self::rows::{Problem, Row};
+use self::rows::Row;
 use super::other;
 use crate::{
     app::admin::{AdminAnswer, AdminRequest, NewUser, UserLine},
     cli::{
         connect::Place,
-        verdict::{Trouble, json, visible},
+        import_file::{self, Problem},
+        verdict::{Trouble, json},
     },
     rules::{factor::password, identity::UserName},
 };
@@ -52,20 +51,9 @@ pub(super) struct ImportArgs {
     json: bool,
 }
 
-/// Reads the file. Before anything else: root may give up its rights in asking.
+/// Reads the file.
 pub(super) fn read(args: &ImportArgs) -> Result<String, Trouble> {
-    let shown = if args.is_stdin() { "standard input".to_owned() } else { args.file.display().to_string() };
-    let failed = |error: io::Error| Trouble::Failed(format!("{shown}: {error}"));
-    let mut text = String::new();
-    let read = if args.is_stdin() {
-        io::stdin().lock().take(LARGEST + 1).read_to_string(&mut text)
-    } else {
-        File::open(&args.file).and_then(|file| file.take(LARGEST + 1).read_to_string(&mut text))
-    };
-    if read.map_err(failed)? as u64 > LARGEST {
-        return Err(Trouble::Failed(format!("{shown} has more than {LARGEST} bytes: split it")));
-    }
-    Ok(text)
+    import_file::read(&args.file, LARGEST)
 }
 
 /// Imports what was read.
@@ -73,7 +61,8 @@ pub(super) fn run(args: &ImportArgs, text: &str, place: &Place) -> Result<String
     let AdminAnswer::Users { users: known } = place.ask(AdminRequest::ListUsers)? else { return other() };
     let roles: BTreeSet<String> = place.roles().iter().map(ToString::to_string).collect();
     let against = Against { args, roles: &roles, known: &known };
-    let users = against.check(text).map_err(|problems| args.refuse(problems))?;
+    let users =
+        against.check(text).map_err(|problems| import_file::refuse(&args.file, problems, args.json))?;
     let taken: BTreeSet<&str> = known.iter().map(|user| user.name.as_str()).collect();
     let (changed, added): (Vec<_>, Vec<_>) =
         users.iter().partition(|user| taken.contains(user.name.as_str()));
@@ -86,31 +75,6 @@ pub(super) fn run(args: &ImportArgs, text: &str, place: &Place) -> Result<String
     }
     let would = if args.dry_run { "would be " } else { "" };
     Ok(format!("{added} accounts {would}added, {changed} {would}changed\n"))
-}
-
-impl ImportArgs {
-    fn is_stdin(&self) -> bool {
-        self.file.as_os_str() == "-"
-    }
-
-    fn refuse(&self, mut problems: Vec<Problem>) -> Trouble {
-        problems.sort_by_key(|problem| problem.line);
-        if self.json {
-            let list: Vec<_> = problems
-                .iter()
-                .map(|problem| json!({ "line": problem.line, "problem": problem.what }))
-                .collect();
-            return match json(&json!({ "problems": list })) {
-                Ok(text) => Trouble::Report(text),
-                Err(trouble) => trouble,
-            };
-        }
-        let file = self.file.display();
-        let lines =
-            problems.iter().map(|problem| format!("{file}:{}: {}\n", problem.line, visible(&problem.what)));
-        let count = problems.len();
-        Trouble::No(format!("nothing is imported, {count} to mend:\n{}", lines.collect::<String>()))
-    }
 }
 
 /// What rows are checked against.

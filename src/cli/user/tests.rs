@@ -132,7 +132,8 @@ fn the_password_file_is_read_before_root_gives_up_its_rights() {
     let file = secret.path().join("password");
     std::fs::write(&file, "another good one").unwrap();
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
-    let all = ["", "panelgate.redb", "audit"].map(|name| desk.folder.path().join(name));
+    let all =
+        ["", "panelgate.redb", "audit", "keys", "keys/audit.pem"].map(|name| desk.folder.path().join(name));
     let trail = std::fs::read_dir(desk.folder.path().join("audit")).unwrap().map(|file| file.unwrap().path());
     for path in all.into_iter().chain(trail) {
         chown(path, Some(65_534), Some(65_534)).unwrap();

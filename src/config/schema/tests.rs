@@ -34,15 +34,17 @@ fn surroundings() -> tempfile::TempDir {
         fs::write(&path, bytes).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
     };
-    for name in ["policy.yaml", "good.secret", "master.key"] {
+    for name in ["policy.yaml", "good.headers", "good.secret", "master.key"] {
         put(name, &fs::read(corpus().join("beside").join(name)).unwrap());
     }
     let key = rcgen::KeyPair::generate().unwrap();
     let certificate = rcgen::CertificateParams::new(vec!["a.test".to_owned()]).unwrap().self_signed(&key);
     put("sound.crt", certificate.unwrap().pem().as_bytes());
     put("sound.key", key.serialize_pem().as_bytes());
-    let places = corpus().join("../data/geoip/GeoLite2-City-Test.mmdb");
-    put("sound.mmdb", &fs::read(places).unwrap());
+    for (name, database) in [("sound", "City"), ("asn", "ASN")] {
+        let file = corpus().join(format!("../data/geoip/GeoLite2-{database}-Test.mmdb"));
+        put(&format!("{name}.mmdb"), &fs::read(file).unwrap());
+    }
     folder
 }
 

@@ -9,6 +9,7 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderValue, Method, header};
+use opentelemetry::trace::SpanContext;
 use pingora_core::{protocols::http::ServerSession, upstreams::peer::HttpPeer};
 use pingora_error::{Error, ErrorSource, ErrorType, Result};
 use pingora_http::{RequestHeader, ResponseHeader};
@@ -29,11 +30,12 @@ use crate::{
     doors::{
         PortalService,
         accept::{Conn, Limits},
+        trace,
     },
-    gate::{Gate, RefusalKind, Visit, panel::Carried},
+    gate::{Gate, RefusalKind, Stage, Visit, panel::Carried, trace::Forwarding},
     rules::{
         address::TrustedProxies,
-        facts::Audience,
+        facts::{Audience, Door},
         outcome::{Grant, Outcome},
         reason::Reason,
     },
@@ -70,6 +72,9 @@ pub(super) struct Ctx {
     rewriting: bool,
     mark: Option<Mark>,
     injector: Option<Mutex<Injector>>,
+    /// When it was sent to the panel, until the panel answers.
+    asked: Option<Duration>,
+    forwarding: Option<Forwarding>,
 }
 
 /// The right to reach the panel. Without one nothing is forwarded; only an Allow makes one.
@@ -80,6 +85,8 @@ pub(super) struct Passage {
     pub(super) assertion: Arc<str>,
     /// What of the panel's own session goes with it.
     pub(super) panel: Carried,
+    /// What the panel is told of the trace that it is a part of.
+    pub(super) span: Option<SpanContext>,
 }
 
 #[async_trait]
@@ -107,6 +114,7 @@ impl ProxyHttp for Gateway {
     }
 
     async fn request_filter(&self, session: &mut Session, ctx: &mut Ctx) -> Result<bool> {
+        let since = self.gate.moment().mono;
         let arrival = match Arrival::of(session, &self.trusted) {
             Ok(arrival) => arrival,
             Err(unfit) => return answered(local::plain(session, &self.gate, unfit).await),
@@ -114,7 +122,12 @@ impl ProxyHttp for Gateway {
         ctx.conn = Some(Arc::clone(&arrival.conn));
         let described = self.gate.describe(&arrival.ask(session.req_header()));
         let visit = match described {
-            Ok(visit) => Arc::new(visit),
+            Ok(mut visit) => {
+                let trusted = arrival.is_from_proxy(&self.trusted);
+                let headers = &session.req_header().headers;
+                self.gate.place_in_trace(&mut visit, || trusted.then(|| trace::parent(headers)).flatten());
+                Arc::new(visit)
+            }
             Err(refusal) => return answered(local::refuse(session, &self.portal, None, *refusal).await),
         };
         if !request::named_alike(&arrival.conn, &visit.site) {
@@ -122,13 +135,16 @@ impl ProxyHttp for Gateway {
             return answered(local::plain(session, &self.gate, unfit).await);
         }
         if visit.facts.target.raw.starts_with("/_gate/") {
-            return answered(
-                local::portal(session, &self.gate, &self.portal, &visit, self.limits.body_idle).await,
-            );
+            let written =
+                local::portal(session, &self.gate, &self.portal, &visit, self.limits.body_idle).await;
+            self.gate.took(Door::Edge, Stage::Portal, since);
+            return answered(written);
         }
         let judgement = self.gate.decide(&visit).await;
         if let Some(refusal) = self.gate.refusal(&visit, &judgement) {
-            return answered(local::refuse(session, &self.portal, Some(&visit), refusal).await);
+            let written = local::refuse(session, &self.portal, Some(&visit), refusal).await;
+            self.gate.took(Door::Edge, Stage::Answer, since);
+            return answered(written);
         }
         let Outcome::Allow(grant) = judgement.outcome else {
             // Every other outcome has a refusal.
@@ -168,6 +184,7 @@ impl ProxyHttp for Gateway {
         let client = &session.req_header().headers;
         let mut head = forward::head(client, &passage.visit, &passage.grant, &passage.assertion);
         panel::carry(&mut head, passage);
+        trace::carry(&mut head, passage.span.as_ref());
         if ctx.rewriting {
             // Pages are rewritten, so the panel must not compress them; compression follows after (C5).
             head.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
@@ -201,6 +218,9 @@ impl ProxyHttp for Gateway {
         let Some(passage) = &ctx.passage else { return Ok(()) };
         if head.status.is_informational() {
             return Ok(());
+        }
+        if let Some(asked) = ctx.asked.take() {
+            self.gate.panel_answered(asked);
         }
         self.still_welcome(passage)?;
         response::clean(head, &passage.visit.site, &passage.grant)?;
@@ -250,7 +270,10 @@ impl ProxyHttp for Gateway {
         FailToProxy { error_code: status, can_reuse_downstream: false }
     }
 
-    async fn logging(&self, session: &mut Session, _error: Option<&Error>, _ctx: &mut Ctx) {
+    async fn logging(&self, session: &mut Session, _error: Option<&Error>, ctx: &mut Ctx) {
+        if let Some(forwarding) = ctx.forwarding.take() {
+            self.gate.end_forwarding(forwarding, session.response_written().map(|head| head.status.as_u16()));
+        }
         // The engine would read an unread body to its end, and the guard could not tell where the next head begins.
         if !session.is_body_done() {
             session.set_keepalive(None);
@@ -303,6 +326,8 @@ impl Gateway {
         let conn =
             ctx.conn.clone().ok_or_else(|| Error::explain(ErrorType::InternalError, "no connection"))?;
         let assertion = self.gate.assertion(&visit, &grant);
+        ctx.forwarding = self.gate.trace_forwarding(&visit);
+        let span = ctx.forwarding.as_ref().map(|forwarding| forwarding.context().clone());
         let http1 = !session.is_http2();
         if request::is_websocket(session.req_header(), http1) {
             if !own_origin(&visit) {
@@ -313,7 +338,7 @@ impl Gateway {
             let watching = self.watch.add(&visit, &grant, &conn, cut.clone());
             watching.streaming();
             let panel = self.gate.panels().carried(&self.gate, &visit, &grant);
-            let passage = Passage { visit, grant, upstream, assertion, panel };
+            let passage = Passage { visit, grant, upstream, assertion, panel, span };
             let patience = Patience { answer: self.limits.upstream_read, idle: self.limits.websocket_idle };
             if let Err(refused) = tunnel::run(session, &passage, &cut, patience).await? {
                 let (kind, reason) = refused.kind();
@@ -331,7 +356,8 @@ impl Gateway {
         ctx.watching = Some(watching);
         self.prepare_rewriting(session, ctx, &visit, &grant);
         let panel = self.gate.panels().carried(&self.gate, &visit, &grant);
-        ctx.passage = Some(Passage { visit, grant, upstream, assertion, panel });
+        ctx.asked = Some(self.gate.moment().mono);
+        ctx.passage = Some(Passage { visit, grant, upstream, assertion, panel, span });
         Ok(false)
     }
 

@@ -76,6 +76,11 @@ impl Arrival {
         }
     }
 
+    /// Whether a listed proxy sent it, as far as is known: the one that the PROXY protocol names, else the peer.
+    pub(super) fn is_from_proxy(&self, trusted: &TrustedProxies) -> bool {
+        trusted.contains(self.conn.announced.unwrap_or(self.conn.peer.ip()))
+    }
+
     /// How it came.
     pub(super) fn route(&self) -> Route {
         Route { dialect: "edge", peer: self.conn.peer.ip(), forwarded_in: dialect::edge::FORWARDED_IN }

@@ -22,7 +22,11 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use super::{forward, gateway::Passage, panel, response};
-use crate::{doors::identity_headers, gate::RefusalKind, rules::reason::Reason};
+use crate::{
+    doors::{identity_headers, trace},
+    gate::RefusalKind,
+    rules::reason::Reason,
+};
 
 /// The longest answer head that the panel may send.
 const MAX_HEAD: usize = 32 * 1024;
@@ -121,6 +125,7 @@ fn handshake(session: &Session, passage: &Passage) -> Option<Request<Body>> {
     let client = &session.req_header().headers;
     let mut headers = forward::head(client, &passage.visit, &passage.grant, &passage.assertion);
     panel::carry(&mut headers, passage);
+    trace::carry(&mut headers, passage.span.as_ref());
     headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
     headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
     headers.remove(header::EXPECT);

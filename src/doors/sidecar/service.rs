@@ -17,9 +17,9 @@ use super::{
 use crate::{
     doors::{
         dialect::{Answer, Caller, Dialect, DialectError, problem},
-        identity_headers,
+        identity_headers, trace,
     },
-    gate::{Gate, Refusal, Visit, journal::Stray},
+    gate::{Gate, Refusal, Stage, Visit, journal::Stray},
     rules::{
         address::TrustedProxies,
         facts::{Ask, Door},
@@ -57,8 +57,18 @@ impl Service {
         let standing = channel.standing(&parts.headers, &self.vouchers.secrets());
         parts.headers.remove(SECRET);
         Ok(match Dialect::of(parts.uri.path()) {
-            Some(Dialect::Portal) => self.portal(channel, standing, parts, body).await,
-            Some(dialect) => self.authorize(dialect, channel, standing, &parts).await?.map(Body::from),
+            Some(Dialect::Portal) => {
+                let since = self.gate.moment().mono;
+                let response = self.portal(channel, standing, parts, body).await;
+                self.gate.took(Door::Sidecar, Stage::Portal, since);
+                response
+            }
+            Some(dialect) => {
+                let since = self.gate.moment().mono;
+                let answer = self.authorize(dialect, channel, standing, &parts).await?;
+                self.gate.took(Door::Sidecar, Stage::Answer, since);
+                answer.map(Body::from)
+            }
             None => self.nothing_here(channel, &parts).map(Body::from),
         })
     }
@@ -70,7 +80,7 @@ impl Service {
         standing: Standing,
         parts: &Parts,
     ) -> Result<Response<Bytes>, Silence> {
-        let visit = match self.visit(channel, standing, |caller| dialect.ask(parts, caller)) {
+        let mut visit = match self.visit(channel, standing, |caller| dialect.ask(parts, caller)) {
             Ok(visit) => visit,
             Err(Unjudged::Misunderstood(error)) => {
                 let decision = self.stray(dialect.name(), channel, parts, &error.to_string());
@@ -81,6 +91,8 @@ impl Service {
         if self.gate.watches().wants_silence(&visit.facts.target.raw) {
             return Err(Silence);
         }
+        // Nobody but a trusted proxy can ask.
+        self.gate.place_in_trace(&mut visit, || trace::parent(&parts.headers));
         let judgement = self.gate.decide(&visit).await;
         if let Outcome::Allow(grant) = &judgement.outcome {
             let assertion = self.gate.assertion(&visit, grant);

@@ -60,6 +60,14 @@ impl Folder {
         }
     }
 
+    /// Whether there is no file of ours but this one.
+    pub(super) fn holds_at_most(&self, name: &str) -> Result<bool, KeyError> {
+        let entries = fs::read_dir(&self.path).map_err(io("read", &self.path))?;
+        let names = entries.map(|entry| entry.map(|entry| entry.file_name()));
+        let names: Vec<_> = names.collect::<Result<_, _>>().map_err(io("read", &self.path))?;
+        Ok(names.iter().all(|found| found == name))
+    }
+
     pub(super) fn existing_manifest(&self) -> Result<Manifest, KeyError> {
         let missing = || io("open", &self.path.join(MANIFEST))(ErrorKind::NotFound.into());
         self.manifest()?.ok_or_else(missing)

@@ -39,7 +39,7 @@ async fn a_changed_file_counts_within_seconds_and_a_broken_one_keeps_the_old() {
     assert_eq!(city(&live), "", "a database of countries");
     let (stop, first) = (CancellationToken::new(), Watched::of(Some(file.clone())).await);
     let named = file.clone();
-    let following = tokio::spawn(follow(
+    let following = tokio::spawn(follow::<Places>(
         move || Some(named.clone()),
         first,
         Arc::clone(&live),
@@ -69,7 +69,7 @@ async fn a_changed_file_counts_within_seconds_and_a_broken_one_keeps_the_old() {
 
 #[test]
 fn what_is_wrong_with_a_file_is_said() {
-    let said = |name: &str| load(&data(name)).unwrap_err().to_string();
+    let said = |name: &str| load::<Places>(&data(name)).unwrap_err().to_string();
     assert!(
         said("missing.mmdb").ends_with("missing.mmdb cannot be read: No such file or directory (os error 2)")
     );
@@ -79,5 +79,5 @@ fn what_is_wrong_with_a_file_is_said() {
     assert!(said("LICENSE-MIT").contains("LICENSE-MIT is not a MaxMind database, or a damaged one: "));
     assert!(said("").ends_with("cannot be read: it is not a regular file"));
     let broken = data("bad/GeoIP2-City-Test-Broken-Double-Format.mmdb");
-    assert!(load(&broken).is_err(), "damage inside is found");
+    assert!(load::<Places>(&broken).is_err(), "damage inside is found");
 }

@@ -114,19 +114,17 @@ impl Judged {
         signed: Option<&Signed>,
         live: &Live,
     ) -> Self {
-        let (said, have, until) = match &judgement.outcome {
+        let said = Said::of(&judgement.outcome);
+        let (have, until) = match &judgement.outcome {
             Outcome::Allow(grant) => {
-                (Said::Allow, Some(grant.access()), grant.bearer().and_then(|bearer| bearer.elevated_until))
+                (Some(grant.access()), grant.bearer().and_then(|bearer| bearer.elevated_until))
             }
-            Outcome::SignIn(_) => (Said::SignIn, None, None),
-            Outcome::StepUp { readable } => (Said::StepUp { readable: *readable }, None, None),
-            Outcome::Deny(_) => (Said::Deny, None, None),
-            Outcome::Throttle { retry_after } => {
-                let millis = u64::try_from(retry_after.as_millis()).unwrap_or(u64::MAX);
-                (Said::Throttle { millis }, None, None)
-            }
-            Outcome::Unavailable(_) => (Said::Unavailable, None, None),
-            Outcome::BadRequest(_) => (Said::BadRequest, None, None),
+            Outcome::SignIn(_)
+            | Outcome::StepUp { .. }
+            | Outcome::Deny(_)
+            | Outcome::Throttle { .. }
+            | Outcome::Unavailable(_)
+            | Outcome::BadRequest(_) => (None, None),
         };
         Self {
             relaxed: signed.is_some_and(|signed| !live.records.high_security(&signed.user)),
@@ -249,7 +247,7 @@ fn person(signed: &Signed, relaxed: bool, at: Wall, live: &Live) -> Person {
 
 /// Whose credential it was that was not good: of a token that we signed, or a key that we know.
 fn named(visit: &Visit, known: bool, live: &Live) -> Option<Person> {
-    let Visit { facts, site, snapshot, moment } = visit;
+    let Visit { facts, site, snapshot, moment, trace: _ } = visit;
     if let Some(PresentedKey::Key(id)) = facts.presented.api_key {
         let key = live.records.key(&id)?;
         let user = live.records.user(&key.user)?;

@@ -55,7 +55,8 @@ pub struct Noted {
 impl Gate {
     /// Counts a judgement and hands it to the journal.
     pub(in crate::gate) fn note(&self, visit: &Visit, judgement: &Judgement, signed: Option<&Signed>) {
-        self.live.tally.count(judgement.reason);
+        let said = Said::of(&judgement.outcome);
+        self.live.tally.count(visit.facts.door, said, judgement.reason);
         self.journal.note(&self.live, judgement.at, || {
             Entry::Judged(Judged::new(visit, judgement, signed, &self.live))
         });
@@ -63,7 +64,7 @@ impl Gate {
 
     /// Notes that one of the gate's own pages was refused, under the name that the page shows.
     pub fn note_portal(&self, visit: &Visit, decision: DecisionId, noted: Noted) {
-        self.live.tally.count(noted.reason);
+        self.live.tally.count(visit.facts.door, noted.said, noted.reason);
         let at = visit.moment.wall;
         self.journal.note(&self.live, at, || {
             Entry::Judged(Judged {
@@ -86,7 +87,6 @@ impl Gate {
 
     /// The refusal of something that was allowed and then went wrong.
     pub fn failed(&self, visit: &Visit, grant: &Grant, kind: RefusalKind, reason: Reason) -> Refusal {
-        self.live.tally.count(reason);
         let (decision, at) = (grant.decision(), self.clock.wall());
         let said = match kind {
             RefusalKind::SignIn => Said::SignIn,
@@ -100,6 +100,10 @@ impl Gate {
             RefusalKind::BadGateway => Said::BadGateway,
             RefusalKind::GatewayTimeout => Said::GatewayTimeout,
         };
+        self.live.tally.count(visit.facts.door, said, reason);
+        if matches!(reason, Reason::UpstreamUnreachable | Reason::UpstreamTimeout) {
+            self.live.meters.panel.failed(at);
+        }
         let page = grant.page().cloned();
         self.journal.note(&self.live, at, || {
             Entry::Judged(Judged {
@@ -134,7 +138,7 @@ impl Gate {
     /// Notes a request that no question could be made of, and names the decision to send it away.
     pub fn note_stray(&self, stray: Stray<'_>) -> DecisionId {
         let (decision, at, reason) = (self.decision(), self.clock.wall(), Reason::Malformed);
-        self.live.tally.count(reason);
+        self.live.tally.count(stray.door, Said::BadRequest, reason);
         let Stray { peer, what, .. } = stray;
         tracing::info!(target: DECISION, %decision, client = %peer, reason = reason.code(), what);
         self.journal.note(&self.live, at, || {
@@ -158,7 +162,7 @@ impl Gate {
     pub(in crate::gate) fn undescribed(&self, ask: &Ask<'_>, bad: &BadAsk, at: Wall) -> Refusal {
         let decision = self.decision();
         let (reason, what) = (bad.reason, bad.what);
-        self.live.tally.count(reason);
+        self.live.tally.count(ask.door, undescribed(reason), reason);
         tracing::info!(target: DECISION, %decision, client = %ask.client.ip, reason = reason.code(), what);
         self.journal.note(&self.live, at, || {
             let asked = asked(ask);
@@ -198,7 +202,7 @@ impl Gate {
             shown: Vec::<Shown>::new(),
             who: None,
             reply: Reply {
-                said: if reason == Reason::Banned { Said::Deny } else { Said::BadRequest },
+                said: undescribed(reason),
                 reason,
                 detail: Some(what.to_owned()),
                 page: None,
@@ -211,6 +215,11 @@ impl Gate {
             shortened: None,
         }
     }
+}
+
+/// What is answered to what no question could be made of.
+fn undescribed(reason: Reason) -> Said {
+    if reason == Reason::Banned { Said::Deny } else { Said::BadRequest }
 }
 
 fn asked(ask: &Ask<'_>) -> Asked {

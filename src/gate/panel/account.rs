@@ -55,9 +55,13 @@ async fn make(gate: &Gate, source: UserSource, person: Person) -> Result<Option<
         known: vec![],
     };
     let (role, from) = (Arc::clone(&user.role), user.source.clone());
+    let login = match &from {
+        UserSource::Login(login) => login.as_str(),
+        UserSource::Embedded | UserSource::Issuer(_) => "",
+    };
     let written = gate.store().add_user(user.clone()).await?;
     if gate.settled(written).await {
-        tracing::info!(target: "panelgate::audit", event = "user-added", %name, %role, ?from);
+        tracing::info!(target: "panelgate::audit", event = "user-added", user = %name, %role, login, by = "panel");
         return Ok(Some(Arc::new(user)));
     }
     // Two first sign-ins at once: the other one has made it.
@@ -76,7 +80,7 @@ async fn follow(gate: &Gate, user: Arc<User>, person: &Person) -> Result<Arc<Use
     }
     if let Some(role) = &role {
         let (before, name) = (&user.role, &user.name);
-        tracing::info!(target: "panelgate::audit", event = "role-set", %name, %before, %role, by = "panel");
+        tracing::info!(target: "panelgate::audit", event = "role-set", user = %name, %before, %role, by = "panel");
     }
     let change = UserChange { role, email, display, ..UserChange::default() };
     let written = gate.store().change_user(user.id, change, gate.moment().wall).await?;

@@ -103,7 +103,7 @@ async fn without_a_database_of_places_every_country_is_foreign_r17() {
     assert_eq!(world.asks_from(sweden, &token, "/north").await.reason, Reason::OutsideCountries);
     let file =
         std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/geoip/GeoLite2-City-Test.mmdb");
-    let places = places::load(&file).unwrap();
+    let places: crate::rules::place::Places = places::load(&file).unwrap();
     world.gate.live().swap(|snapshot| snapshot.places = places.clone());
     assert_eq!(world.asks_from(sweden, &token, "/north").await.reason, Reason::RoleAllows);
     assert_eq!(world.asks_from(peer("81.2.69.142"), &token, "/north").await.reason, Reason::OutsideCountries);

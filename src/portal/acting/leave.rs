@@ -94,12 +94,18 @@ async fn leaver(cx: &Cx) -> Result<SignedIn, Response> {
 }
 
 async fn end(cx: &Cx, member: &SignedIn) -> Result<(), Fault> {
-    if member.session.impersonation.is_none() {
-        return Ok(());
-    }
+    let Some(impersonation) = &member.session.impersonation else { return Ok(()) };
+    // One that is over has its record.
+    let goes_on = cx.gate().acting(&cx.visit, member).is_ok();
     let change = SessionChange { impersonation: Some(None), ..SessionChange::default() };
     let written = cx.gate().store().change_session(member.sid, change, cx.now()).await?;
     cx.gate().settled(written).await;
+    if goes_on {
+        let user = cx.gate().live().records.user(&impersonation.user);
+        let user = user.as_ref().map_or("", |user| user.name.as_str());
+        let (client, operator, session) = (cx.visit.facts.client.ip, &member.user.name, &member.public);
+        tracing::info!(target: "panelgate::audit", event = "impersonation-ended", %client, %operator, user, why = "left", %session);
+    }
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 mod audit;
 mod bans;
 pub(super) mod decisions;
+mod failures;
 mod flow;
 mod overview;
 mod paging;
@@ -46,5 +47,6 @@ pub(crate) fn routes() -> Vec<Route> {
         route("/_gate/api/v1/admin/sessions", &["GET"], get(sessions::call_list)),
         route("/_gate/api/v1/admin/sessions/{id}", &["DELETE"], delete(sessions::call_revoke)),
     ];
-    accounts.into_iter().chain(bans::routes()).chain(audit::routes()).chain(policy::routes()).collect()
+    let lists = bans::routes().into_iter().chain(failures::routes()).chain(audit::routes());
+    accounts.into_iter().chain(lists).chain(policy::routes()).collect()
 }

@@ -26,7 +26,7 @@ pub(crate) fn routes() -> Vec<Route> {
 /// Switches; `false` if the account has gone meanwhile.
 async fn switch(cx: &Cx, member: &SignedIn, switch: &Switch) -> Result<bool, Fault> {
     let store = cx.gate().store();
-    let (client, operator, on) = (cx.visit.facts.client.ip, &member.user.name, switch.on);
+    let (client, by, on) = (cx.visit.facts.client.ip, &member.user.name, switch.on);
     let done = match &switch.user {
         None => {
             let written = store.set_high_security(on).await?;
@@ -40,6 +40,6 @@ async fn switch(cx: &Cx, member: &SignedIn, switch: &Switch) -> Result<bool, Fau
         }
     };
     let user = switch.user.as_ref().map_or("", |user| user.name.as_str());
-    tracing::info!(target: "panelgate::audit", event = "high-security", %operator, on, user, done, %client);
+    tracing::info!(target: "panelgate::audit", event = "high-security", %by, on, user, done, %client);
     Ok(done)
 }

@@ -49,6 +49,7 @@ pub(crate) enum Tab {
     Users,
     AllSessions,
     Impersonate,
+    Failures,
     Bans,
     Audit,
     HighSecurity,
@@ -59,13 +60,14 @@ pub(crate) enum Tab {
 impl Tab {
     /// Those that are wired into the router.
     const OWN: [Self; 3] = [Self::Security, Self::Sessions, Self::Keys];
-    const ADMINISTRATORS: [Self; 8] = [
+    const ADMINISTRATORS: [Self; 9] = [
         Self::Overview,
         Self::Users,
         Self::AllSessions,
         Self::Decisions,
         Self::Policy,
         Self::Impersonate,
+        Self::Failures,
         Self::Bans,
         Self::Audit,
     ];
@@ -82,6 +84,7 @@ impl Tab {
             Self::Users => (words.admin.tab_users, "/_gate/admin/users"),
             Self::AllSessions => (words.admin.tab_all_sessions, "/_gate/admin/sessions"),
             Self::Impersonate => (words.acting.tab_impersonate, "/_gate/admin/impersonate"),
+            Self::Failures => (words.failures.tab, "/_gate/admin/failures"),
             Self::Bans => (words.bans.tab, "/_gate/admin/bans"),
             Self::Audit => (words.audit.tab, "/_gate/admin/audit"),
             Self::HighSecurity => (words.acting.tab_high_security, "/_gate/admin/high-security"),

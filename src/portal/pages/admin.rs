@@ -18,7 +18,7 @@ pub(crate) struct Pager {
 }
 
 impl Pager {
-    fn total_text(&self, frame: &Frame) -> String {
+    pub(crate) fn total_text(&self, frame: &Frame) -> String {
         fill(frame.words.admin.total, &[("n", &self.total.to_string())])
     }
 }

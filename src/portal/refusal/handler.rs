@@ -58,7 +58,7 @@ pub(crate) fn signed_out_document(cx: &Cx, reason: Reason) -> Response {
 
 fn refusal_here(cx: &Cx, reason: Reason, audience: RefusalAudience) -> Refusal {
     let decision = cx.gate().decision();
-    let (kind, said) = if reason == Reason::StoreUnavailable {
+    let (kind, said) = if matches!(reason, Reason::StoreUnavailable | Reason::AuditUnavailable) {
         (RefusalKind::Unavailable, Said::Unavailable)
     } else {
         (RefusalKind::SignIn, Said::SignIn)

@@ -98,6 +98,7 @@ pub(super) async fn step_up(
     if !cx.gate().settled(written).await {
         return Err(ended());
     }
+    cx.gate().live().meters.elevation(by).count();
     let session = issue::session(cx, &bearer.sid).await.map_err(Unproved::Fault)?.ok_or_else(ended)?;
     let claims = issue::claims(cx).filter(|claims| claims.sid == session.sid);
     Ok((claims.map(|claims| issue::access(cx, &session, claims.generation)), elevation))

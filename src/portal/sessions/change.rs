@@ -28,7 +28,7 @@ pub(super) async fn end(
         None => 0,
     };
     let (client, user) = (cx.visit.facts.client.ip, &member.user.name);
-    tracing::info!(target: "panelgate::audit", event = "sessions-revoked", %client, %user, by = %member.public, what = id, ended);
+    tracing::info!(target: "panelgate::audit", event = "sessions-revoked", %client, %user, by = %user, session = %member.public, what = id, ended);
     answer(cx, &member.user, &PublicId(id.into()), false).await?;
     Ok(ended)
 }

@@ -190,7 +190,7 @@ async fn fifty_failures_of_one_network_are_a_ban_of_that_network_for_a_while() {
     }
     let bans = world.gate.live().records.bans().all();
     assert_eq!(bans.len(), 1);
-    assert_eq!((&*bans[0].by, bans[0].network.to_string().as_str()), ("panelgate", "203.0.113.1/32"));
+    assert_eq!((&*bans[0].by, bans[0].whom.to_string().as_str()), ("panelgate", "203.0.113.1/32"));
     assert!(world.gate.turns_away("203.0.113.1".parse().unwrap()));
     assert!(!world.gate.turns_away("203.0.113.2".parse().unwrap()));
     world.clock.advance(Duration::from_secs(900));

@@ -1,6 +1,8 @@
+mod accounting;
 mod acting;
 mod admin;
 mod devices;
+mod failures;
 mod forced;
 mod forgery;
 mod high_security;

@@ -67,7 +67,7 @@ async fn a_ban_is_made_shown_and_lifted_on_plain_pages() {
     let world = World::new().await;
     let mut admin = signed_in(&world, "admin").await;
     assert!(admin.open(BANS).await.text.contains("Nobody is banned."));
-    let made = [("network", "203.0.113.9/24"), ("reason", "tries <passwords>"), ("lasts", "2h")];
+    let made = [("whom", "203.0.113.9/24"), ("reason", "tries <passwords>"), ("lasts", "2h")];
     let done = add(&mut admin, &made).await;
     assert_eq!((done.status, done.location()), (StatusCode::SEE_OTHER, "/_gate/admin/bans?done=added"));
     let page = admin.open(&format!("{BANS}?done=added")).await;
@@ -79,7 +79,7 @@ async fn a_ban_is_made_shown_and_lifted_on_plain_pages() {
     assert!(page.text.contains("Banned by admin") && page.text.contains("It counts from now on."));
     assert!(world.gate.live().banned("203.0.113.77".parse().unwrap(), world.gate.moment().wall).is_some());
 
-    let lift = format!("{BANS}/lift?network=203.0.113.0%2F24");
+    let lift = format!("{BANS}/lift?whom=203.0.113.0%2F24");
     let question = admin.open(&lift).await;
     assert!(question.text.contains("Lift the ban of 203.0.113.0/24?"), "{}", question.text);
     let form = question.form();
@@ -92,7 +92,7 @@ async fn a_ban_is_made_shown_and_lifted_on_plain_pages() {
 async fn a_ban_that_is_over_is_shown_as_such_for_a_day() {
     let world = World::new().await;
     let mut admin = signed_in(&world, "admin").await;
-    add(&mut admin, &[("network", "203.0.113.9"), ("lasts", "1m")]).await;
+    add(&mut admin, &[("whom", "203.0.113.9"), ("lasts", "1m")]).await;
     world.clock.advance(Duration::from_secs(61));
     let page = admin.open(BANS).await;
     assert!(
@@ -115,7 +115,7 @@ async fn mistakes_are_told_at_their_field_and_nothing_is_banned() {
         ("10.0.0.5", "", "a proxy that the configuration trusts"),
         ("203.0.113.9", "soon", "a duration such as 2h"),
     ] {
-        let answer = add(&mut admin, &[("network", network), ("lasts", lasts)]).await;
+        let answer = add(&mut admin, &[("whom", network), ("lasts", lasts)]).await;
         assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{network}");
         assert!(
             answer.text.contains(text) && answer.text.contains("aria-invalid"),
@@ -130,16 +130,16 @@ async fn mistakes_are_told_at_their_field_and_nothing_is_banned() {
 async fn whoever_would_shut_himself_out_is_asked_again() {
     let world = World::new().await;
     let mut admin = signed_in(&world, "admin").await;
-    let warned = add(&mut admin, &[("network", "192.0.2.0/24")]).await;
+    let warned = add(&mut admin, &[("whom", "192.0.2.0/24")]).await;
     assert_eq!(warned.status, StatusCode::CONFLICT);
     assert!(warned.text.contains("You are at 192.0.2.7, which is in 192.0.2.0/24"), "{}", warned.text);
     assert!(warned.text.contains(r#"name="sure" value="192.0.2.0/24""#));
-    let other = add(&mut admin, &[("network", "192.0.2.7"), ("sure", "192.0.2.0/24")]).await;
+    let other = add(&mut admin, &[("whom", "192.0.2.7"), ("sure", "192.0.2.0/24")]).await;
     assert_eq!(other.status, StatusCode::CONFLICT, "sure of another network");
     let call = admin.call("POST", CALL, r#"{"network":"192.0.2.7"}"#).await;
     assert_eq!((call.status, call.json()["reason"].clone()), (StatusCode::CONFLICT, json!("own-address")));
     assert_eq!(world.gate.live().records.bans().all(), []);
-    let sure = add(&mut admin, &[("network", "192.0.2.0/24"), ("sure", "192.0.2.0/24")]).await;
+    let sure = add(&mut admin, &[("whom", "192.0.2.0/24"), ("sure", "192.0.2.0/24")]).await;
     assert_eq!(sure.status, StatusCode::SEE_OTHER);
 }
 
@@ -169,7 +169,7 @@ async fn a_banned_client_is_refused_everywhere_and_one_that_is_spared_nowhere() 
     let parts = alice.request("GET", "/domains/1").body(()).unwrap().into_parts().0;
     let visit = world.visit(&parts);
     let ban = ban::Ban {
-        network: ban::parse("192.0.2.7").unwrap(),
+        whom: ban::parse("192.0.2.7").unwrap(),
         reason: String::new(),
         by: "uid 0".into(),
         since: world.gate.moment().wall,
@@ -200,7 +200,7 @@ async fn a_refusal_of_the_banned_is_a_page_that_says_so() {
     let world = World::new().await;
     let browser = Browser::new(&world);
     let ban = ban::Ban {
-        network: ban::parse("192.0.2.7").unwrap(),
+        whom: ban::parse("192.0.2.7").unwrap(),
         reason: String::new(),
         by: "uid 0".into(),
         since: world.gate.moment().wall,

@@ -31,10 +31,14 @@ fn user(world: &World, name: &str) -> Option<Arc<User>> {
 }
 
 /// What signs the newest session of an account in to the panel.
+/// The newest of the account's sessions, by the number that the panel gave it.
 fn jar(world: &World, name: &str) -> Option<String> {
-    let session = world.gate.live().records.sessions_of(&user(world, name)?.id).first()?.clone();
-    let jar = Jar::open(&sealer(), &session.sid, &session.panel.as_ref()?.sealed)?;
-    Some(String::from_utf8(jar.pairs()).unwrap())
+    let sessions = world.gate.live().records.sessions_of(&user(world, name)?.id);
+    let pairs = sessions.iter().filter_map(|session| {
+        let jar = Jar::open(&sealer(), &session.sid, &session.panel.as_ref()?.sealed)?;
+        Some(String::from_utf8(jar.pairs()).unwrap())
+    });
+    pairs.max()
 }
 
 #[tokio::test]

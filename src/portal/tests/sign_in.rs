@@ -197,7 +197,8 @@ async fn a_device_is_new_until_this_account_was_signed_in_on_it() {
     assert_eq!(again.json()["state"], "signed-in");
     let other = browser.clone().call("POST", CALL, &credentials("admin", "admin-pass")).await;
     assert_eq!(other.json()["state"], "second-factor", "another account");
-    let sid = world.sessions("root")[0].sid;
+    let living = world.sessions("root").into_iter().find(|session| session.ended.is_none());
+    let sid = living.unwrap().sid;
     let revoked = crate::store::Which::One(sid);
     let why = crate::rules::session::EndReason::Revoked;
     let written = world.gate.store().end(revoked, why, super::support::START).await.unwrap();
@@ -236,7 +237,11 @@ async fn somebody_who_is_signed_in_is_told_so_and_not_sent_in_circles() {
 /// R28: beyond the queue there is a plain no, and nobody waits without end.
 #[tokio::test]
 async fn a_flood_of_passwords_is_turned_away_at_the_door() {
-    let hasher = crate::portal::Hasher::new(1);
+    let hasher = crate::portal::Hasher::new(
+        1,
+        std::sync::Arc::default(),
+        std::sync::Arc::new(crate::clock::SystemClock::new()),
+    );
     let answers =
         futures_util::future::join_all((0..40).map(|_| hasher.verify("x".to_owned().into(), None, 12)));
     let answers = tokio::time::timeout(Duration::from_secs(60), answers).await.unwrap();

@@ -19,7 +19,7 @@ use tower::ServiceExt;
 use crate::{
     clock::{Clock, ManualClock, Wall},
     entropy::{Entropy, SeededEntropy},
-    gate::{Gate, Visit, panel::fake::FakePanel},
+    gate::{Gate, Visit, accounts::Accounts, panel::fake::FakePanel},
     live::{Live, Quotas, Snapshot},
     portal::{Hasher, NewSignIn, Portal},
     rules::{
@@ -51,6 +51,18 @@ pub(crate) const HOST: &str = "panel.example.com";
 /// Where browsers are unless they say otherwise.
 const ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7));
 
+/// An audit trail that takes records or does not.
+#[derive(Default)]
+pub(crate) struct Book {
+    pub(crate) full: std::sync::atomic::AtomicBool,
+}
+
+impl Accounts for Book {
+    fn is_open(&self) -> bool {
+        !self.full.load(std::sync::atomic::Ordering::Relaxed)
+    }
+}
+
 /// A gate with a portal, all in memory.
 pub(crate) struct World {
     pub(crate) gate: Arc<Gate>,
@@ -58,6 +70,8 @@ pub(crate) struct World {
     pub(crate) portal: Arc<Portal>,
     /// Asked where the site has a login.
     pub(crate) panel: Arc<FakePanel>,
+    /// What the audit trail does.
+    pub(crate) book: Arc<Book>,
     /// News of sign-ins that waits to be sent.
     told: Mutex<mpsc::Receiver<NewSignIn>>,
     router: Router,
@@ -90,16 +104,18 @@ impl World {
         let panel = Arc::new(FakePanel::default());
         let (queue, archive) = super::overview::Shelf::start(&live);
         let gate = Gate::new(live, store, clock_arc, entropy, notes).asking(panel.clone());
-        let gate = Arc::new(gate.journaling(queue, archive));
+        let book = Arc::new(Book::default());
+        let accounts: Arc<dyn Accounts> = book.clone();
+        let gate = Arc::new(gate.journaling(queue, archive).accounting(accounts));
         let (notices, told) = mpsc::channel(4);
         let portal = Arc::new(Portal {
             gate: Arc::clone(&gate),
-            hasher: Hasher::new(2),
+            hasher: Hasher::new(2, Arc::default(), clock.clone()),
             notices,
             trail: Arc::new(super::operators::Trail),
         });
         let router = crate::portal::serve(Arc::clone(&portal));
-        let world = Self { gate, clock, portal, panel, told: Mutex::new(told), router };
+        let world = Self { gate, clock, portal, panel, book, told: Mutex::new(told), router };
         for (name, enrolled) in [("alice", false), ("root", true), ("admin", true)] {
             world.add(name, enrolled).await;
         }

@@ -9,6 +9,7 @@ mod bans;
 mod de;
 mod devices;
 mod en;
+mod failures;
 mod keys;
 mod overview;
 mod policy;
@@ -50,6 +51,7 @@ catalogue! {
         audit: audit::Words,
         bans: bans::Words,
         devices: devices::Words,
+        failures: failures::Words,
         keys: keys::Words,
         overview: overview::Words,
         policy: policy::Words,
@@ -71,7 +73,7 @@ catalogue! {
     read_only_title blocked_title
     denied_title role_lacks no_page outside_networks outside_countries closed_now_title opens outside_hours method_not_allowed account_disabled foreign_origin
     throttled_title throttled page_limit
-    unavailable_title unavailable panel_away_title panel_away panel_slow_title panel_slow
+    unavailable_title unavailable unrecorded_title unrecorded unrecorded_done panel_away_title panel_away panel_slow_title panel_slow
     bad_request_title bad_request ambiguous unknown_host conflicting
     bar_read_only bar_verify bar_verified bar_close
 }

@@ -50,6 +50,9 @@ const fn german(reason: Reason) -> &'static str {
         Reason::Banned => "Das Netz des Clients ist gesperrt.",
         Reason::Trap => "Danach fragen nur Programme, die nach Lücken suchen.",
         Reason::PageLimit => "Das Kontingent der Seite war verbraucht.",
+        Reason::AuditUnavailable => {
+            "Es muss protokolliert werden, und das Protokoll war nicht zu schreiben, deshalb blieb das Tor zu."
+        }
         Reason::StoreUnavailable => "Der Speicher des Tors war nicht zu fragen, deshalb blieb es zu.",
         Reason::UpstreamUnreachable => "Es war erlaubt, und das Panel war nicht zu erreichen.",
         Reason::UpstreamTimeout => "Es war erlaubt, und das Panel antwortete nicht rechtzeitig.",

@@ -21,6 +21,21 @@ pub struct Account {
     networks: Vec<Seen>,
 }
 
+/// What failed with one kind from one network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Failed {
+    /// From where.
+    pub network: NetworkKey,
+    /// What was guessed.
+    pub kind: Kind,
+    /// How often.
+    pub count: u32,
+    /// The first of them.
+    pub since: Wall,
+    /// The last.
+    pub last: Wall,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Seen {
     network: NetworkKey,
@@ -121,6 +136,35 @@ impl Account {
             barred: ByKind { password: barred(Kind::Password), factor: barred(Kind::Factor) },
             failures: ByKind { password: failures(Kind::Password), factor: failures(Kind::Factor) },
         }
+    }
+
+    /// What failed with one kind within [`WINDOW`], wherever it came from.
+    pub fn failed(&self, kind: Kind, rules: &Lockout, now: Wall) -> (u32, Wall) {
+        let steps = rules.steps(kind);
+        let strangers = self.strangers.of(kind);
+        // What fails on a network that is not known is the strangers' already.
+        let known = self.networks.iter().filter(|seen| self.known(&seen.network, kind, rules, now).is_some());
+        known
+            .map(|seen| &seen.of.of(kind).tally)
+            .fold((strangers.at(steps, now).total, strangers.last()), |(count, last), tally| {
+                (count.saturating_add(tally.at(steps, now).total), last.max(tally.last()))
+            })
+    }
+
+    /// What failed within [`WINDOW`], by network; of many networks the last ones are known.
+    pub fn by_network(&self, rules: &Lockout, now: Wall) -> impl Iterator<Item = Failed> {
+        let of = move |seen: &Seen, kind| {
+            let tally = seen.of.of(kind).tally.at(rules.steps(kind), now);
+            (tally.total > 0).then(|| Failed {
+                network: seen.network,
+                kind,
+                count: tally.total,
+                since: tally.since(),
+                last: tally.last(),
+            })
+        };
+        let kinds = [Kind::Password, Kind::Factor];
+        self.networks.iter().flat_map(move |seen| kinds.into_iter().filter_map(move |kind| of(seen, kind)))
     }
 
     /// The last failure.

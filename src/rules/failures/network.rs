@@ -44,13 +44,23 @@ impl Network {
         if self.count < rules.failures {
             return None;
         }
-        let before = if now.since(self.banned) < FORGETS { self.bans } else { 0 };
+        let before = self.bans(now);
         let lasts = usize::try_from(before).ok().and_then(|step| rules.bans.get(step));
         let lasts = *lasts.or(rules.bans.last())?;
         let reason = format!("{} failed sign-ins or guesses", self.count);
         (self.count, self.bans, self.banned) = (0, before.saturating_add(1), now);
-        let (network, by) = (self.network.0, BANNED_BY.to_owned());
-        Some(Ban { network, reason, by, since: now, until: Some(now.plus(lasts)) })
+        let (whom, by) = (self.network.0.into(), BANNED_BY.to_owned());
+        Some(Ban { whom, reason, by, since: now, until: Some(now.plus(lasts)) })
+    }
+
+    /// Failures that count towards a ban, and since when.
+    pub fn counted(&self, rules: &Patience, now: Wall) -> Option<(u32, Wall)> {
+        (self.count > 0 && now.since(self.since) < rules.per).then_some((self.count, self.since))
+    }
+
+    /// How often it was banned in a row; a week without a ban starts over.
+    pub fn bans(&self, now: Wall) -> u32 {
+        if now.since(self.banned) < FORGETS { self.bans } else { 0 }
     }
 
     /// The last failure.

@@ -77,6 +77,11 @@ impl Tally {
         self.total = self.total.saturating_sub(total);
     }
 
+    /// The first of those that [`Self::total`] counts.
+    pub(super) const fn since(&self) -> Wall {
+        self.since
+    }
+
     pub(super) const fn last(&self) -> Wall {
         self.last
     }

@@ -50,7 +50,7 @@ fn a_database_of_countries_knows_no_cities_and_one_of_networks_is_refused() {
     assert_eq!(countries.find("89.160.20.112".parse().unwrap(), "en").short().unwrap(), "SE");
     assert_eq!(
         Places::parse(data("GeoLite2-ASN-Test.mmdb")).unwrap_err(),
-        BadDatabase::Type("GeoLite2-ASN".into())
+        BadDatabase::Type { kind: "GeoLite2-ASN".into(), wanted: "cities or countries" }
     );
 }
 
@@ -75,5 +75,50 @@ fn a_database_cut_short_anywhere_is_not_taken() {
     let whole = data("GeoLite2-City-Test.mmdb");
     for length in (0..whole.len()).step_by(499) {
         assert!(Places::parse(whole[..length].to_vec()).is_err(), "{length}");
+    }
+}
+
+/// 1.128.0.0/11 is Telstra's in MaxMind's test data, 12.81.92.0/22 is AT&T's.
+#[test]
+fn autonomous_systems_are_found_by_number_and_name() {
+    let systems = Systems::parse(data("GeoLite2-ASN-Test.mmdb")).unwrap();
+    systems.verify().unwrap();
+    assert!(systems.built().is_some() && !systems.is_none());
+    let found = systems.find("1.128.0.1".parse().unwrap()).unwrap();
+    assert_eq!((found.asn, found.name.as_str()), (Asn(1221), "Telstra Pty Ltd"));
+    for (address, asn) in
+        [("1.128.0.1", Some(Asn(1221))), ("::ffff:1.128.0.1", Some(Asn(1221))), ("127.0.0.1", None)]
+    {
+        let address: IpAddr = address.parse().unwrap();
+        assert_eq!(systems.asn(address.to_canonical()), asn, "{address}");
+    }
+    assert_eq!(Systems::default().asn("1.128.0.1".parse().unwrap()), None);
+    assert_eq!(
+        Systems::parse(data("GeoLite2-City-Test.mmdb")).unwrap_err(),
+        BadDatabase::Type { kind: "GeoLite2-City".into(), wanted: "autonomous systems" }
+    );
+}
+
+#[test]
+fn the_country_alone_is_that_of_the_whole_record() {
+    for name in ["GeoLite2-City-Test.mmdb", "GeoLite2-Country-Test.mmdb"] {
+        let places = Places::parse(data(name)).unwrap();
+        for address in ["81.2.69.142", "89.160.20.112", "2001:218::1", "216.160.83.58", "127.0.0.1", "::"] {
+            let address = address.parse().unwrap();
+            let code = places.country_code(address).map(|country| country.to_string());
+            assert_eq!(code.unwrap_or_default(), places.country(address), "{name} {address}");
+        }
+    }
+    assert_eq!(Places::default().country_code("81.2.69.142".parse().unwrap()), None);
+}
+
+/// None of them may panic either.
+#[test]
+fn damaged_databases_of_systems_know_nothing() {
+    for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/geoip/bad")).unwrap() {
+        let Ok(systems) = Systems::parse(fs::read(entry.unwrap().path()).unwrap()) else { continue };
+        for address in ["1.1.1.1", "81.2.69.142", "2001:218::1"] {
+            let _ = (systems.asn(address.parse().unwrap()), systems.find(address.parse().unwrap()));
+        }
     }
 }

@@ -45,6 +45,9 @@ impl Reason {
             Self::RateLimited => "Too many requests came from the client's network.",
             Self::Trap => "Only programs that look for holes ask for this.",
             Self::PageLimit => "The quota of the page was used up.",
+            Self::AuditUnavailable => {
+                "It has to be accounted for, and the audit trail could not be written, so the gate stayed closed."
+            }
             Self::StoreUnavailable => "The gate's store could not be asked, so the gate stayed closed.",
             Self::UpstreamUnreachable => "It was allowed, and the panel could not be reached.",
             Self::UpstreamTimeout => "It was allowed, and the panel did not answer in time.",

@@ -2,8 +2,12 @@
 
 use proptest::prelude::*;
 
-use super::{Chain, Fields, Kind, Link, Query, RECOVERED, Unreadable, line, read, recovered};
-use crate::clock::Wall;
+use super::{
+    ARCHIVED, CHECKPOINT, Chain, Fields, Kind, Link, Mark, Query, RECOVERED, Signer, Unreadable,
+    events::{COMMON, EVENTS},
+    line, moment, read, recovered,
+};
+use crate::{clock::Wall, rules::token::AccessKey};
 
 const AT: Wall = Wall::from_millis(1_800_000_000_123);
 
@@ -26,8 +30,14 @@ fn findings(lines: &[String], head: Option<u64>) -> Vec<Kind> {
     for (line, number) in lines.iter().zip(1..) {
         chain.feed("f", number, line.as_bytes());
     }
-    let head = head.map(|seq| Link { seq, hash: [0; 32] });
-    chain.finish(head).0.into_iter().map(|finding| finding.kind).collect()
+    // One that is there has the hash that it has.
+    let hash = |seq| {
+        lines.iter().filter_map(|line| read(line.trim_end().as_bytes()).ok()).find(|found| found.seq == seq)
+    };
+    if let Some(seq) = head {
+        chain = chain.knowing(Link { seq, hash: hash(seq).map_or([0; 32], |found| found.hash) }, Mark::Head);
+    }
+    chain.finish().findings.into_iter().map(|finding| finding.kind).collect()
 }
 
 #[test]
@@ -127,6 +137,215 @@ fn queries_find_what_they_name() {
     ] {
         assert_eq!(query.matches(&record), found, "{query:?}");
     }
+}
+
+fn signer(seed: u8) -> Signer {
+    Signer::new(&AccessKey::from_seed("audit".into(), [seed; 32]).pkcs8).unwrap()
+}
+
+/// Five records, a checkpoint, three records.
+fn signed(signer: &Signer) -> Vec<String> {
+    let mut link = Link::default();
+    let mut lines: Vec<String> =
+        (0..5).map(|n| line(&mut link, AT, "user-added", &fields(&format!("user-{n}"))) + "\n").collect();
+    let vouches = signer.checkpoint(link, &moment(AT));
+    lines.push(line(&mut link, AT, CHECKPOINT, &vouches) + "\n");
+    lines.extend((5..8).map(|n| line(&mut link, AT, "user-added", &fields(&format!("user-{n}"))) + "\n"));
+    lines
+}
+
+fn followed(lines: &[String], chain: Chain) -> super::Followed {
+    let mut chain = chain;
+    for (line, number) in lines.iter().zip(1..) {
+        chain.feed("f", number, line.as_bytes());
+    }
+    chain.finish()
+}
+
+#[test]
+fn r29_whoever_writes_the_chain_anew_without_the_key_is_found() {
+    let (ours, theirs) = (signer(1), signer(2));
+    let keys = [ours.public()];
+    let found = followed(&signed(&ours), Chain::default().signed_by(&keys));
+    assert_eq!((found.findings.len(), found.checkpoints, found.vouched), (0, 1, 6));
+    let kinds = |lines: &[String]| -> Vec<Kind> {
+        let found = followed(lines, Chain::default().signed_by(&keys));
+        found.findings.into_iter().map(|finding| finding.kind).collect()
+    };
+    assert_eq!(kinds(&signed(&theirs)), [Kind::Unsigned(6)]);
+    // The signature of another place, and of another time.
+    let mut link = Link::default();
+    let copied = read(signed(&ours)[5].trim_end().as_bytes()).unwrap().fields;
+    let mut forged: Vec<String> =
+        (0..5).map(|_| line(&mut link, AT, "user-added", &fields("mallory")) + "\n").collect();
+    forged.push(line(&mut link, AT, CHECKPOINT, &copied) + "\n");
+    assert_eq!(kinds(&forged).len(), 1);
+    let at = read(signed(&ours)[4].trim_end().as_bytes()).unwrap().link();
+    let moved = line(&mut at.clone(), Wall::from_secs(1), CHECKPOINT, &copied) + "\n";
+    let moved = [&signed(&ours)[..5], &[moved]].concat();
+    assert_eq!(kinds(&moved), [Kind::Unsigned(6)]);
+}
+
+#[test]
+fn a_head_is_signed_for_one_record() {
+    let (ours, link) = (signer(1), Link { seq: 7, hash: [9; 32] });
+    let signature = ours.head(link);
+    assert!(ours.public().signed_head(link, &signature));
+    assert!(!ours.public().signed_head(Link { seq: 8, ..link }, &signature));
+    assert!(!signer(2).public().signed_head(link, &signature));
+    assert!(!ours.public().signed_head(link, ""));
+    let text = ours.public().to_string();
+    assert_eq!(super::PublicKey::parse(&text), Some(ours.public()));
+    assert_eq!(Link::parse(&link.to_string()), Some(link));
+}
+
+#[test]
+fn r29_a_record_that_was_noted_elsewhere_has_to_be_there() {
+    let lines = trail(9);
+    let link = |at: usize| read(lines[at].trim_end().as_bytes()).unwrap().link();
+    let against = |link: Link| -> Vec<Kind> {
+        let found = followed(&lines, Chain::default().knowing(link, Mark::Noted));
+        found.findings.into_iter().map(|finding| finding.kind).collect()
+    };
+    assert_eq!(against(link(4)), []);
+    assert_eq!(against(Link { hash: [0; 32], ..link(4) }), [Kind::Replaced(5, Mark::Noted)]);
+    assert_eq!(against(Link { seq: 12, hash: [0; 32] }), [Kind::Truncated(10, 12)]);
+}
+
+#[test]
+fn what_was_archived_need_not_be_there_and_what_is_gone_beyond_is_missing() {
+    let mut lines = trail(9);
+    let mut link = read(lines[8].trim_end().as_bytes()).unwrap().link();
+    let mut said = Fields::new();
+    said.insert("to".into(), 4.into());
+    lines.push(line(&mut link, AT, ARCHIVED, &said) + "\n");
+    assert_eq!(findings(&lines, Some(10)), []);
+    assert_eq!(findings(&lines[2..], Some(10)), []);
+    assert_eq!(findings(&lines[4..], Some(10)), []);
+    assert_eq!(findings(&lines[6..], Some(10)), [Kind::Missing(5, 6)]);
+    assert_eq!(followed(&lines[4..], Chain::default()).gone, 4);
+}
+
+/// The table of docs/audit.md.
+fn table() -> String {
+    use std::fmt::Write as _;
+    let mut text = String::from("| event | what happened | outcome | its own members |\n|---|---|---|---|\n");
+    for event in EVENTS {
+        let members: Vec<_> = event.members.split_whitespace().map(|name| format!("`{name}`")).collect();
+        let (name, says, outcome) = (event.name, event.says, event.outcome);
+        writeln!(text, "| `{name}` | {says} | {outcome} | {} |", members.join(", ")).unwrap();
+    }
+    text += "\n| member of any event | says |\n|---|---|\n";
+    for (name, says) in COMMON {
+        writeln!(text, "| `{name}` | {says} |").unwrap();
+    }
+    text
+}
+
+const BEGIN: &str = "<!-- table: `cargo test --lib write_the_table_of_events -- --ignored` -->\n";
+const END: &str = "<!-- end of the table -->\n";
+
+#[test]
+fn the_documentation_has_every_event() {
+    let page = include_str!("../../../docs/audit.md");
+    let table_there = page.split_once(BEGIN).and_then(|(_, rest)| rest.split_once(END)).unwrap().0;
+    assert_eq!(table_there, table());
+}
+
+#[test]
+#[ignore = "writes the table"]
+fn write_the_table_of_events() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/audit.md");
+    let page = std::fs::read_to_string(file).unwrap();
+    let (before, rest) = page.split_once(BEGIN).unwrap();
+    let after = rest.split_once(END).unwrap().1;
+    std::fs::write(file, [before, BEGIN, &table(), END, after].concat()).unwrap();
+}
+
+/// What is said to the trail in the sources: the event, if it is a plain one, and the names of its members.
+fn said(macro_call: &str) -> (Option<String>, Vec<String>) {
+    let (mut event, mut members) = (None, Vec::new());
+    for part in macro_call.split(',').map(str::trim) {
+        let (name, value) =
+            part.split_once('=').map_or((part, ""), |(name, value)| (name.trim(), value.trim()));
+        let name = name.trim_start_matches(['%', '?']);
+        match name {
+            "event" => {
+                event = value.strip_prefix('"').and_then(|text| text.strip_suffix('"')).map(str::to_owned);
+            }
+            name if name.starts_with('"') || name.starts_with("target") => {}
+            name if name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_') && !name.is_empty() => {
+                members.push(name.to_owned());
+            }
+            _ => {}
+        }
+    }
+    (event, members)
+}
+
+fn sources(folder: &std::path::Path, found: &mut Vec<(String, String)>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|ending| ending == "rs")
+            && !path.to_string_lossy().contains("tests")
+        {
+            found.push((path.display().to_string(), std::fs::read_to_string(&path).unwrap()));
+        }
+    }
+}
+
+#[test]
+fn r29_every_event_in_the_sources_is_in_the_table_with_its_members() {
+    let mut files = Vec::new();
+    sources(std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src")), &mut files);
+    let (mut calls, mut named, mut problems) = (0, std::collections::BTreeSet::new(), Vec::new());
+    let whole: String = files.iter().map(|(_, text)| text.as_str()).collect();
+    for (file, text) in &files {
+        for call in text.split("tracing::").skip(1) {
+            let Some(call) = call.split_once("!(").map(|(_, rest)| rest) else { continue };
+            let call = call.split(");").next().unwrap_or_default();
+            if !call.trim_start().starts_with("target: \"panelgate::audit\"") {
+                continue;
+            }
+            calls += 1;
+            let (event, members) = said(call);
+            let known = event.as_deref().map(|name| (name, super::events::known(name)));
+            if let Some((name, None)) = known {
+                problems.push(format!("{file}: `{name}` is in no table"));
+            }
+            named.extend(event.clone());
+            for member in members {
+                let common = COMMON.iter().any(|(name, _)| *name == member);
+                let own = match known {
+                    Some((_, Some(event))) => event.members.split(' ').any(|name| name == member),
+                    // The name is a variable: any event may be it.
+                    None => EVENTS.iter().any(|event| event.members.split(' ').any(|name| name == member)),
+                    Some((_, None)) => false,
+                };
+                if !common && !own {
+                    problems.push(format!("{file}: {event:?} says `{member}`, which is in no table"));
+                }
+            }
+        }
+    }
+    assert!(calls > 50, "only {calls} found");
+    for event in EVENTS {
+        if !named.contains(event.name) && whole.matches(&format!("\"{}\"", event.name)).count() < 2 {
+            problems.push(format!("`{}` is in the table and nowhere else", event.name));
+        }
+    }
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
+}
+
+#[test]
+fn every_event_has_one_entry() {
+    let mut names: Vec<_> = EVENTS.iter().map(|event| event.name).collect();
+    names.sort_unstable();
+    let all = names.len();
+    names.dedup();
+    assert_eq!(names.len(), all);
 }
 
 proptest! {

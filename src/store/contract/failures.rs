@@ -127,17 +127,31 @@ pub(super) async fn a_network_that_fails_too_often_is_banned_once_unless_it_is_s
         assert_eq!(fail(&store, name, Kind::Password, 1).await.banned, None);
     }
     let ban = store.fail(failure(None, 1, 0), rules()).await.unwrap().value.banned.unwrap();
-    assert_eq!((ban.network, ban.until), (net(1).0, Some(later(900))));
+    assert_eq!((ban.whom, ban.until), (net(1).0.into(), Some(later(900))));
     assert_eq!(store.everything().await.unwrap().bans, [ban]);
     let spared = Failure { bannable: false, count: 500, ..failure(None, 2, 0) };
     assert_eq!(store.fail(spared, rules()).await.unwrap().value.banned, None);
 
     let by_hand =
-        Ban { network: net(3).0, reason: String::new(), by: "uid 0".into(), since: START, until: None };
+        Ban { whom: net(3).0.into(), reason: String::new(), by: "uid 0".into(), since: START, until: None };
     store.ban(by_hand.clone()).await.unwrap();
     let many = Failure { count: 50, ..failure(None, 3, 0) };
     assert_eq!(store.fail(many, rules()).await.unwrap().value.banned, None);
     assert!(store.everything().await.unwrap().bans.contains(&by_hand), "what lasts longer stays");
+}
+
+pub(super) async fn the_networks_that_failed_last_are_listed_first(store: Arc<dyn Store>) {
+    for (n, secs) in [(1, 10), (2, 30), (3, 20)] {
+        store.fail(failure(None, n, secs), rules()).await.unwrap();
+    }
+    store.fail(Failure { count: 48, ..failure(None, 1, 15) }, rules()).await.unwrap();
+    let listed = store.networks(2).await.unwrap();
+    assert_eq!(listed.iter().map(|one| one.network).collect::<Vec<_>>(), [net(2), net(3)]);
+    let all = store.networks(10).await.unwrap();
+    let patience = &rules().network;
+    assert_eq!((all.len(), all[2].counted(patience, later(20))), (3, Some((49, later(10)))));
+    assert_eq!(all[2].counted(patience, later(10 + 3600)), None, "an hour later it starts over");
+    assert_eq!((all[2].bans(later(20)), all[2].last()), (0, later(15)));
 }
 
 pub(super) async fn names_have_two_places_and_the_one_that_was_quiet_for_longest_goes(store: Arc<dyn Store>) {

@@ -2,11 +2,11 @@
 //! that a digest says, so that no number of them makes the store grow: of three that meet, the one that was quiet for
 //! longest is forgotten.
 
-use std::{ops::Bound, sync::Arc};
+use std::{cmp::Reverse, ops::Bound, sync::Arc};
 
 use serde::de::DeserializeOwned;
 
-use super::{Reading, Writing, ban_key, damaged, decode, encode};
+use super::{Reading, Writing, damaged, decode, encode, network_key};
 use crate::{
     clock::Wall,
     rules::{
@@ -64,6 +64,14 @@ impl Reading<'_> {
             }
         }
         Ok(None)
+    }
+
+    /// The networks that failed last, the last one first, at most `most`.
+    pub(in crate::store) fn networks(&self, most: usize) -> Result<Vec<Network>, StoreError> {
+        let mut all = self.all(Table::Networks, |_, value| decode::<Network>(value, WHAT))?;
+        all.sort_by_key(|one| (Reverse(one.last()), one.network.0));
+        all.truncate(most);
+        Ok(all)
     }
 
     /// Names in this part of the table whose failures count no more.
@@ -187,7 +195,7 @@ fn keys(subject: &Subject) -> Vec<Vec<u8>> {
 
 fn network_keys(network: &NetworkKey) -> Vec<Vec<u8>> {
     // FNV-1a; networks are not secret, and whoever finds two that meet has gained nothing over a third network.
-    let hash = ban_key(&network.0).iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+    let hash = network_key(&network.0).iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
     });
     let [a, b, c, d, ..] = hash.to_be_bytes();

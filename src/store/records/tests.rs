@@ -74,3 +74,51 @@ fn a_store_of_the_first_version_is_read_and_brought_up_to_ours() {
     Writing::new(&mut staged).upgrade().unwrap();
     assert_eq!(Reading(&staged).schema().unwrap(), Some(SCHEMA));
 }
+
+/// A ban as schema 4 had it.
+#[derive(Serialize)]
+struct OldBan {
+    network: IpNet,
+    reason: String,
+    by: String,
+    since: Wall,
+    until: Option<Wall>,
+}
+
+#[test]
+fn a_store_with_bans_of_networks_alone_is_read_and_brought_up_to_ours() {
+    let mut old = Old::default();
+    let key = |bytes: &[&[u8]]| bytes.concat();
+    for (network, key) in [
+        ("203.0.113.0/24", key(&[&[4, 203, 0, 113, 0, 24]])),
+        ("2001:db8::/64", key(&[&[6, 0x20, 0x01, 0x0d, 0xb8], &[0; 12], &[64]])),
+    ] {
+        let ban = OldBan {
+            network: network.parse().unwrap(),
+            reason: "a scanner".into(),
+            by: "uid 0".into(),
+            since: contract::START,
+            until: Some(contract::later(60)),
+        };
+        old.0.insert((Table::Bans, key), postcard::to_extend(&ban, vec![RECORD_VERSION]).unwrap());
+    }
+    old.0.insert((Table::Meta, SCHEMA_KEY.to_vec()), 4_u32.to_be_bytes().to_vec());
+    let bans = Reading(&old).everything().unwrap().bans;
+    assert_eq!(
+        bans.iter().map(|ban| ban.whom.to_string()).collect::<Vec<_>>(),
+        ["203.0.113.0/24", "2001:db8::/64"]
+    );
+    assert_eq!((bans[0].reason.as_str(), bans[0].until), ("a scanner", Some(contract::later(60))));
+
+    let mut staged = Staged::over(&old);
+    let mut writing = Writing::new(&mut staged);
+    writing.upgrade().unwrap();
+    writing.remove_ban("203.0.113.0/24".parse::<IpNet>().unwrap().into()).unwrap();
+    for text in ["country:DE", "asn:64500"] {
+        writing.put_ban(Ban { whom: crate::rules::ban::parse(text).unwrap(), ..bans[1].clone() }).unwrap();
+    }
+    let reading = Reading(&staged);
+    assert_eq!(reading.schema().unwrap(), Some(SCHEMA), "an older program would misread the others");
+    let bans: Vec<_> = reading.bans().unwrap().iter().map(|ban| ban.whom.to_string()).collect();
+    assert_eq!(bans, ["2001:db8::/64", "asn:64500", "country:DE"]);
+}

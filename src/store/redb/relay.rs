@@ -24,6 +24,8 @@ use crate::frames;
 
 /// How long either side waits for the other within an operation; the heir commits nothing of its own meanwhile.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How long the heir's changes may be on their way.
+const TELLING: Duration = Duration::from_secs(2);
 /// How long the old process waits until its turn comes in the heir's queue, and for the commit.
 const TURN: Duration = Duration::from_secs(20);
 
@@ -126,6 +128,10 @@ pub(super) fn pass_on(shared: &Shared, queue: &mut mpsc::Receiver<Order>, heir: 
             Order::Write(mut job) => {
                 let outcome = run(&mut *job, heir);
                 let lost = outcome.is_err();
+                if let Ok(Ok(cursor)) = &outcome {
+                    // A write shows in the change stream before it is answered, here as everywhere.
+                    shared.feed.wait_for(*cursor, TELLING);
+                }
                 job.answer(outcome.unwrap_or_else(|error| {
                     tracing::error!(%error, "the new process does not do what this one cannot any more");
                     Err(shared.why_not())

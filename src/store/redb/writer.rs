@@ -63,7 +63,8 @@ impl Writer {
                 }
                 next = if jobs.len() < BATCH_LENGTH { self.queue.try_recv().ok() } else { None };
             };
-            if !jobs.is_empty() && !commit(&self.shared, jobs) {
+            let shared = &self.shared;
+            if !jobs.is_empty() && !shared.meter.timed(jobs.len(), || commit(shared, jobs)) {
                 return;
             }
             match last {

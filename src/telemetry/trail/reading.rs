@@ -8,24 +8,35 @@ use std::{
 
 use data_encoding::HEXLOWER;
 
-use crate::rules::trail::{Chain, Finding, Link, Query, Record, read};
+use crate::rules::trail::{
+    Chain, Finding, Followed, HeadFault, Kind, Link, Mark, PublicKey, Query, Record, read,
+};
 
 /// The file that names the last record.
 pub const HEAD: &str = "head";
+
+/// What is looked at beside the chain itself.
+#[derive(Clone, Debug, Default)]
+pub struct Check {
+    /// Who may have signed; without one no signature is looked at.
+    pub keys: Vec<PublicKey>,
+    /// Records that were noted elsewhere.
+    pub against: Vec<Link>,
+    /// The first files are elsewhere: whatever record comes first, the trail begins with it.
+    pub archived: bool,
+    /// These are files that were moved away: nothing names the last record but the checkpoint that it is.
+    pub apart: bool,
+}
 
 /// What a look at the whole trail found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verdict {
     /// How many files.
     pub files: usize,
-    /// How many records.
-    pub records: u64,
-    /// The last one.
-    pub last: Link,
-    /// What is wrong.
-    pub findings: Vec<Finding>,
-    /// Whether the last line is not finished.
-    pub cut_off: bool,
+    /// What was found in them.
+    pub found: Followed,
+    /// The record that the signed head names, if it was looked at.
+    pub head: Option<Link>,
 }
 
 /// The files of the trail, oldest first.
@@ -45,19 +56,24 @@ pub fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// Follows the chain through all files. `archived`: the trail may begin later than its first record. `seen` is told how
-/// many bytes were read.
+/// Follows the chain through all files. `seen` is told how many bytes were read.
 ///
 /// # Errors
 /// When a file cannot be read.
-pub fn verify(folder: &Path, archived: bool, seen: impl Fn(u64)) -> io::Result<Verdict> {
+pub fn verify(folder: &Path, check: &Check, seen: impl Fn(u64)) -> io::Result<Verdict> {
     // The end before the records: a record that is written meanwhile is not missing.
-    let head = head(folder);
+    let head = if check.apart { Err(None) } else { head(folder, &check.keys)? };
     let files = files(folder)?;
     let mut chain = Chain::default();
+    let archived = check.archived || check.apart;
     if let Some(before) = files.first().filter(|_| archived).and_then(|file| link_before(file)) {
         chain = Chain::after(before);
     }
+    chain = chain.signed_by(&check.keys);
+    if let Ok(head) = head {
+        chain = chain.knowing(head, Mark::Head);
+    }
+    chain = check.against.iter().fold(chain, |chain, link| chain.knowing(*link, Mark::Noted));
     for file in &files {
         let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let mut lines = BufReader::new(File::open(file)?);
@@ -72,9 +88,68 @@ pub fn verify(folder: &Path, archived: bool, seen: impl Fn(u64)) -> io::Result<V
             seen(length as u64);
         }
     }
-    let (records, last) = (chain.records(), chain.last());
-    let (findings, cut_off) = chain.finish(head);
-    Ok(Verdict { files: files.len(), records, last, findings, cut_off })
+    let mut found = chain.finish();
+    let end = |kind| Finding { place: (HEAD.to_owned(), 0), kind };
+    match head {
+        Err(Some(fault)) => found.findings.push(end(Kind::Head(fault))),
+        // A checkpoint that was written meanwhile is in the head by now.
+        Ok(link) if found.vouched > link.seq && is_behind(folder, check, found.vouched)? => {
+            found.findings.push(end(Kind::Head(HeadFault::Old)));
+        }
+        Ok(_) | Err(None) => {}
+    }
+    let endless = check.apart || matches!(head, Err(Some(_)));
+    if endless && !check.keys.is_empty() && found.vouched < found.last.seq {
+        let kind = Kind::Open(found.vouched.max(found.gone) + 1, found.last.seq);
+        found.findings.push(Finding { place: (String::new(), 0), kind });
+    }
+    Ok(Verdict { files: files.len(), found, head: head.ok() })
+}
+
+/// What the head says, or what is wrong with it. Without keys only what it says is looked at.
+fn head(folder: &Path, keys: &[PublicKey]) -> io::Result<Result<Link, Option<HeadFault>>> {
+    Ok(match Head::read(folder)? {
+        Head::Says(link, _) if keys.is_empty() => Ok(link),
+        Head::Says(link, signature) if keys.iter().any(|key| key.signed_head(link, &signature)) => Ok(link),
+        Head::Missing | Head::Unreadable if keys.is_empty() => Err(None),
+        Head::Missing => Err(Some(HeadFault::Missing)),
+        Head::Says(..) | Head::Unreadable => Err(Some(HeadFault::Forged)),
+    })
+}
+
+fn is_behind(folder: &Path, check: &Check, vouched: u64) -> io::Result<bool> {
+    Ok(head(folder, &check.keys)?.is_ok_and(|link| link.seq < vouched))
+}
+
+/// The file that names the last record.
+pub(super) enum Head {
+    Missing,
+    Unreadable,
+    /// The record, and the signature; heads of before there were signatures have an empty one.
+    Says(Link, String),
+}
+
+impl Head {
+    pub(super) fn read(folder: &Path) -> io::Result<Self> {
+        let text = match fs::read(folder.join(HEAD)) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::Missing),
+            Err(error) => return Err(error),
+        };
+        Ok(Self::parse(&text).unwrap_or(Self::Unreadable))
+    }
+
+    /// Exactly as it is written: nothing in it may be changed unseen.
+    fn parse(text: &[u8]) -> Option<Self> {
+        let text = std::str::from_utf8(text).ok()?.strip_suffix('\n')?;
+        let (seq, rest) = text.split_once(' ')?;
+        let (hash, signature) = rest.split_once(' ').unwrap_or((rest, ""));
+        if seq.len() != 20 || !seq.bytes().all(|byte| byte.is_ascii_digit()) {
+            return None;
+        }
+        let hash = HEXLOWER.decode(hash.as_bytes()).ok()?.try_into().ok()?;
+        Some(Self::Says(Link { seq: seq.parse().ok()?, hash }, signature.to_owned()))
+    }
 }
 
 /// A file of the trail, as far as its records are whole.
@@ -86,39 +161,63 @@ pub struct Piece {
     pub bytes: u64,
 }
 
-/// The trail as it is now, and its last record: for a copy that can be gone on from. What is written meanwhile is not in it.
+/// The trail up to the record that its head names, and what the head says: for a copy that can be gone on from. What is
+/// written meanwhile is not in it.
 ///
 /// # Errors
 /// When a file cannot be read.
-pub fn pieces(folder: &Path) -> io::Result<(Vec<Piece>, Link)> {
+pub fn pieces(folder: &Path) -> io::Result<(Vec<Piece>, Link, Vec<u8>)> {
     if !folder.try_exists()? {
-        return Ok((vec![], Link::default()));
+        return Ok((vec![], Link::default(), vec![]));
     }
+    let text = fs::read(folder.join(HEAD))?;
+    let Some(Head::Says(last, _)) = Head::parse(&text) else {
+        let what = "does not say which record is the last: see `panelgate audit verify`";
+        return Err(io::Error::other(format!("{} {what}", folder.join(HEAD).display())));
+    };
     let mut pieces = Vec::new();
-    let mut last = head(folder).unwrap_or_default();
-    let files = files(folder)?;
-    for (index, path) in files.iter().enumerate() {
-        let mut bytes = fs::metadata(path)?.len();
-        if index + 1 == files.len() {
-            let (link, whole) = last_record(&fs::read(path)?).unwrap_or_default();
-            (last, bytes) = (if whole == 0 { last } else { link }, whole as u64);
+    for path in files(folder)? {
+        let bytes = fs::read(&path)?;
+        let whole = up_to(&bytes, last.seq);
+        pieces.push(Piece { path, bytes: whole });
+        if whole < bytes.len() as u64 {
+            break;
         }
-        pieces.push(Piece { path: path.clone(), bytes });
     }
-    Ok((pieces, last))
+    Ok((pieces, last, text))
+}
+
+/// How many bytes there are up to the end of the record of this number; all if it is a later one.
+fn up_to(bytes: &[u8], seq: u64) -> u64 {
+    let mut at = 0;
+    for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+        match piece.strip_suffix(b"\n").map(read) {
+            Some(Ok(record)) if record.seq > seq => break,
+            // Not whole yet, so that it is a later one.
+            None => break,
+            Some(Ok(_) | Err(_)) => at += piece.len() as u64,
+        }
+    }
+    at
 }
 
 /// The last whole record, and how many bytes there are up to its end.
-pub(super) fn last_record(bytes: &[u8]) -> Option<(Link, usize)> {
+pub(super) fn last_record(bytes: &[u8]) -> Option<(Record, usize)> {
     let mut found = None;
     let mut at = 0;
     for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
         at += piece.len();
         if let Some(Ok(record)) = piece.strip_suffix(b"\n").map(read) {
-            found = Some((record.link(), at));
+            found = Some((record, at));
         }
     }
     found
+}
+
+/// The hash of the record of this number, if the file has it.
+pub(super) fn hash_of(file: &Path, seq: u64) -> Option<[u8; 32]> {
+    let records = read_file(file).ok()?;
+    records.iter().find(|record| record.seq == seq).map(|record| record.hash)
 }
 
 /// The newest records that match, newest first, at most `limit`.
@@ -146,13 +245,6 @@ pub fn newest(folder: &Path, query: &Query, limit: usize) -> io::Result<Vec<Reco
 pub fn read_file(file: &Path) -> io::Result<Vec<Record>> {
     let bytes = fs::read(file)?;
     Ok(bytes.split(|byte| *byte == b'\n').filter_map(|line| read(line).ok()).collect())
-}
-
-/// The last record that was on the disk, as the writer noted it.
-pub(super) fn head(folder: &Path) -> Option<Link> {
-    let text = fs::read_to_string(folder.join(HEAD)).ok()?;
-    let (seq, hash) = text.trim().split_once(' ')?;
-    Some(Link { seq: seq.parse().ok()?, hash: HEXLOWER.decode(hash.as_bytes()).ok()?.try_into().ok()? })
 }
 
 /// What the first record of a file says of the one before it.

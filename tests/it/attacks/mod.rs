@@ -5,6 +5,7 @@ mod fail2ban;
 mod guessing;
 mod memory;
 mod networks;
+mod places;
 mod wire;
 
 use serde_json::json;

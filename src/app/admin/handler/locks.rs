@@ -18,7 +18,7 @@ impl Handler {
         if !self.settled(written).await {
             return no(format!("`{name}` is not locked: no wrong password or code is counted"));
         }
-        tracing::info!(target: "panelgate::audit", event = "unlocked", %name, by);
+        tracing::info!(target: "panelgate::audit", event = "unlocked", user = %name, by);
         Ok(AdminAnswer::Done)
     }
 

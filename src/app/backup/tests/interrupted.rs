@@ -11,7 +11,7 @@ use crate::{
     rules::trail::Fields,
 };
 
-const PARTS: [&str; 2] = ["store", "keys"];
+const PARTS: [&str; 2] = ["store", "other"];
 
 fn plan() -> Plan {
     Plan { aside: "aside".into(), moves: PARTS.map(str::to_owned).to_vec(), record: Fields::new() }

@@ -187,7 +187,10 @@ fn an_old_database_of_places_is_warned_of_and_a_damaged_one_refused() {
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/geoip");
     fs::copy(data.join("GeoLite2-City-Test.mmdb"), folder.path("city.mmdb")).unwrap();
     folder.mode("city.mmdb", 0o644);
-    let built = feeds::places::look(&folder.path("city.mmdb")).unwrap().built().unwrap();
+    let built = feeds::places::look::<crate::rules::place::Places>(&folder.path("city.mmdb"))
+        .unwrap()
+        .built()
+        .unwrap();
     let days = |days: u64| folder.said_at(Wall::from_secs(built + days * 86_400));
     assert!(!days(60).contains("C096"), "{}", days(60));
     assert!(days(61).contains("warning[C096]: the database city.mmdb was built 61 days ago"), "{}", days(61));

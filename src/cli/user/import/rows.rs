@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::cli::import_file::{Problem, elements};
+
 /// What a column can be called.
 const COLUMNS: [&str; 6] = ["name", "password_hash", "role", "email", "display", "disabled"];
 
@@ -15,13 +17,6 @@ pub(super) struct Row {
     pub(super) email: Option<String>,
     pub(super) display: Option<String>,
     pub(super) disabled: Option<String>,
-}
-
-/// Something to mend.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Problem {
-    pub(super) line: u64,
-    pub(super) what: String,
 }
 
 impl Row {
@@ -91,45 +86,13 @@ fn csv_words(error: &csv::Error, columns: usize) -> String {
 
 fn from_json(text: &str) -> (Vec<Row>, Vec<Problem>) {
     let (mut rows, mut problems) = (Vec::new(), Vec::new());
-    // One value at a time, so that each has its line and one mistake does not hide the next.
-    let mut rest = text.trim_start().strip_prefix('[').unwrap_or_default().trim_start();
-    let line_of = |rest: &str| {
-        let read = text.get(..text.len() - rest.len()).unwrap_or_default();
-        read.bytes().filter(|byte| *byte == b'\n').count() as u64 + 1
-    };
-    while !rest.starts_with(']') {
-        let line = line_of(rest);
-        let mut values = serde_json::Deserializer::from_str(rest).into_iter::<Value>();
-        match values.next() {
-            Some(Ok(Value::Object(fields))) => {
-                rows.push(from_object(line, &fields, &mut problems));
-            }
-            Some(Ok(_)) => {
-                problems.push(Problem { line, what: "an account is an object: {\"name\": …}".into() });
-            }
-            Some(Err(error)) => {
-                let line = line + (error.line() as u64).saturating_sub(1);
-                // Its own place counts from this value on.
-                let text = error.to_string();
-                let what = text.split(" at line ").next().unwrap_or_default();
-                problems.push(Problem { line, what: format!("it is not JSON: {what}") });
-                return (rows, problems);
-            }
-            None => {
-                problems.push(Problem { line, what: "the array has no end".into() });
-                return (rows, problems);
-            }
+    let wrong = elements(text, |line, value| match value {
+        Value::Object(fields) => rows.push(from_object(line, &fields, &mut problems)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+            problems.push(Problem { line, what: "an account is an object: {\"name\": …}".into() });
         }
-        rest = rest.get(values.byte_offset()..).unwrap_or_default().trim_start();
-        match rest.strip_prefix(',') {
-            Some(next) => rest = next.trim_start(),
-            None if rest.starts_with(']') => {}
-            None => {
-                problems.push(Problem { line: line_of(rest), what: "a comma or `]` is missing".into() });
-                return (rows, problems);
-            }
-        }
-    }
+    });
+    problems.extend(wrong);
     (rows, problems)
 }
 

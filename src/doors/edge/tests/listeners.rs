@@ -18,7 +18,15 @@ use super::{
     panel::Panel,
     rig::{HOST, Rig},
 };
-use crate::{doors::edge::Limits, rules::address::TrustedProxies};
+use crate::{
+    doors::edge::Limits,
+    rules::{
+        address::TrustedProxies,
+        ban::{self, Ban},
+        place::{Places, Systems},
+    },
+    store::{Change, Cursor},
+};
 
 #[expect(clippy::disallowed_methods, reason = "the test measures real time")]
 fn now() -> Instant {
@@ -128,6 +136,49 @@ async fn e111_the_proxy_protocol_is_believed_from_listed_peers_only() {
     assert!(through(&listed, b"PROXY TCP4 203.0.113.9\r\n").await.is_err());
     let stranger = Rig::start().await;
     assert!(through(&stranger, &text).await.is_err());
+}
+
+/// 81.2.69.142 is in GB, 1.128.0.1 of AS1221. The client is what the PROXY header says; the machine itself is spared.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_is_banned_by_country_or_system_gets_no_handshake() {
+    let rig = Rig::with(Panel::start().await, |settings| {
+        settings.proxy_protocol_from = TrustedProxies(vec!["127.0.0.1/32".parse().unwrap()]);
+    })
+    .await;
+    let data = |name: &str| {
+        std::fs::read(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/geoip").join(name))
+            .unwrap()
+    };
+    let places = Places::parse(data("GeoLite2-City-Test.mmdb")).unwrap();
+    let systems = Systems::parse(data("GeoLite2-ASN-Test.mmdb")).unwrap();
+    let live = rig.gate.live();
+    live.swap(|snapshot| (snapshot.places, snapshot.systems) = (places.clone(), systems.clone()));
+    for (whom, cursor) in [("country:GB", 1), ("asn:1221", 2)] {
+        let ban = Ban {
+            whom: ban::parse(whom).unwrap(),
+            reason: String::new(),
+            by: "uid 0".into(),
+            since: rig.gate.moment().wall,
+            until: None,
+        };
+        live.records.apply(Cursor(cursor), Change::Ban(Arc::new(ban)));
+    }
+    let header = |client: &str| format!("PROXY TCP4 {client} 192.0.2.1 5000 443\r\n").into_bytes();
+    for banned in ["81.2.69.142", "1.128.0.1"] {
+        let before = live.records.bans().turned_away();
+        let mut socket = plain(rig.address).await;
+        socket.write_all(&header(banned)).await.unwrap();
+        // Closed, or reset, before a byte of TLS was said on either side.
+        let mut byte = [0];
+        assert_eq!(socket.read(&mut byte).await.unwrap_or(0), 0, "{banned}");
+        assert_eq!(live.records.bans().turned_away(), before + 1, "{banned}");
+    }
+    for served in ["89.160.20.112", "203.0.113.9", "127.0.0.1"] {
+        assert!(through(&rig, &header(served)).await.is_ok_and(|answer| answer.contains(served)), "{served}");
+    }
+    live.swap(|snapshot| snapshot.spared.allow.0 = vec!["81.2.69.142/32".parse().unwrap()]);
+    assert!(through(&rig, &header("81.2.69.142")).await.is_ok(), "`bans.allow` wins");
+    assert!(through(&rig, &header("81.2.69.160")).await.is_err(), "for that address alone");
 }
 
 async fn through(rig: &Rig, header: &[u8]) -> std::io::Result<String> {

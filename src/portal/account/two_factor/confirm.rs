@@ -116,6 +116,7 @@ async fn confirm(cx: &Cx, me: &SignedIn, code: &SecretText) -> Result<Done, Refu
     tracing::info!(target: "panelgate::audit", event = "second-factor-enrolled", %client, %user, session = %me.public, moved);
     let elevation = Elevation { at: cx.now(), by: Factor::Totp };
     let issued = elevate(cx, me, elevation).await?;
+    cx.gate().live().meters.elevation(elevation.by).count();
     Ok(Done { codes, elevation, issued })
 }
 

@@ -1,13 +1,13 @@
 //! What somebody wants to ban, and why not.
 
-use std::{net::IpAddr, time::Duration};
+use std::time::Duration;
 
 use ipnet::IpNet;
 
 use crate::{
     portal::words::Words,
     rules::{
-        ban::{self, Spared, Unbannable},
+        ban::{self, Spared, Unbannable, Whom},
         written::parse_duration,
     },
 };
@@ -15,7 +15,7 @@ use crate::{
 /// What somebody filled in.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Filled<'a> {
-    pub(super) network: &'a str,
+    pub(super) whom: &'a str,
     pub(super) reason: &'a str,
     pub(super) lasts: &'a str,
 }
@@ -23,7 +23,7 @@ pub(super) struct Filled<'a> {
 /// A ban that can be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Wish {
-    pub(super) network: IpNet,
+    pub(super) whom: Whom,
     pub(super) reason: String,
     /// `None`: until it is lifted.
     pub(super) lasts: Option<Duration>,
@@ -36,23 +36,26 @@ pub(super) struct Wish {
 /// What is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Wrong {
-    /// With the network, or with the reason.
+    /// With whom it is for, or with the reason.
     Ban(Unbannable),
     /// With the duration.
     Lasts,
 }
 
-/// Reads what was filled in by somebody at `client`.
-pub(super) fn wish(filled: &Filled<'_>, client: IpAddr, spared: &Spared) -> Result<Wish, Wrong> {
-    let (network, spares) = spared.wish(filled.network).map_err(Wrong::Ban)?;
+/// Reads what was filled in by somebody for whom `is_own` says whether a ban would reach him.
+pub(super) fn wish(
+    filled: &Filled<'_>,
+    spared: &Spared,
+    is_own: impl FnOnce(&Whom) -> bool,
+) -> Result<Wish, Wrong> {
+    let (whom, spares) = spared.wish(filled.whom).map_err(Wrong::Ban)?;
     let reason = ban::reason(filled.reason).map_err(Wrong::Ban)?;
     let lasts = match filled.lasts.trim() {
         "" => None,
         text => Some(parse_duration(text).filter(|lasts| !lasts.is_zero()).ok_or(Wrong::Lasts)?),
     };
-    let client = client.to_canonical();
-    let own = network.contains(&client) && !spared.contains(client);
-    Ok(Wish { network, reason, lasts, spares, own })
+    let own = is_own(&whom);
+    Ok(Wish { whom, reason, lasts, spares, own })
 }
 
 impl Wrong {
@@ -62,10 +65,12 @@ impl Wrong {
         match self {
             Self::Lasts => ("lasts", bans.bad_lasts),
             Self::Ban(Unbannable::Reason) => ("reason", bans.bad_reason),
-            Self::Ban(Unbannable::Unreadable(_)) => ("network", bans.unreadable),
-            Self::Ban(Unbannable::TooWide(_)) => ("network", bans.too_wide),
+            Self::Ban(Unbannable::Unreadable(_)) => ("whom", bans.unreadable),
+            Self::Ban(Unbannable::Country { .. }) => ("whom", bans.no_country),
+            Self::Ban(Unbannable::Asn(_)) => ("whom", bans.no_asn),
+            Self::Ban(Unbannable::TooWide(_)) => ("whom", bans.too_wide),
             Self::Ban(Unbannable::Spared { by, .. }) => (
-                "network",
+                "whom",
                 match by {
                     ban::SparedBy::Own => bans.spared_self,
                     ban::SparedBy::Proxy => bans.spared_proxy,

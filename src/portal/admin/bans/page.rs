@@ -1,7 +1,5 @@
 //! `/_gate/admin/bans`
 
-use std::sync::Arc;
-
 use askama::Template;
 use axum::{body::Body, response::Response};
 use http::StatusCode;
@@ -10,16 +8,17 @@ use super::flow::{Filled, wish};
 use crate::{
     gate::SignedIn,
     portal::{
+        admin::paging::Paged,
         body::Form,
         context::Cx,
         csrf::{self, Binding},
         guard,
-        pages::{self, AccountFrame, Confirm, Fact, Frame, Tab},
+        pages::{self, AccountFrame, Confirm, Fact, Frame, Pager, Tab},
         redirect::escape,
         sessions::When,
         words::fill,
     },
-    rules::ban::{self, Ban},
+    rules::ban::{self, Ban, Whom},
 };
 
 const LIST: &str = "/_gate/admin/bans";
@@ -33,7 +32,9 @@ struct Bans {
     done: Option<&'static str>,
     counting: Vec<Row>,
     over: Vec<Row>,
-    network: String,
+    filter: String,
+    pager: Pager,
+    whom: String,
     reason: String,
     lasts: String,
     /// The field that is at fault, and what to write instead.
@@ -43,7 +44,9 @@ struct Bans {
 }
 
 struct Row {
-    network: String,
+    whom: String,
+    /// No database says who that is.
+    blind: bool,
     lift: String,
     reason: String,
     by: String,
@@ -57,25 +60,24 @@ impl Bans {
     }
 }
 
-/// `GET /_gate/admin/bans`; `?network=` fills the form in.
+/// `GET /_gate/admin/bans?q=&page=`; `?whom=` fills the form in.
 pub(super) async fn list(cx: Cx) -> Result<Response, Response> {
     let member = guard::administrator(&cx).await?;
-    let filled = Filled { network: cx.query("network").unwrap_or_default(), ..Filled::default() };
+    let filled = Filled { whom: cx.query("whom").unwrap_or_default(), ..Filled::default() };
     Ok(page(&cx, &member, &filled, StatusCode::OK, None, false))
 }
 
 /// `POST /_gate/admin/bans`
 pub(super) async fn add(cx: Cx, body: Body) -> Result<Response, Response> {
     let member = guard::administrator(&cx).await?;
-    let known = ["form", "network", "reason", "lasts", "sure"];
+    let known = ["form", "whom", "reason", "lasts", "sure"];
     let fields = Form::read(&cx.headers, body, &known).await.map_err(|fault| guard::refuse(&cx, fault))?;
     if let Err(fault) = csrf::check(&cx, Binding::Session(&member.sid), fields.get("form")) {
         return Ok(guard::refuse(&cx, fault));
     }
     let filled =
-        Filled { network: fields.get("network"), reason: fields.get("reason"), lasts: fields.get("lasts") };
-    let client = cx.visit.facts.client.ip;
-    let wish = match wish(&filled, client, &cx.visit.snapshot.spared) {
+        Filled { whom: fields.get("whom"), reason: fields.get("reason"), lasts: fields.get("lasts") };
+    let wish = match wish(&filled, &cx.visit.snapshot.spared, |whom| super::is_own(&cx, whom)) {
         Ok(wish) => wish,
         Err(wrong) => {
             let (field, text) = wrong.say(cx.words);
@@ -83,12 +85,12 @@ pub(super) async fn add(cx: Cx, body: Body) -> Result<Response, Response> {
             return Ok(page(&cx, &member, &filled, StatusCode::UNPROCESSABLE_ENTITY, error, false));
         }
     };
-    // Sure of this network, and not of another one that was typed since.
-    if wish.own && fields.get("sure") != wish.network.to_string() {
-        let values = [("address", client.to_string()), ("network", wish.network.to_string())];
+    // Sure of this one, and not of another one that was typed since.
+    if wish.own && fields.get("sure") != wish.whom.to_string() {
+        let values = [("address", cx.visit.facts.client.ip.to_string()), ("whom", wish.whom.to_string())];
         let values = values.each_ref().map(|(name, value)| (*name, value.as_str()));
-        let error = Some(("network", fill(cx.words.bans.own, &values)));
-        let filled = Filled { network: &wish.network.to_string(), ..filled.clone() };
+        let error = Some(("whom", fill(cx.words.bans.own, &values)));
+        let filled = Filled { whom: &wish.whom.to_string(), ..filled.clone() };
         return Ok(page(&cx, &member, &filled, StatusCode::CONFLICT, error, true));
     }
     Ok(match super::ban(&cx, &member, wish).await {
@@ -97,23 +99,23 @@ pub(super) async fn add(cx: Cx, body: Body) -> Result<Response, Response> {
     })
 }
 
-/// `GET /_gate/admin/bans/lift?network=`
+/// `GET /_gate/admin/bans/lift?whom=`
 pub(super) async fn ask(cx: Cx) -> Result<Response, Response> {
     let member = guard::administrator(&cx).await?;
-    let network = cx.query("network").unwrap_or_default().to_owned();
-    Ok(confirm(&cx, &member, &network, StatusCode::OK))
+    let whom = cx.query("whom").unwrap_or_default().to_owned();
+    Ok(confirm(&cx, &member, &whom, StatusCode::OK))
 }
 
-/// `POST /_gate/admin/bans/lift?network=`
+/// `POST /_gate/admin/bans/lift?whom=`
 pub(super) async fn lift(cx: Cx, body: Body) -> Result<Response, Response> {
     let member = guard::administrator(&cx).await?;
     let fields = Form::read(&cx.headers, body, &["form"]).await.map_err(|fault| guard::refuse(&cx, fault))?;
-    let text = cx.query("network").unwrap_or_default().to_owned();
+    let text = cx.query("whom").unwrap_or_default().to_owned();
     if let Err(fault) = csrf::check(&cx, Binding::Session(&member.sid), fields.get("form")) {
         return Ok(confirm(&cx, &member, &text, fault.status()));
     }
-    let Ok(network) = ban::parse(&text) else { return Ok(confirm(&cx, &member, &text, StatusCode::OK)) };
-    Ok(match super::lift(&cx, &member, network).await {
+    let Ok(whom) = ban::parse(&text) else { return Ok(confirm(&cx, &member, &text, StatusCode::OK)) };
+    Ok(match super::lift(&cx, &member, whom).await {
         Ok(_) => pages::see_other(&format!("{LIST}?done=lifted")),
         Err(fault) => guard::refuse(&cx, fault),
     })
@@ -127,10 +129,10 @@ fn page(
     error: Option<(&'static str, String)>,
     sure: bool,
 ) -> Response {
-    let mut bans = cx.gate().live().records.bans().all();
-    bans.sort_by_key(|ban| std::cmp::Reverse(ban.since));
-    let (counting, over): (Vec<_>, Vec<_>) = bans.into_iter().partition(|ban| ban.counts(cx.now()));
-    let rows = |bans: Vec<Arc<Ban>>| bans.iter().map(|ban| row(cx, ban)).collect();
+    let filter = cx.query("q").unwrap_or_default().to_owned();
+    let paged = Paged::new(cx, super::all(cx, &filter), LIST, ("q", &filter));
+    let (counting, over): (Vec<_>, Vec<_>) = paged.items.iter().partition(|ban| ban.counts(cx.now()));
+    let rows = |bans: &[&std::sync::Arc<Ban>]| bans.iter().map(|ban| row(cx, ban)).collect();
     let page = Bans {
         frame: cx.frame(),
         me: AccountFrame::new(cx, member, Tab::Bans),
@@ -140,22 +142,25 @@ fn page(
             Some("lifted") if status == StatusCode::OK => Some(cx.words.bans.lifted),
             _ => None,
         },
-        counting: rows(counting),
-        over: rows(over),
-        network: filled.network.to_owned(),
+        counting: rows(&counting),
+        over: rows(&over),
+        filter,
+        whom: filled.whom.to_owned(),
         reason: filled.reason.to_owned(),
         lasts: filled.lasts.to_owned(),
         error,
         sure,
+        pager: paged.into(),
     };
     pages::html(status, &page)
 }
 
 fn row(cx: &Cx, ban: &Ban) -> Row {
-    let network = ban.network.to_string();
+    let whom = ban.whom.to_string();
     Row {
-        lift: format!("{LIST}/lift?network={}", escape(&network)),
-        network,
+        lift: lift_link(&ban.whom),
+        whom,
+        blind: !cx.visit.snapshot.sight().reaches(&ban.whom),
         reason: ban.reason.clone(),
         by: ban.by.clone(),
         since: When::new(cx.words, ban.since, cx.now()),
@@ -163,23 +168,31 @@ fn row(cx: &Cx, ban: &Ban) -> Row {
     }
 }
 
-fn confirm(cx: &Cx, member: &SignedIn, network: &str, status: StatusCode) -> Response {
+/// Where a ban is lifted.
+pub(in crate::portal::admin) fn lift_link(whom: &Whom) -> String {
+    format!("{LIST}/lift?whom={}", escape(&whom.to_string()))
+}
+
+/// Where a ban is made.
+pub(in crate::portal::admin) fn ban_link(whom: &Whom) -> String {
+    format!("{LIST}?whom={}", escape(&whom.to_string()))
+}
+
+fn confirm(cx: &Cx, member: &SignedIn, named: &str, status: StatusCode) -> Response {
     let words = &cx.words.bans;
-    let bans = cx.gate().live().records.bans().all();
-    let found =
-        ban::parse(network).ok().and_then(|network| bans.into_iter().find(|ban| ban.network == network));
+    let found = ban::parse(named).ok().and_then(|whom| cx.gate().live().records.bans().get(&whom));
     let Some(found) = found else {
-        let error = Some(("network", words.not_banned.to_owned()));
+        let error = Some(("whom", words.not_banned.to_owned()));
         return page(cx, member, &Filled::default(), StatusCode::NOT_FOUND, error, false);
     };
-    let network = found.network.to_string();
+    let whom = found.whom.to_string();
     let fact = |label, value: &str| Fact { label, value: value.to_owned() };
     let until = found.until.map_or_else(|| words.ever.to_owned(), pages::date_and_time);
     let page = Confirm {
-        title: fill(words.lift_title, &[("network", &network)]),
+        title: fill(words.lift_title, &[("whom", &whom)]),
         text: words.lift_text.to_owned(),
         facts: vec![
-            fact(words.network, &network),
+            fact(words.whom, &whom),
             fact(words.reason, &found.reason),
             fact(words.banned_by, &found.by),
             fact(words.since, &pages::date_and_time(found.since)),
@@ -187,7 +200,7 @@ fn confirm(cx: &Cx, member: &SignedIn, network: &str, status: StatusCode) -> Res
         ],
         effects: vec![words.lift_effect.to_owned()],
         error: (status != StatusCode::OK).then(|| cx.words.stale_form.to_owned()),
-        action: format!("{LIST}/lift?network={}", escape(&network)),
+        action: lift_link(&found.whom),
         button: words.lift,
         danger: false,
         ..Confirm::new(cx, member, Tab::Bans, LIST, words.keep)

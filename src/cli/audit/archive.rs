@@ -1,0 +1,42 @@
+//! `panelgate audit archive`.
+
+use std::{io, path::Path};
+
+use super::failed;
+use crate::{
+    app::admin::AdminRequest,
+    cli::{
+        arguments::Output,
+        connect::Place,
+        verdict::{Trouble, json},
+    },
+    clock::Wall,
+    telemetry::trail,
+};
+
+/// First the trail says that the files may be elsewhere, then they are moved: whenever this is interrupted, nothing is
+/// missing that it does not say.
+pub(super) fn archive(place: &Place, before: Wall, to: &Path, output: Output) -> Result<String, Trouble> {
+    let folder = trail::folder(place.data_dir());
+    let unreadable = |error: io::Error| failed(&folder, &error);
+    let to = std::path::absolute(to).map_err(unreadable)?;
+    let found = trail::archivable(&folder, before).map_err(unreadable)?;
+    if found.files.is_empty() {
+        return Err(Trouble::No("no closed file is that old; the newest one is always kept".into()));
+    }
+    let files = found.files.len();
+    let shown = to.display().to_string();
+    place.ask(AdminRequest::NoteArchived { to: found.to, folder: shown.clone(), files })?;
+    for file in &found.files {
+        trail::move_away(file, &to).map_err(|error| {
+            Trouble::Failed(format!("{} cannot be moved to {shown}: {error}; run this again", file.display()))
+        })?;
+    }
+    if output.json {
+        return json(&serde_json::json!({ "files": files, "to": found.to, "folder": shown }));
+    }
+    Ok(format!(
+        "{files} files, up to record {}, are in {shown} now\nverify them there: panelgate audit verify --folder {shown}\n",
+        found.to
+    ))
+}

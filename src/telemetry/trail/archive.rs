@@ -1,0 +1,71 @@
+//! Moving old files away without breaking the chain.
+
+use std::{
+    fs::{self, DirBuilder, File, OpenOptions},
+    io,
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+};
+
+use super::{files, read_file};
+use crate::clock::Wall;
+
+/// Files that can be moved away.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Archivable {
+    /// Oldest first.
+    pub files: Vec<PathBuf>,
+    /// The last record in them; 0 if there is none.
+    pub to: u64,
+}
+
+/// The closed files whose records are all older.
+///
+/// # Errors
+/// When a file cannot be read.
+pub fn archivable(folder: &Path, before: Wall) -> io::Result<Archivable> {
+    let mut found = Archivable::default();
+    let mut all = files(folder)?;
+    // The newest is written to.
+    all.pop();
+    for file in all {
+        let records = read_file(&file)?;
+        let Some(last) = records.last() else { break };
+        if records.iter().any(|record| record.secs() >= before.secs()) {
+            break;
+        }
+        found.to = last.seq;
+        found.files.push(file);
+    }
+    Ok(found)
+}
+
+/// Moves one file: it is removed here once it is on the disk there, and the same.
+///
+/// # Errors
+/// When it cannot be written there, or another file of its name is there. It is still here then.
+pub fn move_away(file: &Path, to: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(to)?;
+    let name = file.file_name().ok_or(io::ErrorKind::InvalidInput)?;
+    let target = to.join(name);
+    if target.try_exists()? {
+        if fs::read(&target)? != fs::read(file)? {
+            let what = format!("{} is there already, and is another one", target.display());
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, what));
+        }
+        return fs::remove_file(file);
+    }
+    let mut partial = name.to_owned();
+    partial.push(".partial");
+    let partial = to.join(partial);
+    let mut copy = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&partial)?;
+    io::copy(&mut File::open(file)?, &mut copy)?;
+    copy.sync_all()?;
+    drop(copy);
+    if fs::read(&partial)? != fs::read(file)? {
+        return Err(io::Error::other(format!("{} does not read as it was written", partial.display())));
+    }
+    fs::rename(&partial, &target)?;
+    File::open(to)?.sync_all()?;
+    fs::remove_file(file)
+}

@@ -1,0 +1,155 @@
+//! The audit trail of the running gate: on a disk that is full, over a change of processes, and for other programs.
+
+mod forms;
+
+use std::{
+    fs,
+    io::{BufRead as _, BufReader, Write as _},
+    os::unix::net::UnixStream,
+    process::Command,
+    time::Duration,
+};
+
+use serde_json::{Value, json};
+
+use crate::support::{
+    browser::{Browser, background},
+    gate,
+    house::House,
+};
+
+/// The records of a house, with the event of each.
+fn records(house: &House) -> Vec<Value> {
+    let mut files: Vec<_> = fs::read_dir(house.directory.join("data/audit"))
+        .expect("there is a trail")
+        .map(|entry| entry.expect("it is readable").path())
+        .filter(|path| path.extension().is_some_and(|ending| ending == "jsonl"))
+        .collect();
+    files.sort();
+    let text: String = files.iter().map(|file| fs::read_to_string(file).expect("it is readable")).collect();
+    text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+}
+
+fn audit(house: &House, words: &[&str]) -> (bool, String) {
+    let config = house.directory.join("config.yaml");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_panelgate"));
+    let output = command.arg("audit").args(words).args(["--config", &config.display().to_string()]).output();
+    let output = output.expect("panelgate runs");
+    let text = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8_lossy(&text).into_owned())
+}
+
+/// Asks the daemon for a record of this length: the trail becomes larger than every other file that the gate writes.
+fn grow(house: &House, bytes: usize) {
+    let config = house.read("config.yaml");
+    let socket = config.lines().find_map(|line| line.trim().strip_prefix("admin:")).map_or_else(
+        || house.directory.join("data/admin.socket"),
+        |line| line.trim_matches([' ', '{', '}']).trim_start_matches("socket:").trim().into(),
+    );
+    let mut stream =
+        UnixStream::connect(&socket).unwrap_or_else(|error| panic!("{}: {error}", socket.display()));
+    let asked = json!({ "do": "note-archived", "to": 0, "folder": "x".repeat(bytes), "files": 0 });
+    writeln!(stream, "{asked}").expect("the daemon reads");
+    let mut answer = String::new();
+    BufReader::new(stream).read_line(&mut answer).expect("the daemon answers");
+    assert!(answer.contains("done"), "{answer}");
+}
+
+/// Whichever file is written to, it cannot grow beyond this: what a full disk does to the largest one.
+fn limit(house: &House, bytes: &str) {
+    let pid = house.serving().to_string();
+    let set = Command::new("prlimit").args(["--pid", &pid, &format!("--fsize={bytes}:unlimited")]).status();
+    assert!(set.is_ok_and(|status| status.success()), "the limit cannot be set");
+}
+
+async fn sign_in(house: &House) -> (Browser, crate::support::client::Answer) {
+    let browser = Browser::new(house.client());
+    let (name, password) = gate::user("user");
+    let answer = browser.api("POST", "sign-in", &json!({ "username": name, "password": password })).await;
+    (browser, answer)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r29_on_a_full_disk_what_needs_a_record_is_refused_and_goes_on_when_there_is_room() {
+    let house = House::start("audit-full");
+    let (somebody, leaver) = (house.somebody().await, house.somebody().await);
+    tokio::task::block_in_place(|| grow(&house, 12 << 20));
+    let file =
+        fs::metadata(house.directory.join("data/audit/trail-000000000001.jsonl")).expect("it is there");
+    limit(&house, &(file.len() + 300).to_string());
+    // The record that does not fit: done, and not answered as done.
+    let (_, first) = sign_in(&house).await;
+    assert_eq!(
+        (first.status, first.json()["reason"].as_str()),
+        (503, Some("audit-unavailable")),
+        "{first:?}"
+    );
+    assert!(first.all("set-cookie").next().is_none());
+    // From now on nothing is begun.
+    let before = records(&house).len();
+    let (_, second) = sign_in(&house).await;
+    assert_eq!(
+        (second.status, second.json()["reason"].as_str()),
+        (503, Some("audit-unavailable")),
+        "{second:?}"
+    );
+    assert_eq!(somebody.refresh().await.status, 503);
+    let ready = house.metrics("/readyz");
+    assert!(ready.contains("[-]audit-trail since") && ready.starts_with("HTTP/1.0 200"), "{ready}");
+    assert!(house.gate.running.log().contains("make room on that disk"), "{}", house.gate.log_tail());
+    // What is not audited goes on, and whoever wants to go may.
+    assert_eq!(somebody.background("GET", "/echo/x").await.status, 200);
+    assert!(leaver.api("POST", "sign-out", &json!({})).await.status < 300);
+    assert_eq!(leaver.background("GET", "/echo/x").await.status, 401);
+    let config = house.directory.join("config.yaml").display().to_string();
+    let ban = Command::new(env!("CARGO_BIN_EXE_panelgate"))
+        .args(["user", "role", "some-user", "reader", "--config", &config])
+        .output()
+        .expect("panelgate runs");
+    let said = String::from_utf8_lossy(&ban.stderr).into_owned();
+    assert!(!ban.status.success() && said.contains("the audit trail cannot be written"), "{said}");
+    assert_eq!(records(&house).len(), before);
+
+    limit(&house, "unlimited");
+    house.wait_until("the trail goes on", || !house.metrics("/readyz").contains("audit-trail")).await;
+    assert_eq!(sign_in(&house).await.1.status, 200);
+    let events: Vec<_> = records(&house)[before..].iter().map(|one| one["event"].to_string()).collect();
+    assert!(events.contains(&"\"signed-out\"".to_owned()), "what was held back is there: {events:?}");
+    assert!(events.iter().filter(|event| *event == "\"session-opened\"").count() == 2, "{events:?}");
+    let (intact, text) = audit(&house, &["verify"]);
+    assert!(intact, "{text}");
+}
+
+/// What the old process is still asked for is in the trail, which the new one writes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r29_what_happens_in_the_old_process_is_in_the_new_ones_trail_before_it_is_answered() {
+    let house = House::start("audit-handover");
+    let (first, second) = (house.client().connect().await, house.client().connect().await);
+    tokio::task::block_in_place(|| house.replace());
+    assert!(!house.gate.running.has_ended(), "the old process holds the connections");
+    let newcomer = Browser::new(house.client());
+    let (name, password) = gate::user("user");
+    let ask = |password: &str| {
+        let credentials = json!({ "username": name, "password": password }).to_string();
+        background("POST", "/_gate/api/v1/sign-in").body("application/json", credentials)
+    };
+    let of =
+        |event: &str| records(&house).into_iter().filter(|one| one["event"] == event).collect::<Vec<_>>();
+    assert_eq!(newcomer.send_over(first, ask("wrong, and long enough")).await.status, 401);
+    let failed = of("sign-in-failed");
+    assert_eq!((failed.len(), failed[0]["user"].as_str()), (1, Some(&*name)), "{failed:?}");
+    assert_eq!(newcomer.send_over(second, ask(password)).await.status, 200);
+    let opened = of("session-opened");
+    let last = opened.last().expect("it is there when the answer is");
+    assert_eq!((last["user"].as_str(), last["outcome"].as_str()), (Some(&*name), Some("done")), "{opened:?}");
+    assert!(
+        last["client"].is_string() && last["decision"].is_string() && last["device"].is_string(),
+        "{last}"
+    );
+    let order: Vec<_> = records(&house).iter().map(|one| one["seq"].as_u64()).collect();
+    assert!(order.is_sorted(), "{order:?}");
+    house.wait_until("the hand-over is written down", || !of("handed-over").is_empty()).await;
+    let (intact, text) = audit(&house, &["verify"]);
+    assert!(intact, "{text}");
+    tokio::time::sleep(Duration::from_millis(10)).await;
+}
