@@ -46,7 +46,7 @@ fn run(args: &[&str]) -> Outcome<bool> {
         }
         // For counting instructions: one step so many times.
         ["step", dir, name, count] => {
-            let parts = Parts::make(Path::new(dir), 100, 1000)?;
+            let parts = Parts::make(Path::new(dir), 100, 50)?;
             let step = parts.step(name)?;
             Ok((0..count.parse()?).map(|index| step(index)).sum::<usize>() < usize::MAX)
         }

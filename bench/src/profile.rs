@@ -138,7 +138,11 @@ fn sum(folded: &str) -> Profile {
         parts
     };
     let ours = |name: &str| {
-        name.contains("panelgate::") || name.starts_with("__x64_sys_") || name.contains("hyper::proto") || name.contains("pingora_") || name.contains("rustls::")
+        name.contains("panelgate::")
+            || name.starts_with("__x64_sys_")
+            || name.contains("hyper::proto")
+            || name.contains("pingora_")
+            || name.contains("rustls::")
     };
     let within =
         parts(within).into_iter().filter(|(name, part)| ours(name) && *part > 0.01).take(40).collect();

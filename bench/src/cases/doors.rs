@@ -21,6 +21,8 @@ use crate::Ground;
 
 /// What most parts are measured with.
 const USUAL: Size = Size { sessions: 100_000, pages: 100, bans: 0 };
+/// Handshakes in one turn.
+const HANDSHAKES: usize = 400;
 /// Connections of each kind for their memory.
 const OPEN: usize = 1_000;
 
@@ -72,8 +74,10 @@ pub(crate) fn sidecar(ground: &mut Ground) -> Outcome<()> {
         Ok(())
     })?;
     ground.disturbed(&taken);
-    let (decided, dropped) =
-        (gate.metric("panelgate_decisions_total"), gate.metric("panelgate_journal_records_total{result=\"dropped\"}"));
+    let (decided, dropped) = (
+        gate.metric("panelgate_decisions_total"),
+        gate.metric("panelgate_journal_records_total{result=\"dropped\"}"),
+    );
     let note = format!(
         "{}; {}; of {} decisions the journal dropped {}",
         told(taken.of("bare hyper")),
@@ -429,20 +433,23 @@ pub(crate) fn handshakes(ground: &mut Ground) -> Outcome<()> {
     let edge = gate.place.ports.edge;
     let request = gate.place.requests(&format!("localhost:{edge}")).swap_remove(0);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let take = |port: u16, process: &Process, resuming: bool| -> Outcome<f64> {
-        let count = 400;
+    let take = |port: u16, process: &Process, resuming: bool| -> Outcome<(f64, usize)> {
         let client = Edge::to(local(port), &certificate, resuming)?;
         runtime.block_on(client.handshakes(&request, 10))?;
         let before = process.computed();
-        runtime.block_on(client.handshakes(&request, count))?;
-        Ok((process.computed() - before).as_secs_f64() * 1e6 / count as f64)
+        let resumed = runtime.block_on(client.handshakes(&request, HANDSHAKES))?;
+        Ok(((process.computed() - before).as_secs_f64() * 1e6 / HANDSHAKES as f64, resumed))
     };
     let mut costs = [Vec::new(), Vec::new(), Vec::new(), Vec::new()];
+    let mut resumed = [0, 0];
     for _ in 0..ROUNDS {
-        costs[0].push(take(edge, &gate.process, false)?);
-        costs[1].push(take(tls, &pingora, false)?);
-        costs[2].push(take(edge, &gate.process, true)?);
-        costs[3].push(take(tls, &pingora, true)?);
+        costs[0].push(take(edge, &gate.process, false)?.0);
+        costs[1].push(take(tls, &pingora, false)?.0);
+        for (at, (port, process)) in [(edge, &gate.process), (tls, &pingora)].into_iter().enumerate() {
+            let (cost, count) = take(port, process, true)?;
+            costs[2 + at].push(cost);
+            resumed[at] += count;
+        }
     }
     drop(panel);
     let [edge_whole, pingora_whole, edge_resumed, pingora_resumed] = costs;
@@ -450,7 +457,10 @@ pub(crate) fn handshakes(ground: &mut Ground) -> Outcome<()> {
         let rate = |costs: &[f64]| number(1e6 / Figure::of(costs.iter().copied()).median);
         format!("one core makes {}/s at the edge, {}/s in pingora, request included", rate(of), rate(to))
     };
-    let (whole, resumed) = (note(&edge_whole, &pingora_whole), note(&edge_resumed, &pingora_resumed));
+    let all = ROUNDS * HANDSHAKES;
+    let counts = format!("; of {all} the edge resumed {}, pingora {}", resumed[0], resumed[1]);
+    let (whole, resumed) =
+        (note(&edge_whole, &pingora_whole), note(&edge_resumed, &pingora_resumed) + &counts);
     ground.row(
         "processor time of a whole handshake, edge / pingora",
         Target::Told,
