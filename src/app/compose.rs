@@ -44,7 +44,7 @@ use crate::{
         place::{Places, Systems},
         trail::{Query, Record},
     },
-    store::{RedbStore, Store, StoreError},
+    store::{Cursor, RedbStore, Store, StoreError},
     telemetry::{
         self, Attached,
         trail::{self, Trail},
@@ -145,13 +145,7 @@ pub(super) async fn compose(
     ground.tasks.spawn(impersonations::follow(Arc::clone(&ground.gate), ground.accepting.clone()));
     let doors = start_doors(sidecar, edge, certificates, &ground, &mut parts).await?;
     drop(parts);
-    let before = TaskTracker::new();
-    if let Some(outgoing) = outgoing {
-        let (gate, in_force) = (Arc::clone(&ground.gate), reloader.in_force());
-        let follow_up =
-            handover::follow_up(outgoing, gate, &store, told_until, in_force, ground.stop.clone()).await;
-        before.spawn(follow_up.map_err(not_taken_over)?);
-    }
+    let before = follow_predecessor(outgoing, &ground, &store, told_until, &reloader).await?;
     let Ground { gate, sockets, accepting, stop, tasks, talks, .. } = ground;
     Ok(Running {
         gate,
@@ -170,6 +164,23 @@ pub(super) async fn compose(
         talks,
         before,
     })
+}
+
+/// Says to the process before this one that this one serves, and speaks to it until it is gone.
+async fn follow_predecessor(
+    outgoing: Option<Outgoing>,
+    ground: &Ground,
+    store: &RedbStore,
+    from: Cursor,
+    reloader: &Reloader,
+) -> Result<TaskTracker, StartError> {
+    let before = TaskTracker::new();
+    if let Some(outgoing) = outgoing {
+        let (gate, in_force, stop) = (Arc::clone(&ground.gate), reloader.in_force(), ground.stop.clone());
+        let follow_up = handover::follow_up(outgoing, gate, store, from, in_force, stop).await;
+        before.spawn(follow_up.map_err(not_taken_over)?);
+    }
+    Ok(before)
 }
 
 /// Starts whichever doors are on, and notes what a reload changes at them.

@@ -60,13 +60,19 @@ pub(super) fn start(
     Ok((queue, Arc::new(files)))
 }
 
+/// Lets more come, so that a busy gate does not wake this thread for each decision.
+#[expect(clippy::disallowed_methods, reason = "this thread is the journal's own")]
+fn gather() {
+    std::thread::sleep(GATHERING);
+}
+
 impl Scribe {
     /// Writes what comes.
     fn run(mut self, mut queue: mpsc::Receiver<Item>) {
         let mut items = Vec::with_capacity(BATCH);
         self.tend();
         while queue.blocking_recv_many(&mut items, 1) > 0 {
-            std::thread::sleep(GATHERING);
+            gather();
             loop {
                 while items.len() < BATCH
                     && let Ok(item) = queue.try_recv()
