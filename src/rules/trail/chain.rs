@@ -20,7 +20,7 @@ pub struct Finding {
 /// What is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// A line was changed after it was written. The number is that of the record, as far as the line still says.
+    /// A line was changed after it was written. The number is that of the record, by those before it.
     Altered(Option<u64>),
     /// Records are not there: from one number to another.
     Missing(u64, u64),
@@ -424,16 +424,15 @@ impl Chain {
         }
     }
 
-    /// A line of the right form with a wrong hash: what it says of its number may be believed only if it fits.
+    /// A line of the right form with a wrong hash: the number in it may be what was changed.
     fn altered(&mut self, line: &[u8], place: &dyn Fn() -> (String, u64)) {
         self.read += 1;
         let expected = self.last.seq + 1;
         let said: Option<serde_json::Value> = serde_json::from_slice(line).ok();
         let member = |name: &str| said.as_ref().and_then(|said| said.get(name));
-        let seq = member("seq").and_then(serde_json::Value::as_u64);
         let hash =
             member("hash").and_then(|hash| HEXLOWER.decode(hash.as_str()?.as_bytes()).ok()?.try_into().ok());
-        self.findings.push(Finding { place: place(), kind: Kind::Altered(seq.or(Some(expected))) });
+        self.findings.push(Finding { place: place(), kind: Kind::Altered(Some(expected)) });
         self.begun = true;
         self.linked = hash.is_some();
         self.last = Link { seq: expected, hash: hash.unwrap_or_default() };

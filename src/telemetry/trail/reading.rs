@@ -134,17 +134,20 @@ fn look_at_end(
     match head {
         Err(Some(fault)) => found.findings.push(end(Kind::Head(fault))),
         // A checkpoint that was written meanwhile is in the head by now.
-        Ok(link) if found.vouched > link.seq && is_behind(folder, check, found.vouched)? => {
+        Ok(link) if found.vouched > link.seq && is_left(folder, check, |head| head.seq >= found.vouched)? => {
             found.findings.push(end(Kind::Head(HeadFault::Old)));
         }
         Ok(_) | Err(None) => {}
     }
-    let vouched = found.vouched.max(found.gone);
+    let (vouched, last) = (found.vouched.max(found.gone), found.last);
     match head {
         Err(_) if found.vouched < found.last.seq => {
             found.findings.push(nowhere(Kind::Open(vouched + 1, found.last.seq)));
         }
-        Ok(link) if vouched.max(link.seq) < found.last.seq && is_left(folder, check, found.last)? => {
+        Ok(link)
+            if vouched.max(link.seq) < found.last.seq
+                && is_left(folder, check, |head| head.seq > last.seq || head == last)? =>
+        {
             found.findings.push(nowhere(Kind::Behind(vouched.max(link.seq) + 1, found.last.seq)));
         }
         Ok(_) | Err(_) => {}
@@ -152,13 +155,13 @@ fn look_at_end(
     Ok(())
 }
 
-/// Whether nobody is about to sign up to this record, which is behind the head.
-fn is_left(folder: &Path, check: &Check, last: Link) -> io::Result<bool> {
+/// Whether the head stays where it is: nobody is about to write it.
+fn is_left(folder: &Path, check: &Check, caught_up: impl Fn(Link) -> bool) -> io::Result<bool> {
     let mut waited = Duration::ZERO;
     loop {
         let held = is_held(folder)?;
         // Whoever lets go of the lock has written the head before.
-        if head(folder, &check.keys)?.is_ok_and(|link| link.seq > last.seq || link == last) {
+        if head(folder, &check.keys)?.is_ok_and(&caught_up) {
             return Ok(false);
         }
         if !held || waited >= PATIENCE {
@@ -178,10 +181,6 @@ fn head(folder: &Path, keys: &[PublicKey]) -> io::Result<Result<Link, Option<Hea
         Head::Missing => Err(Some(HeadFault::Missing)),
         Head::Says(..) | Head::Unreadable => Err(Some(HeadFault::Forged)),
     })
-}
-
-fn is_behind(folder: &Path, check: &Check, vouched: u64) -> io::Result<bool> {
-    Ok(head(folder, &check.keys)?.is_ok_and(|link| link.seq < vouched))
 }
 
 /// The file that names the last record.
