@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs what the build and, with `test`, what the tests need on a Debian machine with a Rust toolchain.
+# Installs what the build and, with `test` or `bench`, what the tests or the bench need on a Debian machine with a Rust
+# toolchain.
 # Does nothing when all is there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -41,6 +42,14 @@ if [ "${1:-}" = test ]; then
     /usr/bin/python3 -c 'import jsonschema' 2>/dev/null || missing+=(python3-jsonschema)
     /usr/bin/python3 -c 'import aiosmtpd' 2>/dev/null || missing+=(python3-aiosmtpd)
     python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
+fi
+if [ "${1:-}" = bench ]; then
+    need nginx nginx-light
+    need wrk wrk
+    need taskset util-linux
+    need strip binutils
+    need valgrind valgrind
+    need perf linux-perf
 fi
 
 if [ ${#missing[@]} -gt 0 ]; then

@@ -101,6 +101,7 @@ pub struct Gate {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     notes: mpsc::Sender<Note>,
+    refusals: failures::Refusals,
     panels: Arc<Panels>,
     journal: journal::Journal,
     accounts: Option<Arc<dyn Accounts>>,
@@ -128,6 +129,7 @@ impl Gate {
             clock,
             entropy,
             notes,
+            refusals: failures::Refusals::default(),
             panels: Arc::default(),
             journal: journal::Journal::default(),
             accounts: None,
@@ -226,7 +228,7 @@ impl Gate {
         let decision = DecisionId(self.entropy().array());
         let (judgement, receipt) =
             accounts::run(Matter::of(visit, decision), self.judge(visit, decision)).await;
-        let accounted = receipt.is_written().await || !matches!(judgement.outcome, Outcome::Allow(_));
+        let accounted = !matches!(judgement.outcome, Outcome::Allow(_)) || receipt.is_written().await;
         let judgement = if accounted { judgement } else { failed(visit, decision, Reason::AuditUnavailable) };
         self.took(visit.facts.door, Stage::Decision, visit.moment.mono);
         self.trace_decision(visit, &judgement);

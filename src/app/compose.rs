@@ -82,6 +82,8 @@ struct Ground {
     accepting: CancellationToken,
     stop: CancellationToken,
     tasks: TaskTracker,
+    /// Commands that are being carried out.
+    talks: TaskTracker,
 }
 
 /// Everything that is read from files before the store is opened: what is wrong with one of them shows while a process
@@ -123,7 +125,7 @@ pub(super) async fn compose(
     let ways = Arc::new(ArcSwap::from_pointee(ways));
     let portal = portal_service(&gate, start_notices(&ways, &stop, &tasks), folder);
     let accepting = stop.child_token();
-    let ground = Ground { gate, portal, sockets, accepting, stop, tasks };
+    let ground = Ground { gate, portal, sockets, accepting, stop, tasks, talks: TaskTracker::new() };
     let readiness = watch::Sender::new(Readiness::default());
     let source = backup::Source {
         store: store.clone(),
@@ -143,13 +145,14 @@ pub(super) async fn compose(
     ground.tasks.spawn(impersonations::follow(Arc::clone(&ground.gate), ground.accepting.clone()));
     let doors = start_doors(sidecar, edge, certificates, &ground, &mut parts).await?;
     drop(parts);
+    let before = TaskTracker::new();
     if let Some(outgoing) = outgoing {
         let (gate, in_force) = (Arc::clone(&ground.gate), reloader.in_force());
         let follow_up =
             handover::follow_up(outgoing, gate, &store, told_until, in_force, ground.stop.clone()).await;
-        ground.tasks.spawn(follow_up.map_err(not_taken_over)?);
+        before.spawn(follow_up.map_err(not_taken_over)?);
     }
-    let Ground { gate, sockets, accepting, stop, tasks, .. } = ground;
+    let Ground { gate, sockets, accepting, stop, tasks, talks, .. } = ground;
     Ok(Running {
         gate,
         sidecar: doors.0,
@@ -164,6 +167,8 @@ pub(super) async fn compose(
         accepting,
         stop,
         tasks,
+        talks,
+        before,
     })
 }
 
@@ -476,9 +481,9 @@ fn start_admin(
     let listener = ground.sockets.unix(path, OURS_ALONE);
     let listener = listener.map_err(listening("admin.socket", &path.display()))?;
     let handler = Arc::new(admin::of_daemon(&ground.gate, reloader));
-    let (accepting, tasks) = (ground.accepting.clone(), ground.tasks.clone());
+    let (accepting, talks) = (ground.accepting.clone(), ground.talks.clone());
     let desk = Arc::new(backup::Desk::new(source, reloader.in_force()));
-    ground.tasks.spawn(admin::serve(listener, handler, desk, accepting, tasks));
+    ground.tasks.spawn(admin::serve(listener, handler, desk, accepting, talks));
     Ok(())
 }
 

@@ -23,6 +23,9 @@ use crate::{
 
 /// So many decisions are written at once.
 const BATCH: usize = 512;
+/// What comes within this is written together: to be woken for each decision costs the requests more than all the rest
+/// of writing it.
+const GATHERING: Duration = Duration::from_millis(5);
 /// What is old is looked for this often.
 const TEND: Duration = Duration::from_secs(60);
 /// A reader waits so long for what is still in the queue.
@@ -62,9 +65,21 @@ impl Scribe {
     fn run(mut self, mut queue: mpsc::Receiver<Item>) {
         let mut items = Vec::with_capacity(BATCH);
         self.tend();
-        while queue.blocking_recv_many(&mut items, BATCH) > 0 {
-            if self.take(&mut items) {
-                return;
+        while queue.blocking_recv_many(&mut items, 1) > 0 {
+            std::thread::sleep(GATHERING);
+            loop {
+                while items.len() < BATCH
+                    && let Ok(item) = queue.try_recv()
+                {
+                    items.push(item);
+                }
+                let more = items.len() == BATCH;
+                if self.take(&mut items) {
+                    return;
+                }
+                if !more {
+                    break;
+                }
             }
         }
     }

@@ -55,6 +55,10 @@ pub struct Running {
     pub(super) accepting: CancellationToken,
     pub(super) stop: CancellationToken,
     pub(super) tasks: TaskTracker,
+    /// Commands that are being carried out; they need the other tasks.
+    pub(super) talks: TaskTracker,
+    /// Speaks to the process that was before this one, until that is gone.
+    pub(super) before: TaskTracker,
 }
 
 /// Why a gate does not go on.
@@ -114,6 +118,8 @@ impl Running {
     pub(super) async fn serve(self, program: &Program) -> Result<(), StartError> {
         let mut signals = Signals::listen()?;
         self.announce();
+        let digest = self.reloader.digest();
+        tracing::info!(target: "panelgate::audit", event = "started", %digest, "the gate serves");
         match self.until(&mut signals, Some(program)).await {
             Ok(End::Told) => {
                 self.stop().await;
@@ -218,8 +224,11 @@ impl Running {
             }
         };
         tokio::join!(sidecar, edge);
+        self.accepting.cancel();
+        self.talks_end(NOTICE).await;
         self.end_tasks().await;
         self.sockets.remove_files();
+        tracing::info!(target: "panelgate::audit", event = "stopped", "the gate has served");
         // Before the store: whoever holds the store next writes the trail.
         self.close_trail().await;
         if let Err(error) = self.gate.store().close().await {
@@ -263,20 +272,30 @@ impl Running {
         self.sockets.forget();
         let drain = self.reloader.settings().drain;
         tracing::info!(target: "panelgate::audit", event = "handed-over", pid, ?drain, "another process serves now; live connections may stay here for a while");
-        let told = successor.follow(&self.gate, &self.reloader);
-        let ended = self.connections_end(drain);
+        let relay = successor.relay();
+        // What is done last is stored and accounted for by the new process as well: it is followed to the end.
+        let leave = async {
+            tokio::select! {
+                () = self.connections_end(drain) => tracing::info!("every connection has ended; this process goes"),
+                () = signals.end() => self.connections_end(Duration::ZERO).await,
+            }
+            self.end_tasks().await;
+            if !relay.settle(DRAIN).await {
+                tracing::error!("the last records of the audit trail were not written by the new process");
+            }
+        };
         tokio::select! {
-            () = ended => tracing::info!("every connection has ended; this process goes"),
-            why = told => {
+            () = leave => {}
+            why = successor.follow(&self.gate, &self.reloader) => {
                 tracing::error!(why, "what changes in the new process is not known here any more: connections are cut");
                 self.connections_end(NOTICE).await;
+                self.end_tasks().await;
             }
-            () = signals.end() => self.connections_end(Duration::ZERO).await,
         }
-        self.end_tasks().await;
     }
 
-    /// Waits until every connection has ended, and cuts what is left after `deadline`.
+    /// Waits until every connection has ended, here and in the process that was before this one and hears from it what
+    /// happens, and cuts what is left after `deadline`.
     async fn connections_end(&self, deadline: Duration) {
         let sidecar = async {
             if let Some(sidecar) = &self.sidecar {
@@ -290,7 +309,19 @@ impl Running {
                 tracing::info!("connections that were still open were cut");
             }
         };
-        tokio::join!(sidecar, edge);
+        let before = async {
+            self.before.close();
+            // Without us it cuts its connections itself.
+            let _ = tokio::time::timeout(deadline, self.before.wait()).await;
+        };
+        tokio::join!(sidecar, edge, before, self.talks_end(deadline));
+    }
+
+    async fn talks_end(&self, deadline: Duration) {
+        self.talks.close();
+        if tokio::time::timeout(deadline, self.talks.wait()).await.is_err() {
+            tracing::warn!("commands that were being carried out are not waited for any longer");
+        }
     }
 
     async fn end_tasks(&self) {

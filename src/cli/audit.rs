@@ -203,9 +203,12 @@ fn carry_out(verb: &Verb, data_dir: &Path, out: &mut dyn Write) -> Result<String
     match verb {
         Verb::Tail { lines, follow, json, format } => {
             let shape = Shape::of(*json, *format);
+            // What is new is what comes after the newest, whether or not it was asked for.
+            let last = trail::newest(folder, &Query::default(), 1).map_err(unreadable)?;
+            let seq = last.last().map_or(0, |record| record.seq);
             let mut newest = trail::newest(folder, &Query::default(), *lines).map_err(unreadable)?;
+            newest.retain(|record| record.seq <= seq);
             newest.reverse();
-            let seq = newest.last().map_or(0, |record| record.seq);
             let told = tell(&newest, &shape, out)
                 .and_then(|()| if *follow { follow_on(folder, seq, &shape, out) } else { Ok(()) });
             printed(told, folder)
@@ -346,7 +349,7 @@ fn follow_on(folder: &Path, mut seq: u64, shape: &Shape, out: &mut dyn Write) ->
             seq = fresh.last().map_or(seq, |record| record.seq);
             tell(&fresh, shape, out)?;
         }
-        runtime.block_on(tokio::time::sleep(FOLLOW));
+        runtime.block_on(async { tokio::time::sleep(FOLLOW).await });
     }
 }
 

@@ -16,7 +16,7 @@ use super::{
     verdict::finish,
 };
 use crate::{
-    app,
+    app::{self, admin::AdminRequest},
     clock::{Clock, SystemClock, Wall},
     entropy::{Entropy, SystemEntropy},
     feeds::keys::{self, Entry, Inventory},
@@ -79,6 +79,16 @@ pub(super) fn start(args: &KeyMaterialArgs) -> ExitCode {
         return finish(Err(trouble));
     }
     let dir = app::keys_dir(&settings.data_dir);
+    if let Verb::Rotate { master, drop_old } = args.keys.verb {
+        let what = match (master, drop_old) {
+            (false, _) => "signing keys",
+            (true, false) => "master key",
+            (true, true) => "master key, and the old ones are deleted",
+        };
+        if let Err(trouble) = place.ask(AdminRequest::NoteRotated { what: what.to_owned() }) {
+            return finish(Err(trouble));
+        }
+    }
     if let Verb::Rotate { master: true, drop_old } = args.keys.verb {
         return finish(master_key::rotate(&dir, settings.master_key.as_ref(), &place, drop_old));
     }

@@ -1,10 +1,13 @@
 //! Guesses: begun only if failures before them allow it, and counted where they fail.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use super::{
     Gate, Note, Visit,
     failure_line::{self, What},
 };
 use crate::{
+    clock::Wall,
     live::Try,
     rules::{
         address::NetworkKey,
@@ -84,9 +87,11 @@ impl Gate {
     /// guessed: it costs its network alone, and no request waits for the write. A full queue forgets it.
     pub fn note_guess(&self, visit: &Visit, what: What) {
         failure_line::write(visit, what, None);
-        if let Some(what) = what.credential() {
-            let client = visit.facts.client.ip;
-            tracing::info!(target: "panelgate::audit", event = "credential-refused", %client, what);
+        if let Some(what) = what.credential()
+            && let Some(untold) = self.refusals.tell(visit.moment.wall)
+        {
+            let (client, untold) = (visit.facts.client.ip, (untold > 0).then_some(untold));
+            tracing::info!(target: "panelgate::audit", event = "credential-refused", %client, what, untold);
         }
         let _ = self.notes.try_send(Note::Failed(failure(visit)));
     }
@@ -123,7 +128,7 @@ fn tell(visit: &Visit, user: Option<&UserName>, kind: Kind, consequence: &Conseq
 
 /// Writes down that a network was banned by itself.
 pub fn tell_ban(ban: &Ban) {
-    let (whom, until, reason) = (&ban.whom, ban.until.map(crate::clock::Wall::secs), &ban.reason);
+    let (whom, until, reason) = (&ban.whom, ban.until.map(Wall::secs), &ban.reason);
     tracing::warn!(target: "panelgate::audit", event = "banned", %whom, until, reason = ?reason, by = BANNED_BY);
 }
 
@@ -139,5 +144,46 @@ fn failure(visit: &Visit) -> Failure {
         bannable: bannable(&visit.facts, visit),
         count: 1,
         at: visit.moment.wall,
+    }
+}
+
+/// How many refused credentials are told one by one in a minute. They cost nothing to make, and a trail that they could
+/// fill would shut everybody out (R29).
+const TOLD: u64 = 100;
+
+/// What is told of refused credentials.
+#[derive(Default)]
+pub(super) struct Refusals {
+    minute: AtomicU64,
+    told: AtomicU64,
+    untold: AtomicU64,
+}
+
+impl Refusals {
+    /// Whether this one is told, with how many before it were not.
+    fn tell(&self, now: Wall) -> Option<u64> {
+        let minute = now.secs() / 60;
+        if self.minute.swap(minute, Ordering::Relaxed) != minute {
+            self.told.store(0, Ordering::Relaxed);
+        }
+        if self.told.fetch_add(1, Ordering::Relaxed) < TOLD {
+            return Some(self.untold.swap(0, Ordering::Relaxed));
+        }
+        self.untold.fetch_add(1, Ordering::Relaxed);
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn r29_a_flood_of_refused_credentials_does_not_fill_the_trail_and_is_counted_in_it() {
+        let refusals = Refusals::default();
+        let told: Vec<u64> = (0..5_000).filter_map(|_| refusals.tell(Wall::from_secs(6_000))).collect();
+        assert_eq!(told, [0; 100]);
+        assert_eq!(refusals.tell(Wall::from_secs(6_060)), Some(4_900));
+        assert_eq!(refusals.tell(Wall::from_secs(6_061)), Some(0));
     }
 }

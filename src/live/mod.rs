@@ -13,6 +13,7 @@ mod records;
 mod reload;
 mod shadow;
 mod tally;
+mod tokens;
 mod traffic;
 
 use std::{net::IpAddr, sync::Arc};

@@ -11,7 +11,7 @@ use std::{
 use dashmap::{DashMap, mapref::entry::Entry};
 use tokio::sync::watch;
 
-use super::{bans::Bans, failures::Failures};
+use super::{bans::Bans, failures::Failures, tokens::Tokens};
 use crate::{
     clock::Wall,
     rules::{
@@ -20,6 +20,7 @@ use crate::{
         identity::{User, UserId, UserName},
         judge::View,
         session::{ExternalKey, Origin, PublicId, Session, Sid, Status, status},
+        token::{AccessClaims, BadToken, KeySet},
     },
     store::{Change, Cursor, Everything},
 };
@@ -32,6 +33,7 @@ pub struct Records {
     users: DashMap<UserId, Arc<User>>,
     names: DashMap<UserName, UserId>,
     keys: DashMap<KeyId, Arc<ApiKey>>,
+    pub(super) tokens: Tokens,
     bans: Bans,
     failures: Failures,
     /// High Security Mode is off for the whole installation.
@@ -55,6 +57,7 @@ impl Default for Records {
             users: DashMap::new(),
             names: DashMap::new(),
             keys: DashMap::new(),
+            tokens: Tokens::default(),
             bans: Bans::default(),
             failures: Failures::default(),
             relaxed: AtomicBool::new(false),
@@ -283,6 +286,9 @@ impl Records {
 
     fn put_session(&self, session: Arc<Session>) {
         self.index(&session);
+        if session.ended.is_some() {
+            self.tokens.forget(&session.sid);
+        }
         self.sessions.insert(session.sid, session);
     }
 
@@ -300,6 +306,7 @@ impl Records {
             }
             self.public.remove(&sid.public());
             self.touched.remove(sid);
+            self.tokens.forget(sid);
         }
     }
 
@@ -341,5 +348,10 @@ impl View for Records {
 
     fn last_seen(&self, session: &Session) -> Wall {
         Self::last_seen(self, session)
+    }
+
+    fn access(&self, keys: &KeySet, text: &str, site: &str, now: Wall) -> Result<AccessClaims, BadToken> {
+        let lives = |sid: &Sid| self.sessions.get(sid).is_some_and(|entry| entry.value().ended.is_none());
+        self.tokens.read(keys, text, site, now, lives)
     }
 }

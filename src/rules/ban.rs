@@ -53,6 +53,11 @@ impl Ban {
         self.until.is_none_or(|until| other.until.is_some_and(|theirs| until >= theirs))
     }
 
+    /// Whether a list made it.
+    pub fn is_of_list(&self) -> bool {
+        self.by.starts_with(LIST)
+    }
+
     /// Whether it has been over for so long that it need not be shown any more.
     pub fn is_forgotten(&self, now: Wall) -> bool {
         self.until.is_some_and(|until| now >= until.plus(SHOWN_AFTER))

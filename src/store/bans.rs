@@ -62,7 +62,8 @@ pub(super) fn list(to: &mut Writing<'_>, list: Listed, replace: bool) -> Result<
     for mut ban in bans {
         let before = to.read().ban(&ban.whom)?.filter(|before| before.counts(ban.since));
         match before {
-            Some(before) if before.by != by && before.outlasts(&ban) => {
+            // A person's ban, or the gate's own, is not a list's to change: it would be gone with the list.
+            Some(before) if before.by != by && (!before.is_of_list() || before.outlasts(&ban)) => {
                 done.others += 1;
                 continue;
             }

@@ -107,6 +107,11 @@ pub fn take_in(at: Wall, event: String, fields: Fields) -> Option<(Arc<dyn Recor
     Some((recorder, ticket))
 }
 
+/// Why the trail takes nothing, as that changes; `None` without a trail.
+pub fn problem() -> Option<watch::Receiver<Option<Arc<str>>>> {
+    Some(current()?.problem())
+}
+
 fn current() -> Option<Arc<dyn Recorder>> {
     TRAIL.read().unwrap_or_else(PoisonError::into_inner).clone()
 }

@@ -7,7 +7,7 @@ mod relay;
 pub mod trail;
 
 pub use self::{
-    audit::{Attached, Recorder, Task, attach, flush, take_in},
+    audit::{Attached, Recorder, Task, attach, flush, problem, take_in},
     relay::{Distant, Relay},
 };
 use std::sync::OnceLock;

@@ -44,6 +44,17 @@ impl Relay {
         (Arc::new(this), records)
     }
 
+    /// Waits until everything so far is on the disk there; `false` if that takes too long.
+    pub async fn settle(&self, patience: Duration) -> bool {
+        let accepted = self.entrance.lock().unwrap_or_else(PoisonError::into_inner).0;
+        self.durable(accepted, patience).await
+    }
+
+    /// Why nothing can be written there; `None`: it can.
+    pub fn note_problem(&self, why: Option<String>) {
+        self.problem.send_replace(why.map(Arc::from));
+    }
+
     /// Everything up to this ticket is on the disk there.
     pub fn confirm(&self, ticket: u64) {
         self.durable.send_if_modified(|known| {

@@ -178,6 +178,7 @@ impl Handler {
             AdminRequest::Reload => self.reload().await,
             AdminRequest::DiffPolicy(new) => self.diff_policy(new).await,
             AdminRequest::SettleJournal => self.settle_journal().await,
+            AdminRequest::NoteRotated { what } => Ok(note_rotated(&what, by)),
             AdminRequest::NoteArchived { to, to_hash, folder, files } => {
                 Ok(note_archived((to, &to_hash), &folder, files, by))
             }
@@ -423,6 +424,11 @@ impl Handler {
             stopped: barred == Some(Barred::Stopped),
         }
     }
+}
+
+fn note_rotated(what: &str, by: u32) -> AdminAnswer {
+    tracing::info!(target: "panelgate::audit", event = "keys-rotated", what, by);
+    AdminAnswer::Done
 }
 
 fn note_archived((to, to_hash): (u64, &str), folder: &str, files: usize, by: u32) -> AdminAnswer {

@@ -154,6 +154,11 @@ pub enum AdminRequest {
     DiffPolicy(NewPolicy),
     /// Writes down every decision that was taken before.
     SettleJournal,
+    /// Notes that keys are about to be replaced.
+    NoteRotated {
+        /// Which, in words.
+        what: String,
+    },
     /// Notes that files of the audit trail may be elsewhere from now on.
     NoteArchived {
         /// Their last record.
@@ -203,6 +208,7 @@ impl AdminRequest {
             | Self::HighSecurity { on: Some(_), .. }
             | Self::Watch { .. }
             | Self::Reload
+            | Self::NoteRotated { .. }
             | Self::NoteArchived { .. } => false,
         }
     }

@@ -146,6 +146,8 @@ async fn tell(
     mut accounted: mpsc::UnboundedReceiver<u64>,
 ) -> io::Result<()> {
     in_force.mark_changed();
+    let mut problem = telemetry::problem();
+    problem.iter_mut().for_each(watch::Receiver::mark_changed);
     loop {
         let message = tokio::select! {
             change = changes.next() => match change {
@@ -157,9 +159,20 @@ async fn tell(
                 ToOld::InForce(in_force.borrow_and_update().to_string())
             }
             Some(ticket) = accounted.recv() => ToOld::Accounted(ticket),
+            why = changed(&mut problem) => ToOld::Unaccounted(why.map(|why| why.to_string())),
         };
         wire::send(to, &message).await?;
     }
+}
+
+/// The next problem of the trail; waits for ever without one.
+async fn changed(problem: &mut Option<watch::Receiver<Option<Arc<str>>>>) -> Option<Arc<str>> {
+    if let Some(problem) = problem
+        && problem.changed().await.is_ok()
+    {
+        return problem.borrow_and_update().clone();
+    }
+    std::future::pending().await
 }
 
 /// A record of the old process that is being written: its ticket, and ours.

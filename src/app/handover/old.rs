@@ -36,7 +36,7 @@ pub(super) const TAKE_OVER: &str = "TAKES_OVER_FROM_PANELGATE";
 /// How long the new process may take to read its configuration and everything that it names.
 const PREPARES: Duration = Duration::from_secs(60);
 /// How long it may take to open the store and to accept.
-const OPENS: Duration = Duration::from_secs(60);
+const OPENS: Duration = Duration::from_secs(20);
 
 /// How this process was started.
 #[derive(Clone, Debug)]
@@ -92,6 +92,14 @@ impl Guard {
             sleep(Duration::from_millis(20)).await;
         }
         None
+    }
+
+    /// Why nothing can be said to it or heard from it.
+    async fn why_not(&mut self, error: &io::Error) -> String {
+        self.ended().await.map_or_else(
+            || format!("the new process cannot be heard: {error}"),
+            |status| format!("the new process ended before it was ready ({status}); its log says why"),
+        )
     }
 
     /// It serves now, and is not ended any more; its process id.
@@ -179,13 +187,17 @@ async fn start(old: &Running, program: &Program) -> Result<Started, String> {
     let (ours, theirs) = StdStream::pair().map_err(failed)?;
     let (store, their_store) = StdStream::pair().map_err(failed)?;
     let cannot = |error| format!("{} cannot be started: {error}", program.path.display());
-    let child = Guard(Some(program.start(theirs.into()).map_err(cannot)?));
+    let mut child = Guard(Some(program.start(theirs.into()).map_err(cannot)?));
     let sending = tokio::task::spawn_blocking(move || {
         wire::send_sockets(&ours, sockets, &their_store.into())?;
         ours.set_nonblocking(true)?;
         Ok(ours)
     });
-    let ours: StdStream = sending.await.map_err(|fault| fault.to_string())?.map_err(failed)?;
+    let sent: io::Result<StdStream> = sending.await.map_err(|fault| fault.to_string())?;
+    let ours = match sent {
+        Ok(ours) => ours,
+        Err(error) => return Err(child.why_not(&error).await),
+    };
     let (read, write) = UnixStream::from_std(ours).map_err(failed)?.into_split();
     Ok(Started { child, read, write, store })
 }
@@ -201,10 +213,7 @@ async fn expect(
         Ok(Ok(ToOld::Refused(why))) => Err(why),
         Ok(Ok(_)) => Err("the new process said something unexpected".into()),
         Err(_) => Err("the new process took too long".into()),
-        Ok(Err(error)) => Err(child.ended().await.map_or_else(
-            || format!("the new process cannot be heard: {error}"),
-            |status| format!("the new process ended before it was ready ({status}); its log says why"),
-        )),
+        Ok(Err(error)) => Err(child.why_not(&error).await),
     }
 }
 
@@ -212,6 +221,11 @@ impl Successor {
     /// Its process id.
     pub(in crate::app) fn pid(&self) -> u32 {
         self.pid
+    }
+
+    /// Where records go that are written there.
+    pub(in crate::app) fn relay(&self) -> Arc<Relay> {
+        Arc::clone(&self.records.relay)
     }
 
     /// Follows what changes in the new process, and tells it what happens here, until that is not possible any more;
@@ -244,6 +258,7 @@ async fn hear(from: &mut OwnedReadHalf, heir: &Heir, relay: &Relay, reloader: &R
         match wire::receive(from).await {
             Ok(ToOld::Changed(at, change)) => heir.tell(at, change),
             Ok(ToOld::Accounted(ticket)) => relay.confirm(ticket),
+            Ok(ToOld::Unaccounted(why)) => relay.note_problem(why),
             Ok(ToOld::InForce(digest)) => {
                 if *reloader.digest() != *digest
                     && let Err(problem) = reloader.reload("the new process has loaded it").await

@@ -54,6 +54,8 @@ pub(super) enum ToOld {
     InForce(String),
     /// Everything up to this ticket is in the audit trail.
     Accounted(u64),
+    /// Why the audit trail takes nothing; `None`: it does again.
+    Unaccounted(Option<String>),
 }
 
 /// The first message, whose form never changes.

@@ -15,7 +15,7 @@ use crate::{
 
 const TYP: &str = "gate-access+jwt";
 /// The longest text that is looked at, in bytes (R10).
-const LIMIT: usize = 4096;
+pub(super) const LIMIT: usize = 4096;
 
 /// What an access token says after verification: a signed pointer with an expiry. Times have whole seconds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,7 +70,7 @@ pub(super) fn issue(
 pub(super) fn read<'k>(
     text: &str,
     site: &str,
-    key: impl Fn(&str) -> Option<&'k DecodingKey>,
+    key: impl FnOnce(&str) -> Option<&'k DecodingKey>,
 ) -> Result<AccessClaims, BadToken> {
     let token = Unverified::parse(text, LIMIT).ok_or(BadToken::Invalid)?;
     let kid = our_kid(token.header()).ok_or(BadToken::Invalid)?;

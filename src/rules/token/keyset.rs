@@ -1,6 +1,9 @@
 //! Our own keys: Ed25519 for access tokens and assertions, HMAC for refresh tokens, the master key for sealing.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{Arc, Weak},
+};
 
 use aws_lc_rs::{
     hmac,
@@ -51,6 +54,33 @@ struct Signing {
 struct Refreshing {
     id: String,
     key: hmac::Key,
+}
+
+/// What an access token of one text says, with everything that this hangs on besides the text (R26).
+#[derive(Clone)]
+pub struct KeptAccess {
+    claims: AccessClaims,
+    /// When the key that signed it retires.
+    until: Wall,
+    /// What it was read with. Held weakly: private keys must not live on here, and an address is not used again as long
+    /// as anybody holds it.
+    keys: Weak<Keys>,
+}
+
+impl KeptAccess {
+    /// The longest text that can be one, in bytes.
+    pub const LONGEST: usize = access::LIMIT;
+
+    /// What it says, whatever it is read for.
+    pub fn claims(&self) -> &AccessClaims {
+        &self.claims
+    }
+
+    /// What [`KeySet::read_access`] would answer to the same text; `None` if that has to be asked.
+    pub fn again(&self, keys: &KeySet, site: &str, now: Wall) -> Option<&AccessClaims> {
+        let same = keys.keys.as_ref().is_some_and(|keys| std::ptr::eq(self.keys.as_ptr(), Arc::as_ptr(keys)));
+        (same && *self.claims.aud == *site && now < self.until).then_some(&self.claims)
+    }
 }
 
 /// The material of a [`KeySet`], as it is read from files.
@@ -157,10 +187,22 @@ impl KeySet {
     /// # Errors
     /// [`BadToken::Invalid`].
     pub fn read_access(&self, text: &str, site: &str, now: Wall) -> Result<AccessClaims, BadToken> {
+        self.read_to_keep(text, site, now).map(|kept| kept.claims)
+    }
+
+    /// The same, to be kept: whoever meets the very same text again need not have its signature checked again.
+    ///
+    /// # Errors
+    /// [`BadToken::Invalid`].
+    pub fn read_to_keep(&self, text: &str, site: &str, now: Wall) -> Result<KeptAccess, BadToken> {
         let keys = self.keys.as_ref().ok_or(BadToken::Invalid)?;
-        access::read(text, site, |kid| {
-            keys.access.iter().find(|key| key.kid == kid && now < key.until).map(|key| &key.public)
-        })
+        let mut until = Wall::default();
+        let claims = access::read(text, site, |kid| {
+            let key = keys.access.iter().find(|key| key.kid == kid && now < key.until)?;
+            until = key.until;
+            Some(&key.public)
+        })?;
+        Ok(KeptAccess { claims, until, keys: Arc::downgrade(keys) })
     }
 
     /// Signs an assertion for the panel.

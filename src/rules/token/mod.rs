@@ -21,7 +21,7 @@ pub use self::{
     assertion::{AssertionClaims, RequestBinding},
     issuers::{BadIssuer, ClaimNames, Issuer, IssuerKeys, Issuers},
     jwk::{Alg, BadKeySet, PublicKeys},
-    keyset::{AccessKey, BadKey, KeyMaterial, KeySet, RefreshKey},
+    keyset::{AccessKey, BadKey, KeptAccess, KeyMaterial, KeySet, RefreshKey},
     pending::Pending,
     refresh::RefreshToken,
 };

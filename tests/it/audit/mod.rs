@@ -153,3 +153,35 @@ async fn r29_what_happens_in_the_old_process_is_in_the_new_ones_trail_before_it_
     assert!(intact, "{text}");
     tokio::time::sleep(Duration::from_millis(10)).await;
 }
+
+/// Whoever follows is told what is new, and nothing else.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_follows_the_trail_hears_what_happens_from_then_on() {
+    let house = House::start("audit-follow");
+    house.somebody().await;
+    let config = house.directory.join("config.yaml").display().to_string();
+    let mut tail = Command::new(env!("CARGO_BIN_EXE_panelgate"))
+        .args(["audit", "tail", "-n", "0", "-f", "--json", "--config", &config])
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .expect("panelgate runs");
+    let (told, heard) = std::sync::mpsc::channel();
+    let lines = std::io::BufRead::lines(BufReader::new(tail.stdout.take().expect("it is piped")));
+    std::thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| told.send(line)));
+    let mut first = None;
+    // It may not follow yet when the first of them happen.
+    for _ in 0..20 {
+        house.somebody().await;
+        if let Ok(line) = heard.recv_timeout(Duration::from_secs(2)) {
+            first = Some(line);
+            break;
+        }
+    }
+    let ended = tail.try_wait().expect("it can be asked");
+    tail.kill().expect("it runs");
+    tail.wait().expect("it ends");
+    let first: Value = serde_json::from_str(&first.expect("nothing was told")).expect("it is JSON");
+    assert_eq!(first["event"], "session-opened", "{first}");
+    assert!(first["seq"].as_u64() > Some(2), "what was there before was not asked for: {first}");
+    assert!(ended.is_none(), "it ended by itself: {ended:?}");
+}

@@ -5,6 +5,7 @@ mod activation;
 use std::{
     collections::BTreeMap,
     net::TcpListener,
+    process::Command,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -241,6 +242,71 @@ async fn a_new_process_lives_on_when_the_old_one_has_no_connections() {
     for _ in 0..6 {
         tokio::task::block_in_place(|| house.replace());
         assert_eq!(house.somebody().await.background("GET", "/echo/x").await.status, 200);
+    }
+}
+
+/// Updates may follow each other sooner than a WebSocket ends: each process hears from the next one what happens.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_websocket_outlives_three_hand_overs_and_obeys_the_last_process() {
+    let house = House::start("restart-generations");
+    let (somebody, other) = (house.somebody().await, house.somebody().await);
+    let (mut socket, mut kept) = (house.socket(&somebody).await, house.socket(&other).await);
+    let early = house.client().connect().await;
+    for _ in 0..3 {
+        tokio::task::block_in_place(|| house.replace());
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert!(echoes(&mut socket).await && echoes(&mut kept).await, "{}", house.gate.log_tail());
+    }
+    let renewed =
+        other.send_over(early, background("POST", "/_gate/refresh").body("application/json", "{}")).await;
+    assert_eq!(renewed.status, 200, "the first process writes in the fourth one's store: {renewed:?}");
+    assert!(somebody.api("POST", "sign-out", &json!({})).await.status < 300);
+    let cut = cut_after(&mut socket).await;
+    assert!(cut < Duration::from_secs(3), "cut only after {cut:?}");
+    assert!(echoes(&mut kept).await, "nothing else was cut");
+    drop((socket, kept));
+    house.wait_until("the first process goes", || house.gate.running.has_ended()).await;
+}
+
+/// Commands that come in the moment of a hand-over: what they did is in the trail, and what they say is so.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn commands_during_hand_overs_are_done_told_and_accounted_for() {
+    let house = Arc::new(House::start("restart-commands"));
+    let config = house.directory.join("config.yaml").display().to_string();
+    let banning = std::thread::spawn({
+        let config = config.clone();
+        move || -> Vec<(String, bool)> {
+            let ban = |n: u8| {
+                let address = format!("203.0.113.{n}");
+                let told = Command::new(env!("CARGO_BIN_EXE_panelgate"))
+                    .args(["ban", "add", &address, "--config", &config])
+                    .output()
+                    .expect("panelgate runs");
+                (address, told.status.success())
+            };
+            (1..=30).map(ban).collect()
+        }
+    });
+    for _ in 0..4 {
+        tokio::task::block_in_place(|| house.replace());
+    }
+    let told = tokio::task::block_in_place(|| banning.join()).expect("it runs to its end");
+    let told: Vec<_> = told.into_iter().filter(|(_, success)| *success).map(|(address, _)| address).collect();
+    let command = |arguments: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_panelgate"))
+            .args([arguments, &["--config", &config]].concat())
+            .output()
+            .expect("panelgate runs");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let (listed, trail) = (command(&["ban", "list"]), command(&["audit", "search", "--event", "banned"]));
+    assert!(told.len() > 20, "{told:?}");
+    for n in 1..=30 {
+        let address = format!("203.0.113.{n}/32");
+        assert_eq!(listed.contains(&address), trail.contains(&address), "{address}\n{listed}\n{trail}");
+    }
+    for address in told {
+        assert!(listed.contains(&format!("{address}/32")), "{address} was said to be banned\n{listed}");
     }
 }
 
