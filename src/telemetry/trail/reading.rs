@@ -167,7 +167,8 @@ fn is_left(folder: &Path, check: &Check, caught_up: impl Fn(Link) -> bool) -> io
         if !held || waited >= PATIENCE {
             return Ok(true);
         }
-        std::thread::sleep(LOOK);
+        // There is no runtime here.
+        std::thread::park_timeout(LOOK);
         waited += LOOK;
     }
 }
