@@ -122,6 +122,12 @@ struct Verify {
     /// What `audit checkpoint` printed earlier: that record has to be there. May be given several times.
     #[arg(long, value_name = "NUMBER:HASH", value_parser = link)]
     against: Vec<Link>,
+    /// The record before the first one that is here, as another archive's last one: for archives that begin later.
+    #[arg(long, value_name = "NUMBER:HASH", value_parser = link)]
+    after: Option<Link>,
+    /// Records `trail-unsigned` whose cause you know, by number: what they name is no finding any more.
+    #[arg(long, value_name = "NUMBER", value_delimiter = ',')]
+    accept: Vec<u64>,
     /// What `audit key` printed, instead of the key in the data directory. May be given several times.
     #[arg(long, value_name = "KEY", value_parser = key)]
     key: Vec<PublicKey>,

@@ -204,6 +204,20 @@ pub fn lock(folder: &Path) -> io::Result<File> {
     }
 }
 
+/// Whether somebody writes.
+fn is_held(folder: &Path) -> io::Result<bool> {
+    let file = match File::open(folder.join(LOCK)) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(error),
+    };
+    match flock(&file, FlockOperation::NonBlockingLockShared) {
+        Ok(()) => Ok(false),
+        Err(rustix::io::Errno::WOULDBLOCK) => Ok(true),
+        Err(error) => Err(error.into()),
+    }
+}
+
 struct Writer {
     folder: PathBuf,
     current: Current,

@@ -179,7 +179,9 @@ impl Handler {
             AdminRequest::DiffPolicy(new) => self.diff_policy(new).await,
             AdminRequest::SettleJournal => self.settle_journal().await,
             AdminRequest::NoteRotated { what } => Ok(note_rotated(&what, by)),
-            AdminRequest::NoteArchived { to, folder, files } => Ok(note_archived(to, &folder, files, by)),
+            AdminRequest::NoteArchived { to, to_hash, folder, files } => {
+                Ok(note_archived((to, &to_hash), &folder, files, by))
+            }
         }
     }
 
@@ -429,8 +431,8 @@ fn note_rotated(what: &str, by: u32) -> AdminAnswer {
     AdminAnswer::Done
 }
 
-fn note_archived(to: u64, folder: &str, files: usize, by: u32) -> AdminAnswer {
-    tracing::info!(target: "panelgate::audit", event = ARCHIVED, to, folder, files, by);
+fn note_archived((to, to_hash): (u64, &str), folder: &str, files: usize, by: u32) -> AdminAnswer {
+    tracing::info!(target: "panelgate::audit", event = ARCHIVED, to, to_hash, folder, files, by);
     AdminAnswer::Done
 }
 

@@ -163,6 +163,8 @@ pub enum AdminRequest {
     NoteArchived {
         /// Their last record.
         to: u64,
+        /// Its hash, in hexadecimal.
+        to_hash: String,
         /// Where to.
         folder: String,
         /// How many.

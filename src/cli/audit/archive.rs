@@ -2,6 +2,8 @@
 
 use std::{io, path::Path};
 
+use data_encoding::HEXLOWER;
+
 use super::failed;
 use crate::{
     app::admin::AdminRequest,
@@ -26,17 +28,24 @@ pub(super) fn archive(place: &Place, before: Wall, to: &Path, output: Output) ->
     }
     let files = found.files.len();
     let shown = to.display().to_string();
-    place.ask(AdminRequest::NoteArchived { to: found.to, folder: shown.clone(), files })?;
+    let (to_seq, to_hash) = (found.to.seq, HEXLOWER.encode(&found.to.hash));
+    place.ask(AdminRequest::NoteArchived { to: to_seq, to_hash, folder: shown.clone(), files })?;
     for file in &found.files {
         trail::move_away(file, &to).map_err(|error| {
             Trouble::Failed(format!("{} cannot be moved to {shown}: {error}; run this again", file.display()))
         })?;
     }
     if output.json {
-        return json(&serde_json::json!({ "files": files, "to": found.to, "folder": shown }));
+        return json(
+            &serde_json::json!({ "files": files, "to": found.to.seq, "folder": shown, "after": found.after.to_string() }),
+        );
     }
+    let after = match found.after.seq {
+        0 => String::new(),
+        _ => format!(" --after {}", found.after),
+    };
     Ok(format!(
-        "{files} files, up to record {}, are in {shown} now\nverify them there: panelgate audit verify --folder {shown}\n",
-        found.to
+        "{files} files, up to record {}, are in {shown} now\nverify them there: panelgate audit verify --folder {shown}{after}\n",
+        found.to.seq
     ))
 }

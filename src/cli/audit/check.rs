@@ -9,7 +9,7 @@ use crate::{
         style::{self, Stream},
         verdict::{Trouble, json},
     },
-    rules::trail::PublicKey,
+    rules::trail::{Kind, PublicKey},
     telemetry::trail::{self, Check, Verdict},
 };
 
@@ -17,24 +17,37 @@ use crate::{
 pub(super) fn verify(asked: &Verify, folder: &Path, own: &[PublicKey]) -> Result<String, Trouble> {
     let unreadable = |error: io::Error| failed(folder, &error);
     let sizes = trail::files(folder).map_err(unreadable)?;
+    let apart = asked.folder.is_some();
+    if sizes.is_empty() && (apart || nothing_is_known(asked, folder)) {
+        return Err(Trouble::Failed(format!(
+            "there are no records in {}: nothing to verify; if there were any, they were removed, or this is another folder",
+            folder.display()
+        )));
+    }
     let total = sizes.iter().filter_map(|file| fs::metadata(file).ok()).map(|found| found.len()).sum();
     let progress = Progress::bytes("checking the audit trail", total, asked.quiet);
     let keys = if asked.key.is_empty() { own.to_vec() } else { asked.key.clone() };
-    let apart = asked.folder.is_some();
-    let check = Check { keys, against: asked.against.clone(), archived: asked.archived, apart };
+    let against = asked.against.iter().chain(&asked.after).copied().collect();
+    let (archived, accepted) = (asked.archived, asked.accept.clone());
+    let check = Check { keys, against, archived, apart, accepted, chain_only: false };
     let verdict = trail::verify(folder, &check, |bytes| progress.advance(bytes)).map_err(unreadable)?;
     progress.finish();
     let good = verdict.found.findings.is_empty();
     let text = match (asked.output.json, good) {
         (true, _) => json(&document(&verdict, &check))?,
         (false, true) => praise(&verdict, &check),
-        (false, false) => complain(&verdict),
+        (false, false) => complain(&verdict, &check),
     };
     match (good, asked.output.json) {
         (true, _) => Ok(text),
         (false, true) => Err(Trouble::Report(text)),
         (false, false) => Err(Trouble::No(text)),
     }
+}
+
+/// Whether nothing says that there ever was a record.
+fn nothing_is_known(asked: &Verify, folder: &Path) -> bool {
+    asked.against.is_empty() && asked.after.is_none() && !folder.join(trail::HEAD).exists()
 }
 
 fn document(verdict: &Verdict, check: &Check) -> serde_json::Value {
@@ -50,9 +63,10 @@ fn document(verdict: &Verdict, check: &Check) -> serde_json::Value {
     });
     serde_json::json!({
         "intact": found.findings.is_empty(), "files": verdict.files, "records": found.records,
-        "last": found.last.seq, "hash": data_encoding::HEXLOWER.encode(&found.last.hash),
+        "first": found.first, "last": found.last.seq, "hash": data_encoding::HEXLOWER.encode(&found.last.hash),
         "unfinished": found.cut_off, "signed": !check.keys.is_empty(), "checkpoints": found.checkpoints,
         "vouched": found.vouched, "head": verdict.head.map(|head| head.seq), "gone": found.gone,
+        "elsewhere": found.elsewhere,
         "findings": findings.collect::<Vec<_>>(),
     })
 }
@@ -68,16 +82,12 @@ fn praise(verdict: &Verdict, check: &Check) -> String {
         data_encoding::HEXLOWER.encode(&found.last.hash)
     );
     // Writing to a string cannot fail.
-    if check.keys.is_empty() {
-        text += "no signature was checked: there is no key here, and none was given with --key\n";
-    } else {
-        let _ = writeln!(
-            text,
-            "{} checkpoints are signed, the last is record {}",
-            found.checkpoints, found.vouched
-        );
+    let _ =
+        writeln!(text, "{} checkpoints are signed, the last is record {}", found.checkpoints, found.vouched);
+    if check.apart {
+        text += &range(verdict);
     }
-    let behind = verdict.head.filter(|head| !check.keys.is_empty() && head.seq < found.last.seq);
+    let behind = verdict.head.filter(|head| head.seq < found.last.seq);
     if let Some(head) = behind {
         let (from, to) = (head.seq + 1, found.last.seq);
         let _ = writeln!(text, "records {from} to {to} are not signed yet: they were being written");
@@ -86,13 +96,28 @@ fn praise(verdict: &Verdict, check: &Check) -> String {
         let _ =
             writeln!(text, "records 1 to {} are not here; verify them where they were moved to", found.gone);
     }
+    if !found.elsewhere.is_empty() {
+        let noted: Vec<_> = found.elsewhere.iter().map(u64::to_string).collect();
+        let _ = writeln!(
+            text,
+            "noted elsewhere and not compared, as they are among those: records {}; give --against there",
+            noted.join(", ")
+        );
+    }
+    if !check.accepted.is_empty() {
+        text += "what --accept names was not signed when it was found, and is taken on your word\n";
+    }
     if found.cut_off {
         text += "the last line is being written, or was cut off by a crash; the next start closes it\n";
     }
     text
 }
 
-fn complain(verdict: &Verdict) -> String {
+fn range(verdict: &Verdict) -> String {
+    format!("here are records {} to {}\n", verdict.found.first, verdict.found.last.seq)
+}
+
+fn complain(verdict: &Verdict, check: &Check) -> String {
     let mut text = "the audit trail was tampered with, or the disk is damaged:\n".to_owned();
     for finding in &verdict.found.findings {
         let place = match &finding.place {
@@ -103,6 +128,13 @@ fn complain(verdict: &Verdict) -> String {
         let place = style::strong(Stream::Err).of(place);
         // Writing to a string cannot fail.
         let _ = writeln!(text, "  {place}: {}", finding.kind);
+    }
+    if check.apart {
+        text += &range(verdict);
+        if verdict.found.findings.iter().any(|finding| matches!(finding.kind, Kind::NoStart(_))) {
+            text += "if those before were moved elsewhere, say where this begins: --after NUMBER:HASH, which is the last \
+                     record there, or what was noted\n";
+        }
     }
     text + "compare with a backup (`panelgate restore FILE --into DIR`, then `PANELGATE_DATA_DIR=DIR panelgate audit verify`) \
                    before anything else\n"

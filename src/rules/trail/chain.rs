@@ -1,13 +1,12 @@
 //! Following the chain, and saying where it is broken.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-};
+use std::{collections::BTreeSet, fmt};
 
 use data_encoding::HEXLOWER;
 
-use super::{ARCHIVED, CHECKPOINT, Link, PublicKey, RECOVERED, Record, Unreadable, hash, read};
+use super::{
+    ARCHIVED, CHECKPOINT, Link, PublicKey, RECOVERED, Record, UNSIGNED, Unreadable, bytes, hash, read,
+};
 
 /// Something that is wrong with the trail.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,7 +20,7 @@ pub struct Finding {
 /// What is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// A line was changed after it was written. The number is that of the record, as far as the line still says.
+    /// A line was changed after it was written. The number is that of the record, by those before it.
     Altered(Option<u64>),
     /// Records are not there: from one number to another.
     Missing(u64, u64),
@@ -39,6 +38,14 @@ pub enum Kind {
     Replaced(u64, Mark),
     /// Records at the end that no checkpoint vouches for: from one number to another.
     Open(u64, u64),
+    /// Records behind the signed head, while nobody writes: from one number to another.
+    Behind(u64, u64),
+    /// A start found records that nobody vouches for: the number of the record that says so, and from which to which.
+    Unvouched(u64, u64, u64),
+    /// A record that was noted elsewhere is not here.
+    Unmet(u64),
+    /// There is no key to check the signatures with.
+    NoKey,
     /// Something is wrong with the file that names the last record.
     Head(HeadFault),
 }
@@ -76,6 +83,10 @@ impl Kind {
             Self::Unsigned(_) => "unsigned",
             Self::Replaced(..) => "replaced",
             Self::Open(..) => "open",
+            Self::Behind(..) => "behind",
+            Self::Unvouched(..) => "unvouched",
+            Self::Unmet(_) => "unmet",
+            Self::NoKey => "no-key",
             Self::Head(_) => "head",
         }
     }
@@ -83,13 +94,19 @@ impl Kind {
     /// The first and the last record that it is about.
     pub fn records(self) -> Option<(u64, u64)> {
         match self {
-            Self::Altered(None) | Self::Head(_) => None,
+            Self::Altered(None) | Self::NoKey | Self::Head(_) => None,
             Self::Altered(Some(seq))
             | Self::Misplaced(seq)
             | Self::Unlinked(seq)
             | Self::Unsigned(seq)
+            | Self::Unmet(seq)
             | Self::Replaced(seq, _) => Some((seq, seq)),
-            Self::Missing(from, to) | Self::Truncated(from, to) | Self::Open(from, to) => Some((from, to)),
+            Self::Unvouched(seq, from, to) if from > to => Some((1, seq)),
+            Self::Missing(from, to)
+            | Self::Truncated(from, to)
+            | Self::Open(from, to)
+            | Self::Behind(from, to)
+            | Self::Unvouched(_, from, to) => Some((from, to)),
             Self::NoStart(to) => Some((1, to)),
         }
     }
@@ -122,6 +139,28 @@ impl fmt::Display for Kind {
             Self::Open(from, to) => {
                 write!(f, "no checkpoint vouches for records {from} to {to}; more may be missing after them")
             }
+            Self::Behind(from, to) => write!(
+                f,
+                "records {from} to {to} stand behind the last one that is signed, and nobody is writing: somebody added them \
+                 (or the power failed; the next start writes down which)"
+            ),
+            Self::Unvouched(seq, from, to) => {
+                if from > to {
+                    f.write_str("nobody vouches for whatever was before this record")?;
+                } else {
+                    write!(f, "nobody vouches for records {from} to {to}, nor that none is missing among them")?;
+                }
+                write!(
+                    f,
+                    ": a start found them without a valid `head` (the power failed, or somebody wrote them). Read them; if \
+                     they are right, accept this by name: --accept {seq}"
+                )
+            }
+            Self::Unmet(seq) => write!(f, "record {seq}, which was noted elsewhere, is not here"),
+            Self::NoKey => f.write_str(
+                "there is no key here, and none was given with --key: no signature can be checked, so that all of it may \
+                 have been written by anybody",
+            ),
             Self::Head(HeadFault::Missing) => f.write_str("the file that names the last record is gone"),
             Self::Head(HeadFault::Forged) => {
                 f.write_str("the file that names the last record is not signed with a key of this trail")
@@ -139,6 +178,8 @@ impl fmt::Display for Kind {
 pub struct Followed {
     /// How many records were read.
     pub records: u64,
+    /// The number of the first one; 0 if there is none.
+    pub first: u64,
     /// The last one in order.
     pub last: Link,
     /// What is wrong.
@@ -147,6 +188,8 @@ pub struct Followed {
     pub cut_off: bool,
     /// The records up to this one are not here, and need not be: they were archived; 0 if all are here.
     pub gone: u64,
+    /// Records that were noted elsewhere and are among those.
+    pub elsewhere: Vec<u64>,
     /// How many checkpoints are signed.
     pub checkpoints: u64,
     /// The last of them; 0 if there is none.
@@ -168,17 +211,34 @@ pub struct Chain {
     misplaced: BTreeSet<u64>,
     /// Signatures are checked if there is a key.
     keys: Vec<PublicKey>,
-    known: BTreeMap<u64, ([u8; 32], Mark)>,
+    known: Vec<Known>,
+    /// The numbers of the records [`UNSIGNED`] that somebody has accepted.
+    accepted: BTreeSet<u64>,
+    first: u64,
+    /// The record before the first one.
+    start: Link,
+    /// The record before each file, as the first one in it says.
+    joints: Vec<Link>,
     gone: u64,
-    archived: u64,
+    elsewhere: Vec<u64>,
+    /// Which record says that everything up to which was archived.
+    archived: Vec<(u64, Link)>,
     checkpoints: u64,
     vouched: u64,
+}
+
+/// A record that has to be there.
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    link: Link,
+    mark: Mark,
+    met: bool,
 }
 
 impl Chain {
     /// Goes on after a known link: for what was archived.
     pub fn after(link: Link) -> Self {
-        Self { last: link, linked: true, begun: true, gone: link.seq, ..Self::default() }
+        Self { last: link, linked: true, begun: true, start: link, gone: link.seq, ..Self::default() }
     }
 
     /// Checkpoints have to be signed with one of these keys.
@@ -188,8 +248,13 @@ impl Chain {
 
     /// This record has to be there.
     pub fn knowing(mut self, link: Link, mark: Mark) -> Self {
-        self.known.insert(link.seq, (link.hash, mark));
+        self.known.push(Known { link, mark, met: false });
         self
+    }
+
+    /// Somebody has looked at what these records [`UNSIGNED`] name.
+    pub fn accepting(self, accepted: &[u64]) -> Self {
+        Self { accepted: accepted.iter().copied().collect(), ..self }
     }
 
     /// The next line, its end included.
@@ -219,11 +284,12 @@ impl Chain {
         if !cut_off {
             self.findings.extend(torn);
         }
-        if let Some((seq, _)) = self.known.last_key_value().filter(|(seq, _)| **seq > self.last.seq) {
-            let place = (String::new(), 0);
-            self.findings.push(Finding { place, kind: Kind::Truncated(self.last.seq + 1, *seq) });
+        let end = self.known.iter().map(|known| known.link.seq).max().unwrap_or_default();
+        if end > self.last.seq {
+            self.at_end(Kind::Truncated(self.last.seq + 1, end));
         }
-        self.settle_start();
+        let vouched_start = self.settle_start();
+        self.settle_marks(vouched_start);
         let misplaced = self.misplaced;
         // What stands elsewhere is not missing.
         self.findings.retain(|finding| {
@@ -232,35 +298,84 @@ impl Chain {
         });
         Followed {
             records: self.read,
+            first: self.first,
             last: self.last,
             findings: self.findings,
             cut_off,
             gone: self.gone,
+            elsewhere: self.elsewhere,
             checkpoints: self.checkpoints,
             vouched: self.vouched,
         }
     }
 
-    /// What the trail itself says was archived need not be here.
-    fn settle_start(&mut self) {
-        let archived = self.archived;
-        let mut gone = 0;
-        self.findings.retain_mut(|finding| {
-            let Kind::NoStart(to) = finding.kind else { return true };
-            gone = to.min(archived);
-            if archived > 0 && archived < to {
-                finding.kind = Kind::Missing(archived + 1, to);
+    fn at_end(&mut self, kind: Kind) {
+        self.findings.push(Finding { place: (String::new(), 0), kind });
+    }
+
+    /// What was archived need not be here, if the signed part of the trail says so, or what comes first here continues a
+    /// record that was noted elsewhere. Whether somebody vouches for what is not here.
+    fn settle_start(&mut self) -> bool {
+        let start = self.start;
+        let Some(at) = self.findings.iter().position(|finding| matches!(finding.kind, Kind::NoStart(_)))
+        else {
+            return false;
+        };
+        let of = |mark| self.known.iter().filter(move |known| known.mark == mark).map(|known| known.link);
+        let signed = of(Mark::Head).map(|link| link.seq).max().unwrap_or_default();
+        let doubted = |seq: &u64| {
+            self.findings.iter().any(
+                |finding| matches!(finding.kind, Kind::Unvouched(_, from, to) if (from..=to).contains(seq)),
+            )
+        };
+        let said: Vec<Link> = self
+            .archived
+            .iter()
+            .filter(|(seq, _)| *seq <= signed && !doubted(seq))
+            .map(|(_, link)| *link)
+            .filter(|link| link.seq < start.seq || self.joints.contains(link))
+            .collect();
+        if said.iter().any(|link| link.seq >= start.seq) || of(Mark::Noted).any(|link| link == start) {
+            self.findings.remove(at);
+            self.gone = start.seq;
+            return true;
+        }
+        if let (Some(last), Some(finding)) =
+            (said.iter().map(|link| link.seq).max(), self.findings.get_mut(at))
+        {
+            finding.kind = Kind::Missing(last + 1, start.seq);
+        }
+        false
+    }
+
+    /// What was noted elsewhere has to be here, or in what somebody vouches for.
+    fn settle_marks(&mut self, vouched_start: bool) {
+        let (start, last) = (self.start, self.last.seq);
+        for known in self.known.clone() {
+            let seq = known.link.seq;
+            if known.met || known.mark == Mark::Head || seq > last || known.link == start {
+                continue;
             }
-            archived < to
-        });
-        self.gone = self.gone.max(gone);
+            if seq == start.seq {
+                self.at_end(Kind::Replaced(seq, Mark::Noted));
+            } else if seq < start.seq && vouched_start {
+                self.elsewhere.push(seq);
+            } else {
+                self.at_end(Kind::Unmet(seq));
+            }
+        }
     }
 
     fn take(&mut self, record: &Record, place: &dyn Fn() -> (String, u64)) {
         self.read += 1;
         let expected = self.last.seq + 1;
         let linked = std::mem::replace(&mut self.linked, true);
+        let before = Link { seq: record.seq.saturating_sub(1), hash: record.prev };
+        if place().1 == 1 {
+            self.joints.push(before);
+        }
         if !self.begun && record.seq > 1 {
+            self.start = before;
             self.findings.push(Finding { place: (place().0, 0), kind: Kind::NoStart(record.seq - 1) });
         } else if record.seq > expected {
             self.findings.push(Finding { place: place(), kind: Kind::Missing(expected, record.seq - 1) });
@@ -273,17 +388,22 @@ impl Chain {
             self.findings.push(Finding { place: place(), kind: Kind::Unlinked(record.seq) });
         }
         self.begun = true;
+        if self.first == 0 {
+            self.first = record.seq;
+        }
         self.last = record.link();
         self.look_at(record, place);
     }
 
     /// What a record says of the trail itself, and what is known of it.
     fn look_at(&mut self, record: &Record, place: &dyn Fn() -> (String, u64)) {
-        if let Some((hash, mark)) = self.known.get(&record.seq)
-            && *hash != record.hash
-        {
-            self.findings.push(Finding { place: place(), kind: Kind::Replaced(record.seq, *mark) });
+        for known in self.known.iter_mut().filter(|known| known.link.seq == record.seq) {
+            known.met = true;
+            if known.link.hash != record.hash {
+                self.findings.push(Finding { place: place(), kind: Kind::Replaced(record.seq, known.mark) });
+            }
         }
+        let number = |name: &str| record.fields.get(name).and_then(serde_json::Value::as_u64);
         if record.event == CHECKPOINT {
             if self.keys.iter().any(|key| key.signed(record)) {
                 self.checkpoints += 1;
@@ -293,21 +413,26 @@ impl Chain {
             }
         }
         if record.event == ARCHIVED {
-            let to = record.fields.get("to").and_then(serde_json::Value::as_u64);
-            self.archived = self.archived.max(to.unwrap_or_default());
+            let hash = record.text("to_hash").and_then(|text| bytes(text.as_bytes()));
+            if let (Some(seq), Some(hash)) = (number("to"), hash) {
+                self.archived.push((record.seq, Link { seq, hash }));
+            }
+        }
+        if record.event == UNSIGNED && !self.accepted.contains(&record.seq) {
+            let (from, to) = (number("first").unwrap_or(1), number("last").unwrap_or(record.seq));
+            self.findings.push(Finding { place: place(), kind: Kind::Unvouched(record.seq, from, to) });
         }
     }
 
-    /// A line of the right form with a wrong hash: what it says of its number may be believed only if it fits.
+    /// A line of the right form with a wrong hash: the number in it may be what was changed.
     fn altered(&mut self, line: &[u8], place: &dyn Fn() -> (String, u64)) {
         self.read += 1;
         let expected = self.last.seq + 1;
         let said: Option<serde_json::Value> = serde_json::from_slice(line).ok();
         let member = |name: &str| said.as_ref().and_then(|said| said.get(name));
-        let seq = member("seq").and_then(serde_json::Value::as_u64);
         let hash =
             member("hash").and_then(|hash| HEXLOWER.decode(hash.as_str()?.as_bytes()).ok()?.try_into().ok());
-        self.findings.push(Finding { place: place(), kind: Kind::Altered(seq.or(Some(expected))) });
+        self.findings.push(Finding { place: place(), kind: Kind::Altered(Some(expected)) });
         self.begun = true;
         self.linked = hash.is_some();
         self.last = Link { seq: expected, hash: hash.unwrap_or_default() };

@@ -184,7 +184,7 @@ pub const EVENTS: &[Event] = &[
         "trail-archived",
         "the files up to this record may be elsewhere",
         Entity(5, "audit trail"),
-        "to folder files",
+        "to to_hash folder files",
     ),
 ];
 

@@ -1,5 +1,6 @@
 //! R29: whatever is done to the trail shows.
 
+use data_encoding::HEXLOWER;
 use proptest::prelude::*;
 
 use super::{
@@ -210,6 +211,23 @@ fn r29_a_record_that_was_noted_elsewhere_has_to_be_there() {
     assert_eq!(against(link(4)), []);
     assert_eq!(against(Link { hash: [0; 32], ..link(4) }), [Kind::Replaced(5, Mark::Noted)]);
     assert_eq!(against(Link { seq: 12, hash: [0; 32] }), [Kind::Truncated(10, 12)]);
+    let late = |start: usize, link: Link| -> Vec<Kind> {
+        let found = followed(&lines[start..], Chain::default().knowing(link, Mark::Noted));
+        found.findings.into_iter().map(|finding| finding.kind).collect()
+    };
+    assert_eq!(late(5, link(4)), [], "what comes first continues it");
+    assert_eq!(
+        late(5, Link { hash: [1; 32], ..link(4) }),
+        [Kind::NoStart(5), Kind::Replaced(5, Mark::Noted)]
+    );
+    assert_eq!(late(5, link(2)), [Kind::NoStart(5), Kind::Unmet(3)]);
+    let first = read(lines[5].trim_end().as_bytes()).unwrap();
+    let by_hand = Chain::after(Link { seq: 5, hash: first.prev }).knowing(link(2), Mark::Noted);
+    let found = followed(&lines[5..], by_hand);
+    assert_eq!(found.findings.len(), 1, "moved away, and nobody vouches for that: {:?}", found.findings);
+    let holed = [&lines[..3], &lines[5..]].concat();
+    let found = followed(&holed, Chain::default().knowing(link(3), Mark::Noted)).findings;
+    assert!(found.iter().any(|one| one.kind == Kind::Unmet(4)), "{found:?}");
 }
 
 #[test]
@@ -218,12 +236,30 @@ fn what_was_archived_need_not_be_there_and_what_is_gone_beyond_is_missing() {
     let mut link = read(lines[8].trim_end().as_bytes()).unwrap().link();
     let mut said = Fields::new();
     said.insert("to".into(), 4.into());
+    let fourth = read(lines[3].trim_end().as_bytes()).unwrap().link();
+    said.insert("to_hash".into(), HEXLOWER.encode(&fourth.hash).into());
+    let before = link;
     lines.push(line(&mut link, AT, ARCHIVED, &said) + "\n");
-    assert_eq!(findings(&lines, Some(10)), []);
-    assert_eq!(findings(&lines[2..], Some(10)), []);
-    assert_eq!(findings(&lines[4..], Some(10)), []);
-    assert_eq!(findings(&lines[6..], Some(10)), [Kind::Missing(5, 6)]);
-    assert_eq!(followed(&lines[4..], Chain::default()).gone, 4);
+    let kinds = |lines: &[String], head: Link| -> Vec<Kind> {
+        let found = followed(lines, Chain::default().knowing(head, Mark::Head));
+        found.findings.into_iter().map(|finding| finding.kind).collect()
+    };
+    assert_eq!(kinds(&lines, link), []);
+    assert_eq!(kinds(&lines[4..], link), []);
+    assert_eq!(kinds(&lines[6..], link), [Kind::Missing(5, 6)]);
+    assert_eq!(followed(&lines[4..], Chain::default().knowing(link, Mark::Head)).gone, 4);
+    // A move that was interrupted: there are still two files of those.
+    let mut chain = Chain::default().knowing(link, Mark::Head);
+    for (at, line) in lines.iter().enumerate().skip(2) {
+        let (file, number) = if at < 4 { ("a", at - 1) } else { ("b", at - 3) };
+        chain.feed(file, number as u64, line.as_bytes());
+    }
+    assert_eq!(chain.finish().findings, []);
+    assert_eq!(kinds(&lines[4..], before), [Kind::NoStart(4)], "it stands behind what was signed");
+    said.insert("to_hash".into(), HEXLOWER.encode(&[7; 32]).into());
+    let mut other = before;
+    lines[9] = line(&mut other, AT, ARCHIVED, &said) + "\n";
+    assert_eq!(kinds(&lines[4..], other), [Kind::NoStart(4)], "it is about another record");
 }
 
 /// The table of docs/audit.md.

@@ -8,15 +8,17 @@ use std::{
 };
 
 use super::{files, read_file};
-use crate::clock::Wall;
+use crate::{clock::Wall, rules::trail::Link};
 
 /// Files that can be moved away.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Archivable {
     /// Oldest first.
     pub files: Vec<PathBuf>,
-    /// The last record in them; 0 if there is none.
-    pub to: u64,
+    /// The record before the first one in them.
+    pub after: Link,
+    /// The last record in them.
+    pub to: Link,
 }
 
 /// The closed files whose records are all older.
@@ -34,7 +36,10 @@ pub fn archivable(folder: &Path, before: Wall) -> io::Result<Archivable> {
         if records.iter().any(|record| record.secs() >= before.secs()) {
             break;
         }
-        found.to = last.seq;
+        if let Some(first) = records.first().filter(|_| found.files.is_empty()) {
+            found.after = Link { seq: first.seq.saturating_sub(1), hash: first.prev };
+        }
+        found.to = last.link();
         found.files.push(file);
     }
     Ok(found)

@@ -80,7 +80,9 @@ impl Current {
         if !torn.is_empty() {
             this.close(torn, now)?;
         }
-        if other.is_none() && link.seq > fresh.seq {
+        // Without a head nobody knows what was there, even if nothing is left.
+        let headless = known.is_none() && !existing.is_empty();
+        if other.is_none() && (link.seq > fresh.seq || headless) {
             let mut fields = Fields::new();
             fields.insert("first".into(), (fresh.seq + 1).into());
             fields.insert("last".into(), link.seq.into());
@@ -89,6 +91,7 @@ impl Current {
         this.note_head()?;
         // Another form may have been longer.
         this.head.set_len(head_text(this.link, &this.signer).len() as u64)?;
+        this.head.sync_data()?;
         Ok(this)
     }
 

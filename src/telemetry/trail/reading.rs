@@ -4,10 +4,12 @@ use std::{
     fs::{self, File},
     io::{self, BufRead, BufReader},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use data_encoding::HEXLOWER;
 
+use super::is_held;
 use crate::rules::trail::{
     Chain, Finding, Followed, HeadFault, Kind, Link, Mark, PublicKey, Query, Record, read,
 };
@@ -18,7 +20,7 @@ pub const HEAD: &str = "head";
 /// What is looked at beside the chain itself.
 #[derive(Clone, Debug, Default)]
 pub struct Check {
-    /// Who may have signed; without one no signature is looked at.
+    /// Who may have signed; that there is none is a finding.
     pub keys: Vec<PublicKey>,
     /// Records that were noted elsewhere.
     pub against: Vec<Link>,
@@ -26,7 +28,15 @@ pub struct Check {
     pub archived: bool,
     /// These are files that were moved away: nothing names the last record but the checkpoint that it is.
     pub apart: bool,
+    /// The records [`crate::rules::trail::UNSIGNED`] that somebody has accepted, by number.
+    pub accepted: Vec<u64>,
+    /// Only whether the chain holds together, not who vouches for it.
+    pub chain_only: bool,
 }
+
+/// How long records of a writer may stand behind the head: as long as the disk may take for them.
+const PATIENCE: Duration = Duration::from_secs(10);
+const LOOK: Duration = Duration::from_millis(50);
 
 /// What a look at the whole trail found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,15 +71,24 @@ pub fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
 /// # Errors
 /// When a file cannot be read.
 pub fn verify(folder: &Path, check: &Check, seen: impl Fn(u64)) -> io::Result<Verdict> {
+    let verdict = look(folder, check, &seen)?;
+    let begins_late = verdict.found.findings.iter().any(|finding| matches!(finding.kind, Kind::NoStart(_)));
+    // What was archived meanwhile is signed by now.
+    if begins_late && verdict.head.is_some() && head(folder, &check.keys)?.ok() != verdict.head {
+        return look(folder, check, &seen);
+    }
+    Ok(verdict)
+}
+
+fn look(folder: &Path, check: &Check, seen: &dyn Fn(u64)) -> io::Result<Verdict> {
     // The end before the records: a record that is written meanwhile is not missing.
     let head = if check.apart { Err(None) } else { head(folder, &check.keys)? };
     let files = files(folder)?;
     let mut chain = Chain::default();
-    let archived = check.archived || check.apart;
-    if let Some(before) = files.first().filter(|_| archived).and_then(|file| link_before(file)) {
+    if let Some(before) = files.first().filter(|_| check.archived).and_then(|file| link_before(file)) {
         chain = Chain::after(before);
     }
-    chain = chain.signed_by(&check.keys);
+    chain = chain.signed_by(&check.keys).accepting(&check.accepted);
     if let Ok(head) = head {
         chain = chain.knowing(head, Mark::Head);
     }
@@ -89,21 +108,69 @@ pub fn verify(folder: &Path, check: &Check, seen: impl Fn(u64)) -> io::Result<Ve
         }
     }
     let mut found = chain.finish();
+    if check.chain_only {
+        found.findings.retain(|finding| !matches!(finding.kind, Kind::Unvouched(..)));
+    } else {
+        look_at_end(folder, check, head, &mut found)?;
+    }
+    Ok(Verdict { files: files.len(), found, head: head.ok() })
+}
+
+/// Who vouches for the end.
+fn look_at_end(
+    folder: &Path,
+    check: &Check,
+    head: Result<Link, Option<HeadFault>>,
+    found: &mut Followed,
+) -> io::Result<()> {
     let end = |kind| Finding { place: (HEAD.to_owned(), 0), kind };
+    let nowhere = |kind| Finding { place: (String::new(), 0), kind };
+    if check.keys.is_empty() {
+        if found.records > 0 || head.is_ok() {
+            found.findings.push(nowhere(Kind::NoKey));
+        }
+        return Ok(());
+    }
     match head {
         Err(Some(fault)) => found.findings.push(end(Kind::Head(fault))),
         // A checkpoint that was written meanwhile is in the head by now.
-        Ok(link) if found.vouched > link.seq && is_behind(folder, check, found.vouched)? => {
+        Ok(link) if found.vouched > link.seq && is_left(folder, check, |head| head.seq >= found.vouched)? => {
             found.findings.push(end(Kind::Head(HeadFault::Old)));
         }
         Ok(_) | Err(None) => {}
     }
-    let endless = check.apart || matches!(head, Err(Some(_)));
-    if endless && !check.keys.is_empty() && found.vouched < found.last.seq {
-        let kind = Kind::Open(found.vouched.max(found.gone) + 1, found.last.seq);
-        found.findings.push(Finding { place: (String::new(), 0), kind });
+    let (vouched, last) = (found.vouched.max(found.gone), found.last);
+    match head {
+        Err(_) if found.vouched < found.last.seq => {
+            found.findings.push(nowhere(Kind::Open(vouched + 1, found.last.seq)));
+        }
+        Ok(link)
+            if vouched.max(link.seq) < found.last.seq
+                && is_left(folder, check, |head| head.seq > last.seq || head == last)? =>
+        {
+            found.findings.push(nowhere(Kind::Behind(vouched.max(link.seq) + 1, found.last.seq)));
+        }
+        Ok(_) | Err(_) => {}
     }
-    Ok(Verdict { files: files.len(), found, head: head.ok() })
+    Ok(())
+}
+
+/// Whether the head stays where it is: nobody is about to write it.
+fn is_left(folder: &Path, check: &Check, caught_up: impl Fn(Link) -> bool) -> io::Result<bool> {
+    let mut waited = Duration::ZERO;
+    loop {
+        let held = is_held(folder)?;
+        // Whoever lets go of the lock has written the head before.
+        if head(folder, &check.keys)?.is_ok_and(&caught_up) {
+            return Ok(false);
+        }
+        if !held || waited >= PATIENCE {
+            return Ok(true);
+        }
+        // There is no runtime here.
+        std::thread::park_timeout(LOOK);
+        waited += LOOK;
+    }
 }
 
 /// What the head says, or what is wrong with it. Without keys only what it says is looked at.
@@ -115,10 +182,6 @@ fn head(folder: &Path, keys: &[PublicKey]) -> io::Result<Result<Link, Option<Hea
         Head::Missing => Err(Some(HeadFault::Missing)),
         Head::Says(..) | Head::Unreadable => Err(Some(HeadFault::Forged)),
     })
-}
-
-fn is_behind(folder: &Path, check: &Check, vouched: u64) -> io::Result<bool> {
-    Ok(head(folder, &check.keys)?.is_ok_and(|link| link.seq < vouched))
 }
 
 /// The file that names the last record.

@@ -1,5 +1,6 @@
 //! R29: what is written stays written, and what is done to it shows.
 
+mod laundering;
 mod tampering;
 
 use std::{
@@ -136,12 +137,16 @@ fn r29_records_behind_the_signed_head_are_named_at_the_next_start() {
     fs::write(&file, bytes).unwrap();
     fs::write(folder.path().join(HEAD), &head).unwrap();
     let verdict = verify(folder.path(), &check(), |_| ()).unwrap();
-    assert_eq!((verdict.found.findings, verdict.head.unwrap().seq), (vec![], 2));
+    let kinds: Vec<_> = verdict.found.findings.iter().map(|finding| finding.kind).collect();
+    assert_eq!((kinds, verdict.head.unwrap().seq), (vec![Kind::Behind(3, 4)], 2));
     drop(open(folder.path(), 1 << 20));
     let notes = Query { event: Some(UNSIGNED.into()), ..Query::default() };
     let found = newest(folder.path(), &notes, 10).unwrap();
     let named = |name: &str| found[0].text(name);
     assert_eq!((named("first").as_deref(), named("last").as_deref()), (Some("3"), Some("4")));
+    assert_eq!(looked_at(folder.path()).1, [Kind::Unvouched(5, 3, 4)], "until somebody accepts it");
+    let accepting = Check { accepted: vec![5], ..check() };
+    assert_eq!(verify(folder.path(), &accepting, |_| ()).unwrap().found.findings, []);
 }
 
 #[test]
@@ -182,17 +187,18 @@ fn r29_what_was_moved_away_verifies_there_and_here() {
     assert_eq!(archivable(folder.path(), Wall::from_secs(1_700_000_000)).unwrap().files.len(), 0);
     assert_eq!(found.files.len() + 1, files(folder.path()).unwrap().len(), "the newest stays");
     let mut fields = Fields::new();
-    fields.insert("to".into(), found.to.into());
+    fields.insert("to".into(), found.to.seq.into());
+    fields.insert("to_hash".into(), data_encoding::HEXLOWER.encode(&found.to.hash).into());
     trail.write(Wall::from_secs(1_800_000_000), ARCHIVED.into(), fields);
     assert!(trail.flush());
     for file in &found.files {
         move_away(file, elsewhere.path()).unwrap();
     }
     let here = verify(folder.path(), &check(), |_| ()).unwrap().found;
-    assert_eq!((here.findings, here.gone), (vec![], found.to));
+    assert_eq!((here.findings, here.gone), (vec![], found.to.seq));
     let apart = Check { apart: true, ..check() };
     let there = verify(elsewhere.path(), &apart, |_| ()).unwrap().found;
-    assert_eq!((there.findings.len(), there.last.seq, there.vouched), (0, found.to, found.to));
+    assert_eq!((there.findings.len(), there.last.seq, there.vouched), (0, found.to.seq, found.to.seq));
     // An archive that lost its end says so.
     let last = files(elsewhere.path()).unwrap().pop().unwrap();
     fs::remove_file(&last).unwrap();

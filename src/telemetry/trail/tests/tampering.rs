@@ -8,9 +8,10 @@ use std::{
 
 use super::{check, open, signer, write};
 use crate::{
+    clock::Wall,
     entropy::{Entropy, SeededEntropy},
-    rules::trail::{Finding, Kind, Link, line, read},
-    telemetry::trail::{HEAD, files, head_text, verify},
+    rules::trail::{ARCHIVED, Fields, Finding, Kind, Link, line, read},
+    telemetry::trail::{Check, HEAD, Trail, files, head_text, verify},
 };
 
 const TIMES: usize = 1_000;
@@ -86,7 +87,7 @@ pub(super) fn anew(lines: &[String], from: usize) -> Vec<String> {
             fields.insert("user".into(), "mallory".into());
         }
         let time = jiff::Timestamp::as_millisecond(record.at.parse().unwrap());
-        let wall = crate::clock::Wall::from_millis(u64::try_from(time).unwrap());
+        let wall = Wall::from_millis(u64::try_from(time).unwrap());
         done.push(line(&mut link, wall, &record.event, &fields) + "\n");
     }
     done
@@ -98,7 +99,7 @@ fn tamper(whole: &Copy, old_head: &[u8], dice: &Dice) -> (&'static str, Copy, Op
     let (count, all) = (lines.len(), lines.len() as u64);
     let at = dice.below(count);
     let seq = at as u64 + 1;
-    match dice.below(9) {
+    match dice.below(12) {
         0 => {
             let file = dice.below(whole.files.len());
             let mut copy = whole.clone();
@@ -144,6 +145,7 @@ fn tamper(whole: &Copy, old_head: &[u8], dice: &Dice) -> (&'static str, Copy, Op
             ("a record was written twice", whole.with(&lines), Some((seq, seq)))
         }
         6 => ("the head was tampered with", with_other_head(whole, old_head, dice), None),
+        7 | 8 => more(whole, dice),
         _ => {
             let texts: Vec<String> = lines.iter().map(|(_, text)| text.clone()).collect();
             let forged = anew(&texts, at);
@@ -158,6 +160,28 @@ fn tamper(whole: &Copy, old_head: &[u8], dice: &Dice) -> (&'static str, Copy, Op
             ("the chain was written anew without the key", copy, Some((seq, all)))
         }
     }
+}
+
+/// What is done to the ends: the last record, or the first file.
+fn more(whole: &Copy, dice: &Dice) -> (&'static str, Copy, Option<(u64, u64)>) {
+    let mut lines = whole.lines();
+    let (file, last) = lines.last().unwrap().clone();
+    let mut link = read(last.trim_end().as_bytes()).unwrap().link();
+    let at = Wall::from_secs(1_800_000_000);
+    if dice.below(2) == 0 {
+        lines.push((file, line(&mut link, at, "user-added", &Fields::new()) + "\n"));
+        return ("a record was appended behind the head", whole.with(&lines), Some((link.seq, link.seq)));
+    }
+    let gone = 1 + dice.below(whole.files.len() - 1);
+    let first = lines.iter().position(|(file, _)| *file == gone).unwrap();
+    let to = read(lines[first - 1].1.trim_end().as_bytes()).unwrap().link();
+    let mut fields = Fields::new();
+    fields.insert("to".into(), to.seq.into());
+    fields.insert("to_hash".into(), data_encoding::HEXLOWER.encode(&to.hash).into());
+    lines.push((file, line(&mut link, at, ARCHIVED, &fields) + "\n"));
+    let mut copy = whole.with(&lines);
+    copy.files.drain(..gone);
+    ("files were removed, and said to be archived", copy, Some((1, to.seq)))
 }
 
 fn with_other_head(whole: &Copy, old_head: &[u8], dice: &Dice) -> Copy {
@@ -190,6 +214,22 @@ fn names(findings: &[Finding], records: Option<(u64, u64)>) -> bool {
     })
 }
 
+/// The gate is started, perhaps with the key removed, and its trail goes on.
+fn still_found(folder: &Path, what: &str, without_key: bool) {
+    let seed = if without_key {
+        let keyless = verify(folder, &Check::default(), |_| ()).unwrap().found.findings;
+        assert!(keyless.iter().any(|finding| finding.kind == Kind::NoKey), "{what}: {keyless:?}");
+        // One that nobody has signed with before.
+        3
+    } else {
+        1
+    };
+    drop(Trail::rotating(folder, signer(seed), 2_000).unwrap());
+    let keys = vec![signer(1).public(), signer(seed).public()];
+    let findings = verify(folder, &Check { keys, ..Check::default() }, |_| ()).unwrap().found.findings;
+    assert!(!findings.is_empty(), "after a start: {what}");
+}
+
 #[test]
 fn r29_of_a_thousand_tamperings_each_is_found_and_named() {
     let folder = tempfile::tempdir().unwrap();
@@ -217,6 +257,7 @@ fn r29_of_a_thousand_tamperings_each_is_found_and_named() {
         copy.put(folder.path());
         let findings = verify(folder.path(), &check(), |_| ()).unwrap().found.findings;
         assert!(names(&findings, records), "{done}: {what} ({records:?}): {findings:?}");
+        still_found(folder.path(), what, dice.below(4) == 0);
         done += 1;
     }
     whole.put(folder.path());
