@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File, OpenOptions},
     io,
-    os::unix::fs::{FileExt, OpenOptionsExt},
+    os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
@@ -22,6 +22,8 @@ use crate::{
 /// Room that is reserved ahead, so that the trail knows of a full disk before a record does; what is under way then still
 /// fits.
 const ROOM: u64 = 1 << 20;
+/// Whoever removed it has to answer for it: nothing goes on as if it were there.
+const REMOVED: &str = "the file that it is written to was removed; find out why, restart panelgate, and see what `panelgate audit verify` says";
 /// More is reserved when less than this is left.
 const LOW: u64 = ROOM / 2;
 
@@ -157,6 +159,10 @@ impl Current {
         for (at, event, fields) in records {
             text.push_str(&line(&mut link, *at, event, fields));
             text.push('\n');
+        }
+        if self.file.metadata()?.nlink() == 0 {
+            // What is written into it would be gone with this process.
+            return Err(io::Error::other(REMOVED));
         }
         // What an earlier attempt left behind is written over.
         self.file.write_all_at(text.as_bytes(), self.length)?;

@@ -268,3 +268,16 @@ async fn r29_a_full_disk_closes_the_trail_and_room_opens_it_again() {
         newest(folder.path(), &Query { event: Some(CHECKPOINT.into()), ..Query::default() }, 5).unwrap();
     assert_eq!(found.len(), 1);
 }
+
+#[tokio::test]
+async fn r29_nothing_counts_as_written_in_a_file_that_was_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let trail = open(folder.path(), 1 << 20);
+    write(&trail, 3);
+    fs::remove_file(folder.path().join("trail-000000000001.jsonl")).unwrap();
+    let mut problem = trail.problem();
+    let ticket = trail.write(Wall::from_secs(1_800_000_000), "user-added".into(), Fields::new());
+    let why = problem.wait_for(Option::is_some).await.unwrap().clone();
+    assert!(why.is_some_and(|why| why.contains("was removed")));
+    assert!(!trail.is_open() && !trail.durable(ticket, std::time::Duration::from_millis(100)).await);
+}

@@ -6,20 +6,21 @@ mod policies;
 use std::time::Duration;
 
 use crate::support::{
+    browser::Browser,
     certificates,
     gate::HOST,
-    house::{House, echoes, install_certificate, signal},
+    house::{House, Socket, echoes, install_certificate, signal},
 };
+
+/// WebSockets that are held meanwhile.
+const SOCKETS: usize = 200;
 
 /// The policy is flipped back and forth while both doors are loaded: no request fails, no WebSocket is lost.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn reloads_under_load_fail_no_request() {
     let house = House::start("reload-load");
     let somebody = house.somebody().await;
-    let mut sockets = Vec::new();
-    for _ in 0..20 {
-        sockets.push(house.socket(&somebody).await);
-    }
+    let mut sockets = held(&house, &somebody).await;
     let (edge, sidecar) = (house.load_edge(&somebody, 8), house.load_sidecar(&somebody, 8));
     let (one, other) =
         (house.read("policy.yaml"), house.read("policy.yaml").replace("reader: read", "reader: none"));
@@ -46,7 +47,9 @@ async fn reloads_under_load_fail_no_request() {
 async fn certificates_are_swapped_under_load() {
     let house = House::start("certificates-load");
     let somebody = house.somebody().await;
-    let (edge, folder) = (house.load_edge(&somebody, 8), house.directory.join("certs"));
+    let mut sockets = held(&house, &somebody).await;
+    let (edge, sidecar) = (house.load_edge(&somebody, 8), house.load_sidecar(&somebody, 8));
+    let folder = house.directory.join("certs");
     let mut client = house.client();
     for _ in 0..3 {
         client.trust(certificates::issue(&house.directory, HOST));
@@ -54,5 +57,19 @@ async fn certificates_are_swapped_under_load() {
         install_certificate(&house.directory, &folder);
         house.wait_until("the new certificate is shown", || client.is_served()).await;
     }
-    tokio::task::block_in_place(|| edge.finish());
+    tokio::task::block_in_place(|| {
+        edge.finish();
+        sidecar.finish();
+    });
+    for socket in &mut sockets {
+        assert!(echoes(socket).await, "a WebSocket was lost");
+    }
+}
+
+async fn held(house: &House, somebody: &Browser) -> Vec<Socket> {
+    let mut sockets = Vec::new();
+    for _ in 0..SOCKETS {
+        sockets.push(house.socket(somebody).await);
+    }
+    sockets
 }
