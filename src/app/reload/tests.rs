@@ -225,8 +225,10 @@ async fn whatever_happens_to_a_file_the_last_good_state_stays_until_there_is_a_b
 async fn a_pipe_under_a_watched_name_is_a_mistake_like_any_other_and_later_changes_are_taken() {
     let house = House::start().await;
     let path = house.folder.path().join("policies/policy.yaml");
-    fs::remove_file(&path).unwrap();
-    mkfifoat(CWD, &path, Mode::RUSR | Mode::WUSR).unwrap();
+    // At once: a look in between would find it missing, which is another mistake.
+    let pipe = house.folder.path().join("pipe");
+    mkfifoat(CWD, &pipe, Mode::RUSR | Mode::WUSR).unwrap();
+    fs::rename(&pipe, &path).unwrap();
     let refused = |state: &ReloadState| {
         state.problem.as_ref().is_some_and(|problem| problem.what.contains("it is not a regular file"))
     };
