@@ -48,7 +48,7 @@ fn grow(house: &House, bytes: usize) {
     );
     let mut stream =
         UnixStream::connect(&socket).unwrap_or_else(|error| panic!("{}: {error}", socket.display()));
-    let asked = json!({ "do": "note-archived", "to": 0, "folder": "x".repeat(bytes), "files": 0 });
+    let asked = json!({ "do": "note-rotated", "what": "x".repeat(bytes) });
     writeln!(stream, "{asked}").expect("the daemon reads");
     let mut answer = String::new();
     BufReader::new(stream).read_line(&mut answer).expect("the daemon answers");
