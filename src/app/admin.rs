@@ -343,7 +343,7 @@ pub struct ListedBans {
     pub added: usize,
     /// Bans that the list had before.
     pub kept: usize,
-    /// Bans that somebody else made and that last as long; they stay as they are.
+    /// Bans that stay as they are: those that no list made, and those of another list that last as long.
     pub others: usize,
     /// Bans that the list had before and has no more.
     pub lifted: usize,

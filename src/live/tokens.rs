@@ -7,7 +7,6 @@
 #[cfg(test)]
 mod tests;
 
-use aws_lc_rs::digest::{SHA256, digest};
 use dashmap::DashMap;
 
 use crate::{
@@ -15,6 +14,7 @@ use crate::{
     rules::{
         session::Sid,
         token::{AccessClaims, BadToken, KeptAccess, KeySet},
+        trail,
     },
 };
 
@@ -42,7 +42,7 @@ impl Tokens {
         if text.len() > KeptAccess::LONGEST {
             return Err(BadToken::Invalid);
         }
-        let name = name(text);
+        let name = trail::hash(text.as_bytes());
         let known = self.kept.get(&name).and_then(|kept| kept.again(keys, site, now).cloned());
         if let Some(claims) = known {
             return Ok(claims);
@@ -69,10 +69,4 @@ impl Tokens {
             self.kept.remove(&before);
         }
     }
-}
-
-fn name(text: &str) -> Name {
-    let mut name = Name::default();
-    name.copy_from_slice(digest(&SHA256, text.as_bytes()).as_ref());
-    name
 }

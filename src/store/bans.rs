@@ -24,7 +24,7 @@ pub struct ListBanned {
     pub added: usize,
     /// Bans that the list had already.
     pub kept: usize,
-    /// Bans that somebody else made and that last as long, which stay as they are.
+    /// Bans that stay as they are: those that no list made, and those of another list that last as long.
     pub others: usize,
     /// Bans that the list had and has no more.
     pub lifted: usize,

@@ -347,8 +347,8 @@ pub trait Store: Send + Sync + 'static {
     /// Lifts exactly this ban; `false` if there is none.
     async fn lift_ban(&self, whom: Whom) -> Result<Written<bool>, StoreError>;
 
-    /// Bans whoever stands on a list, all at once. What anybody else banned for as long stays as it is; what the same list
-    /// had is written again, and with `replace` what is not on it any more is lifted.
+    /// Bans whoever stands on a list, all at once. What no list banned stays as it is, and so does what another list banned
+    /// for as long; what the same list had is written again, and with `replace` what is not on it any more is lifted.
     async fn ban_list(&self, list: Listed, replace: bool) -> Result<Written<ListBanned>, StoreError>;
 
     /// What failures have left of networks, those that failed last first, at most `most`.
