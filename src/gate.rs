@@ -443,7 +443,7 @@ impl Gate {
             sid: Sid(self.entropy().array()),
             user,
             site: Arc::clone(&visit.site.id),
-            origin: Origin::External(identity.key.clone()),
+            origin: Origin::External(Box::new(identity.key.clone())),
             opened: now,
             seen: now,
             idle_millis: u64::try_from(lifetimes.idle.as_millis()).unwrap_or(u64::MAX),

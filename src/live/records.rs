@@ -294,7 +294,7 @@ impl Records {
 
     fn index(&self, session: &Session) {
         if let Origin::External(key) = &session.origin {
-            self.external.insert(key.clone(), session.sid);
+            self.external.insert(ExternalKey::clone(key), session.sid);
         }
         self.public.insert(session.sid.public(), session.sid);
     }

@@ -100,12 +100,13 @@ pub struct Session {
     pub device: String,
     /// The client's address at sign-in.
     pub address: IpAddr,
-    /// Whom its user acts for, if anybody; dies with the session.
-    pub impersonation: Option<Impersonation>,
+    /// Whom its user acts for, if anybody; dies with the session. In a box, as everything that few sessions have: there
+    /// can be a million of them in memory.
+    pub impersonation: Option<Box<Impersonation>>,
     /// A second factor that is being set up.
-    pub enrolment: Option<Enrolment>,
+    pub enrolment: Option<Box<Enrolment>>,
     /// What the panel's own login gave, for panels that sign people in themselves.
-    pub panel: Option<PanelLogin>,
+    pub panel: Option<Box<PanelLogin>>,
     /// Set once; a session that has ended stays as a tombstone until nothing can name it any more.
     pub ended: Option<Ended>,
 }
@@ -151,7 +152,7 @@ pub enum Origin {
     /// Signed in at the portal.
     Portal,
     /// First sight of a trusted issuer's token.
-    External(ExternalKey),
+    External(Box<ExternalKey>),
 }
 
 /// What identifies an external session: one per issuer and session claim.
