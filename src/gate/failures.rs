@@ -121,9 +121,7 @@ fn tell(visit: &Visit, user: Option<&UserName>, kind: Kind, consequence: &Conseq
         let from = if consequence.strangers { "unknown networks" } else { "this network" };
         tracing::warn!(target: "panelgate::audit", event = "locked", %user, %client, what = kind.word(), from, seconds, by = BANNED_BY);
     }
-    if let Some(ban) = &consequence.banned {
-        tell_ban(ban);
-    }
+    consequence.banned.iter().for_each(tell_ban);
 }
 
 /// Writes down that a network was banned by itself.
