@@ -93,7 +93,7 @@ async fn a_stranger_in_two_traps_is_refused_and_banned_and_the_ban_says_why() {
     let bans = world.gate.live().records.bans().all();
     assert_eq!(
         (bans.len(), &*bans[0].reason, &*bans[0].by),
-        (1, "asked for /.git/** and /.env", "panelgate")
+        (1, "asked for /**/.git/** and /**/.env", "panelgate")
     );
     assert_eq!(bans[0].until, Some(START.plus(Duration::from_secs(3600))));
 }

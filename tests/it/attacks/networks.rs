@@ -169,7 +169,7 @@ async fn scanners_are_banned_by_the_trap_that_they_step_into() {
         let answer = at_edge.send(navigation("GET", trap)).await;
         assert!(answer.status == 403 && answer.text().contains("decision"), "{answer:?}");
     }
-    let told = || house.gate.running.log().contains("asked for /.git/** and /.env");
+    let told = || house.gate.running.log().contains("asked for /**/.git/** and /**/.env");
     house.wait_until("the ban is said", told).await;
     owner.can_sign_in().await;
 }
