@@ -8,6 +8,7 @@ mod network;
 mod tally;
 #[cfg(test)]
 mod tests;
+mod what;
 
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ pub use self::{
     account::{Account, Failed},
     network::{BANNED_BY, Network},
     tally::Tally,
+    what::What,
 };
 use super::{
     address::NetworkKey,
