@@ -127,7 +127,8 @@ async fn r16_going_through_the_networks_of_a_slash_48_ends_in_a_ban_of_it() {
     house.wait_until("the quota is in force", || house.gate.running.log().contains("in force")).await;
     let mut banned_after = None;
     for n in 0..60 {
-        let said = Remote::at(&house, &format!("2001:db8:5:{n:x}::1")).sign_in(&format!("u-{n}"), WRONG).await;
+        let said =
+            Remote::at(&house, &format!("2001:db8:5:{n:x}::1")).sign_in(&format!("u-{n}"), WRONG).await;
         if said.is_refused("banned") {
             banned_after = Some(n);
             break;
