@@ -34,7 +34,7 @@ pub use self::{
 };
 use crate::{
     clock::{Clock, SystemClock, Wall},
-    rules::trail::{Fields, LOST, Signer},
+    rules::trail::{Fields, LOST, Signer, Uncovered},
 };
 
 /// The file that whoever writes holds a lock on.
@@ -51,9 +51,6 @@ const BATCH: usize = 512;
 const RETRY: Duration = Duration::from_secs(1);
 /// How long whoever waits for the disk waits.
 const FLUSH: Duration = Duration::from_secs(10);
-/// A checkpoint is written after so many records, and after so long if there is a record since the last.
-const CHECKPOINT_RECORDS: u64 = 1_000;
-const CHECKPOINT_EVERY: Duration = Duration::from_secs(600);
 
 /// The folder of the trail in a data directory.
 pub fn folder(data_dir: &Path) -> PathBuf {
@@ -113,8 +110,19 @@ impl Trail {
         let (durable, problem) = (watch::Sender::new(0), watch::Sender::new(None));
         let told = (durable.subscribe(), problem.subscribe());
         let folder = folder.to_owned();
-        let mut writer =
-            Writer { folder, current, lost: Arc::clone(&lost), durable, problem, checked: now, _lock: lock };
+        let (clock, uncovered) = (SystemClock::new(), Uncovered::default());
+        let mut writer = Writer {
+            folder,
+            current,
+            lost: Arc::clone(&lost),
+            durable,
+            problem,
+            clock,
+            uncovered,
+            _lock: lock,
+        };
+        // What the last process left without a checkpoint waits no longer than what is written now.
+        writer.uncovered.note(writer.current.unvouched(), writer.clock.moment().mono);
         let room = writer.current.reserve();
         writer.note(room.err());
         let writer =
@@ -224,8 +232,8 @@ struct Writer {
     lost: Arc<AtomicU64>,
     durable: watch::Sender<u64>,
     problem: watch::Sender<Option<Arc<str>>>,
-    /// When the last checkpoint was written, or looked for.
-    checked: Wall,
+    clock: SystemClock,
+    uncovered: Uncovered,
     _lock: File,
 }
 
@@ -236,7 +244,8 @@ impl Writer {
         loop {
             // While the disk refuses, what waits is tried again although nothing new comes.
             let failing = self.problem.borrow().is_some();
-            let first = queue.recv_timeout(if failing { RETRY } else { CHECKPOINT_EVERY });
+            let due = self.uncovered.left(self.clock.moment().mono);
+            let first = queue.recv_timeout(if failing { RETRY } else { due });
             let ended = matches!(first, Err(RecvTimeoutError::Disconnected));
             let more = std::iter::from_fn(|| queue.try_recv().ok()).take(BATCH);
             for order in first.into_iter().chain(more) {
@@ -283,12 +292,11 @@ impl Writer {
 
     /// Vouches for what was written, from time to time and at the end, and looks for room.
     fn keep(&mut self, ended: bool) -> io::Result<()> {
-        let now = SystemClock::new().wall();
-        let due =
-            self.current.unvouched() >= CHECKPOINT_RECORDS || now.since(self.checked) >= CHECKPOINT_EVERY;
+        let now = self.clock.moment();
+        let due = self.uncovered.note(self.current.unvouched(), now.mono);
         if ended || due {
-            self.current.checkpoint(now)?;
-            self.checked = now;
+            self.current.checkpoint(now.wall)?;
+            self.uncovered.note(self.current.unvouched(), now.mono);
         }
         if ended { self.current.end() } else { self.current.reserve() }
     }
