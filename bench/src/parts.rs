@@ -82,7 +82,7 @@ impl Parts {
         let tokens: Vec<String> = used.iter().map(|session| place::token(session, &keys, now)).collect();
         let sids = used.iter().map(|session| session.sid).collect();
         let records = Records::default();
-        records.load(Everything { users, sessions, ..Everything::default() });
+        records.load(Everything { users, sessions: sessions.into_iter().map(Arc::new).collect(), ..Everything::default() });
         let mut parts = Self {
             sites,
             keys,

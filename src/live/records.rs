@@ -78,7 +78,7 @@ impl Records {
             self.put_user(Arc::new(user));
         }
         for session in everything.sessions {
-            self.put_session(Arc::new(session));
+            self.put_session(session);
         }
         for key in everything.keys {
             self.keys.insert(key.id, Arc::new(key));
@@ -257,6 +257,9 @@ impl Records {
 
     /// Drops what is not there any more.
     fn keep_only(&self, everything: &Everything) {
+        if self.sessions.is_empty() && self.users.is_empty() && self.keys.is_empty() {
+            return;
+        }
         let sids: HashSet<Sid> = everything.sessions.iter().map(|session| session.sid).collect();
         let users: HashSet<UserId> = everything.users.iter().map(|user| user.id).collect();
         let keys: HashSet<KeyId> = everything.keys.iter().map(|key| key.id).collect();
