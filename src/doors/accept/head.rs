@@ -164,27 +164,29 @@ impl Seen {
             return Err(BadHead { status: 431, what: "there are too many header fields" });
         }
         let (name, value) = split_field(line)?;
-        match name.to_ascii_lowercase().as_slice() {
-            b"host" => {
-                self.hosts += 1;
-                check_host(value)
-            }
-            b"content-length" => {
-                self.lengths += 1;
-                let plain = (1..=18).contains(&value.len()) && value.iter().all(u8::is_ascii_digit);
-                if plain { Ok(()) } else { Err(BadHead::bad("Content-Length is not a plain number")) }
-            }
-            b"transfer-encoding" => {
-                self.encodings += 1;
-                let chunked = value.eq_ignore_ascii_case(b"chunked");
-                if chunked { Ok(()) } else { Err(BadHead::bad("Transfer-Encoding is not exactly `chunked`")) }
-            }
-            b"connection" => check_connection(value),
-            b"expect" if !value.eq_ignore_ascii_case(b"100-continue") => {
-                Err(BadHead { status: 417, what: "Expect is not exactly `100-continue`" })
-            }
-            _ => Ok(()),
+        let is = |field: &[u8]| name.eq_ignore_ascii_case(field);
+        if is(b"host") {
+            self.hosts += 1;
+            return check_host(value);
         }
+        if is(b"content-length") {
+            self.lengths += 1;
+            let plain = (1..=18).contains(&value.len()) && value.iter().all(u8::is_ascii_digit);
+            return if plain { Ok(()) } else { Err(BadHead::bad("Content-Length is not a plain number")) };
+        }
+        if is(b"transfer-encoding") {
+            self.encodings += 1;
+            let chunked = value.eq_ignore_ascii_case(b"chunked");
+            let bad = BadHead::bad("Transfer-Encoding is not exactly `chunked`");
+            return if chunked { Ok(()) } else { Err(bad) };
+        }
+        if is(b"connection") {
+            return check_connection(value);
+        }
+        if is(b"expect") && !value.eq_ignore_ascii_case(b"100-continue") {
+            return Err(BadHead { status: 417, what: "Expect is not exactly `100-continue`" });
+        }
+        Ok(())
     }
 
     fn verdict(&self) -> Result<(), BadHead> {
