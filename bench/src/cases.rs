@@ -3,6 +3,7 @@
 mod doors;
 mod inside;
 mod scale;
+mod streaming;
 
 use std::path::Path;
 
@@ -24,6 +25,7 @@ pub(crate) const ALL: &[(&str, Part)] = &[
     ("proxies", doors::proxies),
     ("flood", doors::flood),
     ("assertion", doors::assertion),
+    ("streaming", streaming::streaming),
     ("connections", doors::connections),
     ("handshakes", doors::handshakes),
     ("scale", scale::scale),
