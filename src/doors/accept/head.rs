@@ -67,10 +67,8 @@ pub(super) fn scan(held: &[u8], from: usize) -> Result<Scan, BadHead> {
     if matches!(held.first(), Some(b'\r' | b'\n')) {
         return Err(BadHead::bad("the request begins with an empty line"));
     }
-    for at in from..held.len() {
-        if held.get(at) != Some(&b'\n') {
-            continue;
-        }
+    let fresh = held.get(from..).unwrap_or_default();
+    for at in fresh.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| from + at) {
         if at == 0 || held.get(at - 1) != Some(&b'\r') {
             return Err(BadHead::bad("a line ends in a bare LF"));
         }
@@ -224,9 +222,19 @@ pub(super) fn split_field(line: &[u8]) -> Result<(&[u8], &[u8]), BadHead> {
     Ok((name, value))
 }
 
-/// RFC 9110 section 5.6.2.
+/// RFC 9110 section 5.6.2, as a table: every byte of every name is looked up.
+const TOKEN: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut letters: &[u8] = b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    while let [first, rest @ ..] = letters {
+        table[*first as usize] = true;
+        letters = rest;
+    }
+    table
+};
+
 fn is_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+    TOKEN.get(usize::from(byte)).copied().unwrap_or(false)
 }
 
 fn check_host(value: &[u8]) -> Result<(), BadHead> {
@@ -248,5 +256,18 @@ fn check_connection(value: &[u8]) -> Result<(), BadHead> {
         Ok(())
     } else {
         Err(BadHead::bad("Connection names something other than close, keep-alive, upgrade or te"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_token;
+
+    #[test]
+    fn the_table_is_what_the_rfc_says() {
+        for byte in 0..=u8::MAX {
+            let said = byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+            assert_eq!(is_token(byte), said, "{byte}");
+        }
     }
 }

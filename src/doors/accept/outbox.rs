@@ -113,7 +113,7 @@ mod tests {
             outbox.shutdown().await.unwrap();
         };
         let mut got = Vec::new();
-        let (_, read) = tokio::join!(writing, theirs.read_to_end(&mut got));
+        let ((), read) = tokio::join!(writing, theirs.read_to_end(&mut got));
         read.unwrap();
         assert_eq!(got, expected);
     }
