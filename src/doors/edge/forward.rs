@@ -13,13 +13,13 @@ use crate::{
 const OURS: usize = 16;
 
 /// The head that goes to the panel, its request line aside. The bytes of the target are those of the visit (R5).
-pub(super) fn head(client: &HeaderMap, visit: &Visit, grant: &Grant, assertion: &str) -> HeaderMap {
+pub(super) fn head(client: &HeaderMap, visit: &Visit, grant: &Grant, assertion: &HeaderValue) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(client.len() + OURS);
     for (name, value) in client.iter().filter(|(name, _)| is_the_clients(name)) {
         headers.append(name.clone(), value.clone());
     }
     identity_headers::strip_credentials(&mut headers, &visit.site.credentials);
-    for (name, value) in identity_headers::all(grant, assertion) {
+    for (name, value) in identity_headers::all(grant, assertion.clone()) {
         headers.insert(name, value);
     }
     let host = visit.facts.host.as_str();

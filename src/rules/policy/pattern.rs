@@ -76,10 +76,11 @@ impl Pattern {
     }
 
     /// Whether the pattern covers a path.
-    pub(in crate::rules) fn covers(&self, path: &[String]) -> bool {
+    pub(in crate::rules) fn covers(&self, path: &[impl AsRef<str>]) -> bool {
         let own = &self.segments;
         let long_enough = if self.deep { path.len() >= own.len() } else { path.len() == own.len() };
-        long_enough && own.iter().zip(path).all(|(own, part)| own.as_ref().is_none_or(|own| own == part))
+        long_enough
+            && own.iter().zip(path).all(|(own, part)| own.as_ref().is_none_or(|own| own == part.as_ref()))
     }
 }
 
