@@ -4,6 +4,7 @@ mod doors;
 mod inside;
 pub(crate) mod memory;
 mod scale;
+mod streaming;
 
 use std::path::Path;
 
@@ -25,6 +26,7 @@ pub(crate) const ALL: &[(&str, Part)] = &[
     ("proxies", doors::proxies),
     ("flood", doors::flood),
     ("assertion", doors::assertion),
+    ("streaming", streaming::streaming),
     ("connections", doors::connections),
     ("handshakes", doors::handshakes),
     ("scale", scale::scale),

@@ -1,6 +1,12 @@
 //! The floors: servers that do nothing but what is measured beside the gate cannot do without.
 
-use std::{convert::Infallible, io, net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{
+    convert::Infallible,
+    io,
+    net::SocketAddr,
+    path::PathBuf,
+    sync::{Arc, LazyLock},
+};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -8,7 +14,7 @@ use http::{
     HeaderValue, Request, Response, StatusCode,
     header::{CONNECTION, CONTENT_TYPE, UPGRADE},
 };
-use http_body_util::Full;
+use http_body_util::{BodyExt as _, Full};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use pingora_core::{
@@ -23,7 +29,7 @@ use tokio::{
 
 use crate::Outcome;
 
-/// A hyper server that answers every request with the same 200, on one thread. It takes WebSockets and keeps them open, so
+/// A hyper server that answers every request with the same 200, on one thread; with `?bytes=N`, with so many. It takes WebSockets and keeps them open, so
 /// that it can stand in for a panel, too.
 ///
 /// # Errors
@@ -48,15 +54,18 @@ pub fn hyper(port: u16, socket: Option<PathBuf>) -> Outcome<()> {
     })
 }
 
+/// What is sent to whoever asks for many bytes.
+static LARGE: LazyLock<Bytes> = LazyLock::new(|| vec![b'x'; 1 << 20].into());
+
 async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(stream: S) {
-    let answer = service_fn(async |request| Ok::<_, Infallible>(answer(request)));
+    let answer = service_fn(async |request| Ok::<_, Infallible>(answer(request).await));
     let connection =
         http1::Builder::new().pipeline_flush(true).serve_connection(TokioIo::new(stream), answer);
     // A client that goes away is no event.
     let _ = connection.with_upgrades().await;
 }
 
-fn answer(mut request: Request<Incoming>) -> Response<Full<Bytes>> {
+async fn answer(mut request: Request<Incoming>) -> Response<Full<Bytes>> {
     if request.headers().get(UPGRADE).is_some_and(|to| to.as_bytes().eq_ignore_ascii_case(b"websocket")) {
         tokio::spawn(async move {
             let Ok(socket) = hyper::upgrade::on(&mut request).await else { return };
@@ -74,7 +83,13 @@ fn answer(mut request: Request<Incoming>) -> Response<Full<Bytes>> {
         headers.insert("sec-websocket-accept", HeaderValue::from_static("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="));
         return response;
     }
-    let mut response = Response::new(Full::from("ok\n"));
+    let asked = request.uri().query().and_then(|query| query.strip_prefix("bytes=")?.parse().ok());
+    let body = request.body_mut();
+    while let Some(Ok(_)) = body.frame().await {}
+    let mut response = Response::new(match asked {
+        Some(bytes) => Full::from(LARGE.slice(..usize::min(bytes, LARGE.len()))),
+        None => Full::from("ok\n"),
+    });
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
     response
 }

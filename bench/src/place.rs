@@ -188,6 +188,21 @@ impl Place {
     }
 }
 
+impl Place {
+    /// A request whose answer has so many bytes.
+    pub fn download(&self, host: &str, bytes: usize) -> String {
+        let path = self.path(0);
+        self.requests(host).swap_remove(0).replacen(&path, &format!("{path}?bytes={bytes}"), 1)
+    }
+
+    /// A request with so many bytes.
+    pub fn upload(&self, host: &str, bytes: usize) -> String {
+        let head = self.requests(host).swap_remove(0).replacen("GET", "POST", 1);
+        let length = format!("\r\nOrigin: https://{host}\r\nContent-Length: {bytes}\r\n\r\n");
+        head.replacen("\r\n\r\n", &length, 1) + &"x".repeat(bytes)
+    }
+}
+
 /// What a browser sends with every request.
 const BROWSER: &str = "User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0\r\n\
                        Accept: text/html,application/xhtml+xml\r\nAccept-Language: en-US,en;q=0.5\r\n\

@@ -84,6 +84,7 @@ impl Gate {
         }
         let Member { session, .. } = &self.place.members[index];
         let done = Command::new(program)
+            .env_remove("PANELGATE_BENCH_OUT")
             .args(["session", "revoke", &session.sid.public().to_string(), "--config"])
             .arg(self.place.config())
             .output()?;

@@ -22,7 +22,25 @@ pub struct Profile {
     pub own: Vec<(String, f64)>,
     /// In the function and what it calls; only functions of ours, and what they are given by libraries.
     pub within: Vec<(String, f64)>,
+    /// By what it is for: every sample belongs to one of [`AREAS`], or to none.
+    pub areas: Vec<(String, f64)>,
 }
+
+/// What time is spent on, with what stands in the stack then. The first that fits has the sample.
+const AREAS: [(&str, &[&str]); 12] = [
+    ("the journal's writer", &["journal::Scribe", "app::journal"]),
+    ("the decision", &["gate::Gate::decide", "gate::Gate::refusal"]),
+    ("the facts of a request", &["gate::Gate::describe", "request::Arrival"]),
+    ("the head for the panel", &["Gateway::upstream_request_filter", "forward::head"]),
+    ("the head of the answer", &["Gateway::response_filter"]),
+    ("the check of the head as it arrives", &["accept::head::", "accept::chunks::"]),
+    ("TLS", &["rustls::conn", "rustls::record_layer", "rustls::common_state", "aws_lc_"]),
+    ("the system's calls for writing", &["sys_sendto", "sys_writev", "tcp_sendmsg"]),
+    ("the system's calls for reading", &["sys_recvfrom", "sys_read", "tcp_recvmsg"]),
+    ("waiting and waking", &["sys_epoll", "sys_futex", "runtime::scheduler::multi_thread::worker::Context::park"]),
+    ("the rest of the gate at the edge", &["edge::gateway", "gate::Gate"]),
+    ("the HTTP engine", &["pingora_", "hyper::"]),
+];
 
 /// Looks at a process for so many seconds, and draws what it sees.
 ///
@@ -119,10 +137,13 @@ fn closing(text: &str) -> Option<usize> {
 
 fn sum(folded: &str) -> Profile {
     let (mut own, mut within, mut all) = (BTreeMap::new(), BTreeMap::new(), 0.0);
+    let mut areas = BTreeMap::new();
     for line in BufReader::new(folded.as_bytes()).lines().map_while(Result::ok) {
         let Some((stack, count)) = line.rsplit_once(' ') else { continue };
         let count: f64 = count.parse().unwrap_or(0.0);
         all += count;
+        let area = AREAS.iter().find(|(_, signs)| signs.iter().any(|sign| stack.contains(sign)));
+        *areas.entry(area.map_or("other", |(name, _)| name).to_owned()).or_insert(0.0) += count;
         let names: Vec<&str> = stack.split(';').collect();
         if let Some(last) = names.last() {
             *own.entry((*last).to_owned()).or_insert(0.0) += count;
@@ -146,5 +167,5 @@ fn sum(folded: &str) -> Profile {
     };
     let within =
         parts(within).into_iter().filter(|(name, part)| ours(name) && *part > 0.01).take(40).collect();
-    Profile { own: parts(own).into_iter().take(15).collect(), within }
+    Profile { own: parts(own).into_iter().take(15).collect(), within, areas: parts(areas) }
 }

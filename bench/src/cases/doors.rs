@@ -23,11 +23,13 @@ use crate::Ground;
 const USUAL: Size = Size { sessions: 100_000, pages: 100, bans: 0 };
 /// Handshakes in one turn.
 const HANDSHAKES: usize = 400;
+/// Clients that come back later.
+const RETURNING: usize = 20;
 /// Connections of each kind for their memory.
 const OPEN: usize = 1_000;
 
 /// A hyper server that stands for the panel.
-fn panel(ground: &Ground) -> Outcome<(Process, SocketAddr)> {
+pub(super) fn panel(ground: &Ground) -> Outcome<(Process, SocketAddr)> {
     let port = free_port()?;
     let mut process = ground.floor("panel", ["hyper", &port.to_string()])?;
     process.listens_on(port)?;
@@ -35,7 +37,7 @@ fn panel(ground: &Ground) -> Outcome<(Process, SocketAddr)> {
 }
 
 /// A gate of the usual size; the store is filled once and copied.
-fn usual(
+pub(super) fn usual(
     ground: &Ground,
     name: &str,
     assertion: &str,
@@ -451,6 +453,7 @@ pub(crate) fn handshakes(ground: &mut Ground) -> Outcome<()> {
             resumed[at] += count;
         }
     }
+    let crowd = crowd(&runtime, &gate, &request)?;
     drop(panel);
     let [edge_whole, pingora_whole, edge_resumed, pingora_resumed] = costs;
     let note = |of: &[f64], to: &[f64]| {
@@ -461,6 +464,10 @@ pub(crate) fn handshakes(ground: &mut Ground) -> Outcome<()> {
     let counts = format!("; of {all} the edge resumed {}, pingora {}", resumed[0], resumed[1]);
     let (whole, resumed) =
         (note(&edge_whole, &pingora_whole), note(&edge_resumed, &pingora_resumed) + &counts);
+    let note =
+        format!("{RETURNING} clients, each back after {HANDSHAKES} connections of others; by what the clients say");
+    let what = "handshakes resumed at the edge / all that could be";
+    ground.row(what, Target::AtLeast(1.0), Figure::of([crowd]), "", note);
     ground.row(
         "processor time of a whole handshake, edge / pingora",
         Target::Told,
@@ -476,6 +483,18 @@ pub(crate) fn handshakes(ground: &mut Ground) -> Outcome<()> {
         resumed,
     );
     Ok(())
+}
+
+/// Clients that come back after many others have been there: the part of them whose handshake was resumed, as they see it.
+fn crowd(runtime: &tokio::runtime::Runtime, gate: &Gate, request: &str) -> Outcome<f64> {
+    let to = |resuming| Edge::to(local(gate.place.ports.edge), &gate.place.certificate().0, resuming);
+    let clients = (0..RETURNING).map(|_| to(true)).collect::<Outcome<Vec<_>>>()?;
+    let come = || -> Outcome<usize> {
+        clients.iter().map(|client| runtime.block_on(client.handshakes(request, 1))).sum()
+    };
+    come()?;
+    runtime.block_on(to(true)?.handshakes(request, HANDSHAKES))?;
+    Ok(come()? as f64 / RETURNING as f64)
 }
 
 /// Where the time of the allow path goes, at the sidecar and at the edge.
@@ -503,14 +522,29 @@ pub(crate) fn profile(ground: &mut Ground) -> Outcome<()> {
             seen
         })?;
         let line = |(name, part): &(String, f64)| vec![format!("{:.1} %", part * 100.0), format!("`{name}`")];
-        let mut lines: Vec<_> = seen.within.iter().map(line).collect();
+        let largest: Vec<String> = seen
+            .areas
+            .iter()
+            .filter(|(name, _)| name != "other")
+            .take(3)
+            .map(|(name, part)| format!("{name} ({:.0} %)", part * 100.0))
+            .collect();
+        let mut lines: Vec<_> = seen
+            .areas
+            .iter()
+            .map(|(name, part)| vec![format!("{:.1} %", part * 100.0), format!("*{name}*")])
+            .collect();
+        lines.push(vec!["**with what it calls**".to_owned(), String::new()]);
+        lines.extend(seen.within.iter().map(line));
         lines.push(vec!["**in itself**".to_owned(), String::new()]);
         lines.extend(seen.own.iter().map(line));
         ground.report.sections.push(Section {
             title: format!("Where the time of the allow path goes: {door}"),
-            text: "Parts of all samples of the gate's process under full load: functions with what they call, then those \
-                   that cost most in themselves."
-                .to_owned(),
+            text: format!(
+                "The three largest costs: {}. Parts of all samples of the gate's process under full load: by what they are for \
+                 (each sample once), then functions with what they call, then those that cost most in themselves.",
+                largest.join(", ")
+            ),
             head: ["part", "function"].map(str::to_owned).to_vec(),
             lines,
             pictures: vec![picture.to_owned()],

@@ -1,16 +1,16 @@
-//! What is known about one client connection, and the two things that can be done to it from above.
+//! What is known about one client connection, and how it is ended from above.
 
 use std::{
     net::{IpAddr, SocketAddr},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    pin::Pin,
+    sync::{Arc, Mutex},
 };
 
 use tokio_util::sync::CancellationToken;
 
 use super::caps::Permits;
+
+type Next = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// One client connection. Everything that runs on it shares this.
 pub(crate) struct Conn {
@@ -22,8 +22,8 @@ pub(crate) struct Conn {
     pub(crate) server_name: Option<Arc<str>>,
     /// Cancel it, and the connection is gone, whatever it is doing.
     pub(crate) kill: CancellationToken,
-    /// The next byte that arrives begins a request head.
-    next_head: AtomicBool,
+    /// What the connection is for when the engine is done with it.
+    next: Mutex<Option<Next>>,
     /// Given back when the connection is gone.
     _permits: Permits,
 }
@@ -36,15 +36,17 @@ impl Conn {
         kill: CancellationToken,
         permits: Permits,
     ) -> Self {
-        Self { peer, announced, server_name, kill, next_head: AtomicBool::new(false), _permits: permits }
+        Self { peer, announced, server_name, kill, next: Mutex::default(), _permits: permits }
     }
 
-    /// A request is over and the connection stays: what comes next is a head, and is timed and checked as one.
-    pub(crate) fn expect_head(&self) {
-        self.next_head.store(true, Ordering::Release);
+    /// From within a request: leaves the connection to `next` as soon as the engine has let go of it.
+    pub(crate) fn hand_over(&self, next: impl Future<Output = ()> + Send + 'static) {
+        if let Ok(mut place) = self.next.lock() {
+            *place = Some(Box::pin(next));
+        }
     }
 
-    pub(super) fn take_expected_head(&self) -> bool {
-        self.next_head.swap(false, Ordering::AcqRel)
+    pub(super) fn take_over(&self) -> Option<Next> {
+        self.next.lock().ok()?.take()
     }
 }

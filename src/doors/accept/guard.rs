@@ -4,6 +4,7 @@ use std::{
     fmt,
     future::Future,
     io,
+    mem::MaybeUninit,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -18,7 +19,7 @@ use pingora_core::protocols::{
 };
 use pingora_http::ResponseHeader;
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufWriter, ReadBuf},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf},
     time::{Sleep, sleep, timeout},
 };
 
@@ -26,12 +27,15 @@ use super::{
     chunks::Chunks,
     conn::Conn,
     head::{self, BadHead, Scan},
+    outbox::Outbox,
 };
 
 /// The client preface of HTTP/2 (RFC 9113, section 3.4) has this many bytes.
 const PREFACE: usize = 24;
 /// How long a connection is listened to after the last answer, so that the answer is not lost in a reset.
 const LINGER: Duration = Duration::from_secs(1);
+/// What is read at once.
+const PIECE: usize = 8 * 1024;
 /// How many bytes are thrown away meanwhile.
 const LINGER_BYTES: usize = 1024 * 1024;
 
@@ -40,20 +44,26 @@ const LINGER_BYTES: usize = 1024 * 1024;
 pub(super) struct Deadlines {
     /// For a whole request head.
     pub(super) head: Duration,
+    /// For the first byte of the next one.
+    pub(super) idle: Duration,
     /// For the preface of HTTP/2.
     pub(super) preface: Duration,
 }
 
 /// The stream that the HTTP engine is given.
 pub(super) struct Guard<S> {
-    io: BufWriter<S>,
+    io: Outbox<S>,
     conn: Arc<Conn>,
     http2: bool,
     phase: Phase,
     /// Looks at the chunks of the body that is under way.
     chunks: Option<Chunks>,
-    deadline: Option<Pin<Box<Sleep>>>,
-    head: Duration,
+    timer: Pin<Box<Sleep>>,
+    /// Whether the timer means anything.
+    timed: bool,
+    /// No head has come yet.
+    first: bool,
+    deadlines: Deadlines,
     /// Carries the [`Conn`] to where a request is handled, also over HTTP/2, whose requests run in tasks of their own.
     digest: Arc<ProxyDigest>,
 }
@@ -63,8 +73,8 @@ enum Phase {
     Preface { seen: usize },
     /// HTTP/1: a head is due. It is held back until it is whole.
     Head(Vec<u8>),
-    /// A head has passed the check.
-    Release(Bytes),
+    /// A head has passed the check; so much of it is with the engine.
+    Release(Vec<u8>, usize),
     /// Body bytes, or HTTP/2 frames.
     Pass,
     /// The answer to a bad head is on its way out.
@@ -84,24 +94,60 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
         };
         let blank = ResponseHeader::build(200, Some(0)).map_err(io::Error::other)?;
         let digest = Arc::new(ProxyDigest::new(Box::new(blank), Some(Box::new(Arc::clone(&conn)))));
-        let io = BufWriter::with_capacity(16 * 1024, io);
-        let deadline = Some(Box::pin(sleep(first)));
-        Ok(Self { io, conn, http2, phase, chunks: None, deadline, head: deadlines.head, digest })
+        let (io, timer) = (Outbox::new(io), Box::pin(sleep(first)));
+        Ok(Self { io, conn, http2, phase, chunks: None, timer, timed: true, first: true, deadlines, digest })
+    }
+
+    pub(super) fn conn(&self) -> Arc<Conn> {
+        Arc::clone(&self.conn)
+    }
+
+    pub(super) fn is_http2(&self) -> bool {
+        self.http2
+    }
+
+    /// A request is over and the connection stays: what comes next is a head, and is timed and checked as one.
+    pub(super) fn expect_head(&mut self) {
+        self.phase = Phase::Head(Vec::new());
+        self.chunks = None;
+        self.timed = false;
+    }
+
+    /// Waits for a whole head that has passed the check; false when there will be none.
+    pub(super) fn poll_request(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
+        loop {
+            match &mut self.phase {
+                Phase::Head(_) => ready!(self.poll_head(cx))?,
+                Phase::Refuse(_) => ready!(self.poll_refuse(cx))?,
+                Phase::Linger { left } => {
+                    let left = *left;
+                    ready!(self.poll_linger(cx, left))?;
+                }
+                Phase::Preface { .. } | Phase::Release(..) | Phase::Pass => return Poll::Ready(Ok(true)),
+                Phase::Ended => return Poll::Ready(Ok(false)),
+            }
+        }
+    }
+
+    fn time(&mut self, limit: Duration) {
+        // A later deadline for the same timer costs nothing; a timer for each request would.
+        self.timer.as_mut().reset(sleep(limit).deadline());
+        self.timed = true;
     }
 
     fn late(&mut self, cx: &mut Context<'_>) -> bool {
-        self.deadline.as_mut().is_some_and(|deadline| deadline.as_mut().poll(cx).is_ready())
+        self.timed && self.timer.as_mut().poll(cx).is_ready()
     }
 
     fn refuse(&mut self, bad: BadHead) {
         tracing::debug!(peer = %self.conn.peer, status = bad.status, what = bad.what, "request head refused");
-        self.deadline = Some(Box::pin(sleep(LINGER)));
+        self.time(LINGER);
         self.phase = Phase::Refuse(bad.answer());
     }
 
     fn end(&mut self) {
         self.phase = Phase::Ended;
-        self.deadline = None;
+        self.timed = false;
     }
 
     fn poll_preface(
@@ -120,7 +166,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
             self.phase = Phase::Preface { seen };
         } else {
             self.phase = Phase::Pass;
-            self.deadline = None;
+            self.timed = false;
         }
         Poll::Ready(Ok(()))
     }
@@ -136,9 +182,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
             }
             return Poll::Ready(Ok(()));
         }
-        let mut space = [0; 8 * 1024];
-        let mut read = ReadBuf::new(&mut space);
-        ready!(Pin::new(&mut self.io).poll_read(cx, &mut read))?;
+        let mut space = [MaybeUninit::uninit(); PIECE];
+        let mut read = ReadBuf::uninit(&mut space);
+        if Pin::new(&mut self.io).poll_read(cx, &mut read)?.is_pending() {
+            if !self.timed {
+                self.time(self.deadlines.idle);
+                // So that it wakes us.
+                return if self.late(cx) { self.poll_head(cx) } else { Poll::Pending };
+            }
+            return Poll::Pending;
+        }
         if read.filled().is_empty() {
             self.end();
             return Poll::Ready(Ok(()));
@@ -154,12 +207,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
             Err(bad) => Some(Err(bad)),
         };
         match verdict {
-            None if self.deadline.is_none() => self.deadline = Some(Box::pin(sleep(self.head))),
+            // The first head has its time from the handshake on, the others from their first byte.
+            None if looked_at == 0 && !self.first => self.time(self.deadlines.head),
             None => {}
             Some(Ok(chunks)) => {
                 self.chunks = chunks;
-                self.phase = Phase::Release(std::mem::take(held).into());
-                self.deadline = None;
+                self.phase = Phase::Release(std::mem::take(held), 0);
+                self.timed = false;
+                self.first = false;
             }
             Some(Err(bad)) => self.refuse(bad),
         }
@@ -196,8 +251,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
     }
 
     fn poll_linger(&mut self, cx: &mut Context<'_>, left: usize) -> Poll<io::Result<()>> {
-        let mut space = [0; 8 * 1024];
-        let mut read = ReadBuf::new(&mut space);
+        let mut space = [MaybeUninit::uninit(); PIECE];
+        let mut read = ReadBuf::uninit(&mut space);
         let late = self.late(cx);
         if !late && left > 0 {
             ready!(Pin::new(&mut self.io).poll_read(cx, &mut read))?;
@@ -214,33 +269,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Guard<S> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        loop {
-            match &mut this.phase {
-                Phase::Pass if !this.http2 && this.conn.take_expected_head() => {
-                    this.phase = Phase::Head(Vec::new());
-                }
-                Phase::Pass => return this.poll_pass(cx, buf),
-                Phase::Preface { seen } => {
-                    let seen = *seen;
-                    return this.poll_preface(cx, buf, seen);
-                }
-                Phase::Head(_) => ready!(this.poll_head(cx))?,
-                Phase::Release(bytes) => {
-                    let part = bytes.split_to(bytes.len().min(buf.remaining()));
-                    buf.put_slice(&part);
-                    if bytes.is_empty() {
-                        this.phase = Phase::Pass;
-                    }
-                    return Poll::Ready(Ok(()));
-                }
-                Phase::Refuse(_) => ready!(this.poll_refuse(cx))?,
-                Phase::Linger { left } => {
-                    let left = *left;
-                    ready!(this.poll_linger(cx, left))?;
-                }
-                Phase::Ended => return Poll::Ready(Ok(())),
-            }
+        if !ready!(this.poll_request(cx))? {
+            return Poll::Ready(Ok(()));
         }
+        if let Phase::Preface { seen } = this.phase {
+            return this.poll_preface(cx, buf, seen);
+        }
+        let Phase::Release(bytes, at) = &mut this.phase else { return this.poll_pass(cx, buf) };
+        let rest = bytes.get(*at..).unwrap_or_default();
+        let part = rest.get(..buf.remaining()).unwrap_or(rest);
+        buf.put_slice(part);
+        *at += part.len();
+        if *at == bytes.len() {
+            this.phase = Phase::Pass;
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -255,18 +298,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guard<S> {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.io).poll_shutdown(cx)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.io.is_write_vectored()
     }
 }
 

@@ -67,10 +67,8 @@ pub(super) fn scan(held: &[u8], from: usize) -> Result<Scan, BadHead> {
     if matches!(held.first(), Some(b'\r' | b'\n')) {
         return Err(BadHead::bad("the request begins with an empty line"));
     }
-    for at in from..held.len() {
-        if held.get(at) != Some(&b'\n') {
-            continue;
-        }
+    let fresh = held.get(from..).unwrap_or_default();
+    for at in fresh.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| from + at) {
         if at == 0 || held.get(at - 1) != Some(&b'\r') {
             return Err(BadHead::bad("a line ends in a bare LF"));
         }
@@ -164,27 +162,29 @@ impl Seen {
             return Err(BadHead { status: 431, what: "there are too many header fields" });
         }
         let (name, value) = split_field(line)?;
-        match name.to_ascii_lowercase().as_slice() {
-            b"host" => {
-                self.hosts += 1;
-                check_host(value)
-            }
-            b"content-length" => {
-                self.lengths += 1;
-                let plain = (1..=18).contains(&value.len()) && value.iter().all(u8::is_ascii_digit);
-                if plain { Ok(()) } else { Err(BadHead::bad("Content-Length is not a plain number")) }
-            }
-            b"transfer-encoding" => {
-                self.encodings += 1;
-                let chunked = value.eq_ignore_ascii_case(b"chunked");
-                if chunked { Ok(()) } else { Err(BadHead::bad("Transfer-Encoding is not exactly `chunked`")) }
-            }
-            b"connection" => check_connection(value),
-            b"expect" if !value.eq_ignore_ascii_case(b"100-continue") => {
-                Err(BadHead { status: 417, what: "Expect is not exactly `100-continue`" })
-            }
-            _ => Ok(()),
+        let is = |field: &[u8]| name.eq_ignore_ascii_case(field);
+        if is(b"host") {
+            self.hosts += 1;
+            return check_host(value);
         }
+        if is(b"content-length") {
+            self.lengths += 1;
+            let plain = (1..=18).contains(&value.len()) && value.iter().all(u8::is_ascii_digit);
+            return if plain { Ok(()) } else { Err(BadHead::bad("Content-Length is not a plain number")) };
+        }
+        if is(b"transfer-encoding") {
+            self.encodings += 1;
+            let chunked = value.eq_ignore_ascii_case(b"chunked");
+            let bad = BadHead::bad("Transfer-Encoding is not exactly `chunked`");
+            return if chunked { Ok(()) } else { Err(bad) };
+        }
+        if is(b"connection") {
+            return check_connection(value);
+        }
+        if is(b"expect") && !value.eq_ignore_ascii_case(b"100-continue") {
+            return Err(BadHead { status: 417, what: "Expect is not exactly `100-continue`" });
+        }
+        Ok(())
     }
 
     fn verdict(&self) -> Result<(), BadHead> {
@@ -224,7 +224,10 @@ pub(super) fn split_field(line: &[u8]) -> Result<(&[u8], &[u8]), BadHead> {
 
 /// RFC 9110 section 5.6.2.
 fn is_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+    matches!(
+        byte,
+        b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z'
+    )
 }
 
 fn check_host(value: &[u8]) -> Result<(), BadHead> {
@@ -246,5 +249,18 @@ fn check_connection(value: &[u8]) -> Result<(), BadHead> {
         Ok(())
     } else {
         Err(BadHead::bad("Connection names something other than close, keep-alive, upgrade or te"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_token;
+
+    #[test]
+    fn names_have_the_bytes_that_the_rfc_lists() {
+        for byte in 0..=u8::MAX {
+            let said = byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+            assert_eq!(is_token(byte), said, "{byte}");
+        }
     }
 }

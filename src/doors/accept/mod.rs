@@ -6,6 +6,7 @@ mod chunks;
 mod conn;
 mod guard;
 mod head;
+mod outbox;
 mod proxy_header;
 mod redirect;
 mod serve;

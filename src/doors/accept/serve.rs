@@ -1,13 +1,19 @@
 //! The accept loop, and the way of one connection from the socket to the HTTP engine.
 
 use std::{
+    future::poll_fn,
     io,
     net::{IpAddr, SocketAddr},
+    pin::pin,
     sync::Arc,
     time::Duration,
 };
 
-use pingora_core::{apps::ServerApp, server::ShutdownWatch};
+use pingora_core::{
+    apps::{HttpPersistentSettings, HttpServerApp, ServerApp as _},
+    protocols::http::ServerSession,
+    server::ShutdownWatch,
+};
 use rustls::ServerConfig;
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -61,7 +67,7 @@ pub(crate) struct Reception<A> {
     pub(crate) root: CancellationToken,
 }
 
-impl<A: ServerApp + Send + Sync + 'static> Reception<A> {
+impl<A: HttpServerApp + Send + Sync + 'static> Reception<A> {
     pub(crate) fn new(
         app: Arc<A>,
         certificates: Certificates,
@@ -116,10 +122,11 @@ impl<A: ServerApp + Send + Sync + 'static> Reception<A> {
             biased;
             () = kill.cancelled() => return,
             () = self.halt.cancelled() => return,
-            ready = self.greet(socket, peer, place) => ready,
+            // Apart, so that the handshake takes no room in what a connection keeps.
+            ready = Box::pin(self.greet(socket, peer, place, &kill)) => ready,
         };
         match ready {
-            Ok(Some(greeted)) => self.serve(greeted, peer, kill).await,
+            Ok(Some(guard)) => self.serve(guard, kill).await,
             Ok(None) => tracing::warn!(%peer, "connection refused: there are too many from its network"),
             Err(error) => tracing::debug!(%peer, %error, "connection ended before its first request"),
         }
@@ -131,7 +138,8 @@ impl<A: ServerApp + Send + Sync + 'static> Reception<A> {
         mut socket: TcpStream,
         peer: SocketAddr,
         place: OwnedSemaphorePermit,
-    ) -> io::Result<Option<Greeted>> {
+        kill: &CancellationToken,
+    ) -> io::Result<Option<Box<Guarded>>> {
         socket.set_nodelay(true)?;
         let local = socket.local_addr()?.ip().to_canonical();
         let greeting = async {
@@ -148,33 +156,90 @@ impl<A: ServerApp + Send + Sync + 'static> Reception<A> {
             };
             let config = config_for(&self.tls, &self.certificates, local);
             let tls = TlsAcceptor::from(config).accept(socket).await?;
-            Ok(Some(Greeted { tls, announced, permits }))
+            self.guarded(tls, (peer, announced), kill, permits).map(Some)
         };
         timeout(self.limits.handshake, greeting).await?
     }
 
-    async fn serve(&self, greeted: Greeted, peer: SocketAddr, kill: CancellationToken) {
-        let Greeted { tls, announced, permits } = greeted;
+    fn guarded(
+        &self,
+        tls: TlsStream<TcpStream>,
+        (peer, announced): (SocketAddr, Option<IpAddr>),
+        kill: &CancellationToken,
+        permits: Permits,
+    ) -> io::Result<Box<Guarded>> {
         let session = tls.get_ref().1;
         let http2 = session.alpn_protocol() == Some(b"h2");
         let server_name = session.server_name().map(|name| name.to_ascii_lowercase().into());
         let conn = Arc::new(Conn::new(peer, announced, server_name, kill.clone(), permits));
-        let deadlines = Deadlines { head: self.limits.head, preface: PREFACE };
-        let guard = match Guard::new(tls, http2, conn, deadlines) {
-            Ok(guard) => guard,
-            Err(error) => return tracing::error!(%peer, %error, "connection cannot be served"),
+        let Limits { head, keep_alive, .. } = self.limits;
+        let deadlines = Deadlines { head, idle: keep_alive, preface: PREFACE };
+        Guard::new(tls, http2, conn, deadlines).map(Box::new)
+    }
+
+    async fn serve(&self, guard: Box<Guarded>, kill: CancellationToken) {
+        let http2 = guard.is_http2();
+        let serving = async {
+            if http2 {
+                self.app.process_new(guard, &self.stop).await;
+            } else {
+                self.converse(guard).await;
+            }
         };
         tokio::select! {
             biased;
             // Dropping the engine's future closes the sockets on both sides at once, even where a pipe is full.
             () = kill.cancelled() => {}
-            _ = self.app.process_new(Box::new(guard), &self.stop) => {}
+            () = serving => {}
+        }
+    }
+
+    /// HTTP/1, one request after the other. Between two of them the engine is not there at all: its session and its
+    /// state would be most of what an idle connection costs.
+    async fn converse(&self, mut guard: Box<Guarded>) {
+        let mut halted = pin!(self.halt.cancelled());
+        let mut kept: Option<HttpPersistentSettings> = None;
+        let left = Left(guard.conn());
+        loop {
+            let comes = tokio::select! {
+                biased;
+                comes = poll_fn(|cx| guard.poll_request(cx)) => comes,
+                () = halted.as_mut() => return,
+            };
+            if !matches!(comes, Ok(true)) {
+                return;
+            }
+            let mut session = ServerSession::new_http1(guard);
+            if let Some(kept) = kept {
+                kept.apply_to_session(&mut session);
+            } else {
+                session.set_keepalive(Some(self.limits.keep_alive.as_secs().max(1)));
+                let limit = self.app.server_options().and_then(|options| options.keepalive_request_limit);
+                session.set_keepalive_reuses_remaining(limit);
+            }
+            let Some(reused) = self.app.process_new_http(session, &self.stop).await else {
+                if let Some(next) = left.0.take_over() {
+                    next.await;
+                }
+                return;
+            };
+            let (stream, settings) = reused.consume();
+            let Ok(same) = stream.into_any().downcast::<Guarded>() else { return };
+            (guard, kept) = (same, settings);
+            guard.expect_head();
         }
     }
 }
 
-struct Greeted {
-    tls: TlsStream<TcpStream>,
-    announced: Option<IpAddr>,
-    permits: Permits,
+/// A connection that may be left to somebody. Whoever it is holds the connection itself, so it must not be forgotten
+/// there.
+struct Left(Arc<Conn>);
+
+impl Drop for Left {
+    fn drop(&mut self) {
+        drop(self.0.take_over());
+    }
 }
+
+/// What a client connection is from its handshake on.
+type Guarded = Guard<TlsStream<TcpStream>>;

@@ -1,7 +1,7 @@
 //! What the panel gets to see of a request: the client's own header fields without everything that is not the
 //! client's to say, and ours (R5, R7, R8).
 
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use crate::{
     doors::{dialect, identity_headers},
@@ -9,14 +9,16 @@ use crate::{
     rules::outcome::Grant,
 };
 
+/// Fields that are put in beside the client's: eleven of identity, three of forwarding, the host, and the trace.
+const OURS: usize = 16;
+
 /// The head that goes to the panel, its request line aside. The bytes of the target are those of the visit (R5).
 pub(super) fn head(client: &HeaderMap, visit: &Visit, grant: &Grant, assertion: &HeaderValue) -> HeaderMap {
-    let mut headers = client.clone();
-    identity_headers::strip_hop_by_hop(&mut headers);
-    headers.remove(header::TRANSFER_ENCODING);
+    let mut headers = HeaderMap::with_capacity(client.len() + OURS);
+    for (name, value) in client.iter().filter(|(name, _)| is_the_clients(name)) {
+        headers.append(name.clone(), value.clone());
+    }
     identity_headers::strip_credentials(&mut headers, &visit.site.credentials);
-    identity_headers::strip(&mut headers);
-    dialect::edge::strip(&mut headers);
     for (name, value) in identity_headers::all(grant, assertion.clone()) {
         headers.insert(name, value);
     }
@@ -27,4 +29,12 @@ pub(super) fn head(client: &HeaderMap, visit: &Visit, grant: &Grant, assertion: 
         headers.insert(header::HOST, host);
     }
     headers
+}
+
+fn is_the_clients(name: &HeaderName) -> bool {
+    let text = name.as_str();
+    *name != header::TRANSFER_ENCODING
+        && !identity_headers::is_hop_by_hop(text)
+        && !identity_headers::is_forbidden(text)
+        && !dialect::edge::is_forwarding(text)
 }

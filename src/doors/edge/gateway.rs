@@ -1,7 +1,6 @@
 //! The engine's hooks, in the order in which a request meets them.
 
 use std::{
-    any::Any,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -10,7 +9,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderValue, Method, header};
 use opentelemetry::trace::SpanContext;
-use pingora_core::{protocols::http::ServerSession, upstreams::peer::HttpPeer};
+use pingora_core::{modules::http::HttpModules, protocols::http::ServerSession, upstreams::peer::HttpPeer};
 use pingora_error::{Error, ErrorSource, ErrorType, Result};
 use pingora_http::{RequestHeader, ResponseHeader};
 use pingora_proxy::{FailToProxy, ProxyHttp, Session};
@@ -22,7 +21,7 @@ use super::{
     panel::{self, Verdict},
     request::{self, Arrival, Unfit},
     response,
-    tunnel::{self, Patience},
+    tunnel::{self, Agreed, Patience},
     upstream::Upstream,
     watch::{Watch, Watching},
 };
@@ -42,7 +41,7 @@ use crate::{
 };
 
 /// For writing to a client that does not read.
-const WRITE: Duration = Duration::from_secs(30);
+pub(super) const WRITE: Duration = Duration::from_secs(30);
 /// After so long the grant is looked at again before the panel's answer is let out.
 const LATE_ANSWER: Duration = Duration::from_secs(1);
 /// A page must not be shown without the mark of an impersonation.
@@ -75,6 +74,8 @@ pub(super) struct Ctx {
     /// When it was sent to the panel, until the panel answers.
     asked: Option<Duration>,
     forwarding: Option<Forwarding>,
+    /// The connection is a tunnel by now; the session that is left is of nothing.
+    handed_over: bool,
 }
 
 /// The right to reach the panel. Without one nothing is forwarded; only an Allow makes one.
@@ -97,6 +98,9 @@ impl ProxyHttp for Gateway {
         Ctx::default()
     }
 
+    /// None of the engine's own: it would build one for each request that does nothing.
+    fn init_downstream_modules(&self, _modules: &mut HttpModules) {}
+
     async fn early_request_filter(&self, session: &mut Session, _ctx: &mut Ctx) -> Result<()> {
         // Off stays off; what the engine calls on would be for ever.
         if session.get_keepalive().is_some() {
@@ -117,7 +121,7 @@ impl ProxyHttp for Gateway {
         let since = self.gate.moment().mono;
         let arrival = match Arrival::of(session, &self.trusted) {
             Ok(arrival) => arrival,
-            Err(unfit) => return answered(local::plain(session, &self.gate, unfit).await),
+            Err(unfit) => return answered(Box::pin(local::plain(session, &self.gate, unfit)).await),
         };
         ctx.conn = Some(Arc::clone(&arrival.conn));
         let described = self.gate.describe(&arrival.ask(session.req_header()));
@@ -128,21 +132,23 @@ impl ProxyHttp for Gateway {
                 self.gate.place_in_trace(&mut visit, || trusted.then(|| trace::parent(headers)).flatten());
                 Arc::new(visit)
             }
-            Err(refusal) => return answered(local::refuse(session, &self.portal, None, *refusal).await),
+            Err(refusal) => {
+                return answered(Box::pin(local::refuse(session, &self.portal, None, *refusal)).await);
+            }
         };
         if !request::named_alike(&arrival.conn, &visit.site) {
             let unfit = Unfit { status: 421, what: "this connection was opened for another site" };
-            return answered(local::plain(session, &self.gate, unfit).await);
+            return answered(Box::pin(local::plain(session, &self.gate, unfit)).await);
         }
         if visit.facts.target.raw.starts_with("/_gate/") {
-            let written =
-                local::portal(session, &self.gate, &self.portal, &visit, self.limits.body_idle).await;
+            let limit = self.limits.body_idle;
+            let written = Box::pin(local::portal(session, &self.gate, &self.portal, &visit, limit)).await;
             self.gate.took(Door::Edge, Stage::Portal, since);
             return answered(written);
         }
         let judgement = self.gate.decide(&visit).await;
         if let Some(refusal) = self.gate.refusal(&visit, &judgement) {
-            let written = local::refuse(session, &self.portal, Some(&visit), refusal).await;
+            let written = Box::pin(local::refuse(session, &self.portal, Some(&visit), refusal)).await;
             self.gate.took(Door::Edge, Stage::Answer, since);
             return answered(written);
         }
@@ -195,16 +201,10 @@ impl ProxyHttp for Gateway {
                 }
             }
         }
-        let target = passage.visit.facts.target.raw.as_bytes();
-        let mut request =
-            RequestHeader::build(session.req_header().method.clone(), target, Some(head.len()))?;
-        let mut name = None;
-        for (next, value) in head {
-            name = next.or(name);
-            if let Some(name) = &name {
-                request.append_header(name.clone(), value)?;
-            }
-        }
+        let (mut parts, ()) = http::Request::new(()).into_parts();
+        (parts.method, parts.headers) = (session.req_header().method.clone(), head);
+        let mut request = RequestHeader::from(parts);
+        request.set_raw_path(passage.visit.facts.target.raw.as_bytes())?;
         *upstream = request;
         Ok(())
     }
@@ -224,13 +224,16 @@ impl ProxyHttp for Gateway {
         }
         self.still_welcome(passage)?;
         response::clean(head, &passage.visit.site, &passage.grant)?;
-        if self.panel_session(head, passage).await? == Verdict::Again {
+        // Few panels have a session of their own that we keep; the others shall not pay for its state.
+        let keeps = passage.visit.site.login.is_some();
+        if keeps && Box::pin(self.panel_session(head, passage)).await? == Verdict::Again {
             ctx.again = true;
             return Err(Error::explain(ErrorType::HTTPStatus(307), "the panel was signed in to again"));
         }
         if response::lasts(head)
-            && let Some(watching) = &ctx.watching
+            && let Some(conn) = &ctx.conn
         {
+            let watching = ctx.watching.get_or_insert_with(|| self.watch(passage, conn, session.is_http2()));
             watching.streaming();
         }
         if ctx.is_marked() && response::is_unmarkable(head) {
@@ -266,11 +269,14 @@ impl ProxyHttp for Gateway {
     }
 
     async fn fail_to_proxy(&self, session: &mut Session, error: &Error, ctx: &mut Ctx) -> FailToProxy {
-        let status = self.fail(session, error, ctx).await;
+        let status = Box::pin(self.fail(session, error, ctx)).await;
         FailToProxy { error_code: status, can_reuse_downstream: false }
     }
 
     async fn logging(&self, session: &mut Session, _error: Option<&Error>, ctx: &mut Ctx) {
+        if ctx.handed_over {
+            return;
+        }
         if let Some(forwarding) = ctx.forwarding.take() {
             self.gate.end_forwarding(forwarding, session.response_written().map(|head| head.status.as_u16()));
         }
@@ -278,17 +284,6 @@ impl ProxyHttp for Gateway {
         if !session.is_body_done() {
             session.set_keepalive(None);
         }
-    }
-
-    fn persist_connection_context(
-        &self,
-        _session: &Session,
-        ctx: &Ctx,
-    ) -> Option<Box<dyn Any + Send + Sync>> {
-        if let Some(conn) = &ctx.conn {
-            conn.expect_head();
-        }
-        None
     }
 
     fn request_summary(&self, session: &Session, ctx: &Ctx) -> String {
@@ -321,7 +316,7 @@ impl Gateway {
         let Some(upstream) = self.upstreams.of(&visit.site.id) else {
             let refusal =
                 self.gate.failed(&visit, &grant, RefusalKind::BadGateway, Reason::UpstreamUnreachable);
-            return answered(local::refuse(session, &self.portal, Some(&visit), refusal).await);
+            return answered(Box::pin(local::refuse(session, &self.portal, Some(&visit), refusal)).await);
         };
         let conn =
             ctx.conn.clone().ok_or_else(|| Error::explain(ErrorType::InternalError, "no connection"))?;
@@ -332,33 +327,63 @@ impl Gateway {
         if request::is_websocket(session.req_header(), http1) {
             if !own_origin(&visit) {
                 let refusal = self.gate.failed(&visit, &grant, RefusalKind::Deny, Reason::ForeignOrigin);
-                return answered(local::refuse(session, &self.portal, Some(&visit), refusal).await);
+                return answered(Box::pin(local::refuse(session, &self.portal, Some(&visit), refusal)).await);
             }
-            let cut = conn.kill.child_token();
-            let watching = self.watch.add(&visit, &grant, &conn, cut.clone());
-            watching.streaming();
             let panel = self.gate.panels().carried(&self.gate, &visit, &grant);
             let passage = Passage { visit, grant, upstream, assertion, panel, span };
-            let patience = Patience { answer: self.limits.upstream_read, idle: self.limits.websocket_idle };
-            if let Err(refused) = tunnel::run(session, &passage, &cut, patience).await? {
+            return Box::pin(self.tunnel(session, ctx, &conn, passage)).await;
+        }
+        self.prepare_rewriting(session, ctx, &visit, &grant);
+        let panel = self.gate.panels().carried(&self.gate, &visit, &grant);
+        let passage = Passage { visit, grant, upstream, assertion, panel, span };
+        if !http1 && !session.is_body_empty() {
+            let watching = self.watch(&passage, &conn, true);
+            watching.uploaded(false);
+            ctx.watching = Some(watching);
+        }
+        ctx.asked = Some(self.gate.moment().mono);
+        ctx.passage = Some(passage);
+        Ok(false)
+    }
+
+    /// One HTTP/1 connection has one request, so it can go as a whole; HTTP/2 gets a chance to end the stream only.
+    fn watch(&self, passage: &Passage, conn: &Arc<Conn>, http2: bool) -> Watching {
+        let cut = if http2 { conn.kill.child_token() } else { conn.kill.clone() };
+        self.watch.add(&passage.visit, &passage.grant, conn, cut)
+    }
+
+    /// A handshake that was allowed.
+    async fn tunnel(
+        &self,
+        session: &mut Session,
+        ctx: &mut Ctx,
+        conn: &Arc<Conn>,
+        passage: Passage,
+    ) -> Result<bool> {
+        let cut = conn.kill.child_token();
+        let watching = self.watch.add(&passage.visit, &passage.grant, conn, cut.clone());
+        watching.streaming();
+        let patience = Patience { answer: self.limits.upstream_read, idle: self.limits.websocket_idle };
+        match tunnel::ask_for(session, &passage, &cut, patience).await? {
+            Ok(Agreed::Otherwise) => {}
+            Ok(Agreed::Yes(tunnel)) => {
+                ctx.handed_over = true;
+                let (gate, forwarding) = (Arc::clone(&self.gate), ctx.forwarding.take());
+                conn.hand_over(async move {
+                    tunnel.run(&cut).await;
+                    drop(watching);
+                    if let Some(forwarding) = forwarding {
+                        gate.end_forwarding(forwarding, Some(101));
+                    }
+                });
+            }
+            Err(refused) => {
                 let (kind, reason) = refused.kind();
                 let refusal = self.gate.failed(&passage.visit, &passage.grant, kind, reason);
                 local::refuse(session, &self.portal, Some(&passage.visit), refusal).await?;
             }
-            return Ok(true);
         }
-        // One HTTP/1 connection has one request, so it can go as a whole; HTTP/2 gets a chance to end the stream only.
-        let cut = if http1 { conn.kill.clone() } else { conn.kill.child_token() };
-        let watching = self.watch.add(&visit, &grant, &conn, cut);
-        if !http1 && !session.is_body_empty() {
-            watching.uploaded(false);
-        }
-        ctx.watching = Some(watching);
-        self.prepare_rewriting(session, ctx, &visit, &grant);
-        let panel = self.gate.panels().carried(&self.gate, &visit, &grant);
-        ctx.asked = Some(self.gate.moment().mono);
-        ctx.passage = Some(Passage { visit, grant, upstream, assertion, panel, span });
-        Ok(false)
+        Ok(true)
     }
 
     /// Pages are rewritten when a signed-in person navigates to them, by whatever method. What a script fetches is the

@@ -78,8 +78,8 @@ pub(super) fn is_page(head: &ResponseHeader) -> bool {
 pub(super) fn is_unmarkable(head: &ResponseHeader) -> bool {
     let shown = !head.status.is_redirection()
         && !matches!(head.status, StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT);
-    let kind = media_type(head);
-    shown && (kind == b"text/html" || kind == b"application/xhtml+xml") && !is_page(head)
+    let is = |kind: &[u8]| media_type(head).eq_ignore_ascii_case(kind);
+    shown && (is(b"text/html") || is(b"application/xhtml+xml")) && !is_page(head)
 }
 
 /// Prepares the head of a page that will be rewritten.
@@ -105,14 +105,16 @@ fn is_encoded(head: &ResponseHeader) -> bool {
 
 /// HTML in an encoding that contains ASCII.
 fn is_html(head: &ResponseHeader) -> bool {
-    let value = head.headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
-    let value = value.to_ascii_lowercase();
-    media_type(head) == b"text/html" && !value.windows(6).any(|part| part == b"utf-16" || part == b"utf-32")
+    let wide = |part: &[u8]| part.eq_ignore_ascii_case(b"utf-16") || part.eq_ignore_ascii_case(b"utf-32");
+    media_type(head).eq_ignore_ascii_case(b"text/html") && !content_type(head).windows(6).any(wide)
 }
 
-fn media_type(head: &ResponseHeader) -> Vec<u8> {
-    let value = head.headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
-    value.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii().to_ascii_lowercase()
+fn media_type(head: &ResponseHeader) -> &[u8] {
+    content_type(head).split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii()
+}
+
+fn content_type(head: &ResponseHeader) -> &[u8] {
+    head.headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default()
 }
 
 /// Whether the answer may go on for so long that its grant must be looked at again.

@@ -4,7 +4,14 @@
 //! it could not be cut when a session is revoked. Nothing that the client sends early reaches the panel before the
 //! panel has agreed to the handshake with 101 (R23).
 
-use std::{io, time::Duration};
+use std::{
+    future::poll_fn,
+    io::{self, Cursor},
+    mem::MaybeUninit,
+    pin::Pin,
+    task::{Poll, ready},
+    time::Duration,
+};
 
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
@@ -12,16 +19,21 @@ use http::{HeaderValue, Request, Response, StatusCode, Uri, header};
 use http_body_util::BodyExt;
 use hyper::{body::Incoming, client::conn::http1, upgrade::Upgraded};
 use hyper_util::rt::TokioIo;
-use pingora_error::{ErrorType, OrErr, Result};
+use pingora_core::protocols::{Shutdown, Stream, http::ServerSession};
+use pingora_error::{Error, ErrorType, OrErr, Result};
 use pingora_http::ResponseHeader;
 use pingora_proxy::Session;
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf},
     time::{sleep, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
-use super::{forward, gateway::Passage, panel, response};
+use super::{
+    forward,
+    gateway::{Passage, WRITE},
+    panel, response,
+};
 use crate::{
     doors::{identity_headers, trace},
     gate::RefusalKind,
@@ -64,45 +76,77 @@ impl Refused {
     }
 }
 
-/// Carries a handshake to the panel, and then bytes both ways until somebody stops or `cut` is cancelled.
+/// What the panel said to a handshake.
+pub(super) enum Agreed {
+    /// Yes: bytes go both ways from now on, as soon as the client has the answer.
+    Yes(Box<Tunnel>),
+    /// Something else, which the client has got.
+    Otherwise,
+}
+
+/// A WebSocket that both sides have agreed to. It has nothing of the engine any more, whose session would be most of
+/// what an idle WebSocket costs.
+pub(super) struct Tunnel {
+    client: Stream,
+    /// The answer, and what the client has sent ahead.
+    head: Bytes,
+    early: Bytes,
+    panel: TokioIo<Upgraded>,
+    idle: Duration,
+}
+
+/// Carries a handshake to the panel.
 ///
 /// # Errors
 /// The outer error is the client's connection; the inner one is the panel's, and nothing was answered yet.
-pub(super) async fn run(
+pub(super) async fn ask_for(
     session: &mut Session,
     passage: &Passage,
     cut: &CancellationToken,
     patience: Patience,
-) -> Result<std::result::Result<(), Refused>> {
-    session.set_keepalive(None);
+) -> Result<std::result::Result<Agreed, Refused>> {
     let asking = async {
         tokio::select! {
             () = cut.cancelled() => Err(Refused::Away),
             answer = timeout(patience.answer, ask(session, passage)) => answer.unwrap_or(Err(Refused::Slow)),
         }
     };
-    let (answer, _driver) = match asking.await {
+    let (answer, driver) = match asking.await {
         Ok(answered) => answered,
-        Err(refused) => return Ok(Err(refused)),
+        Err(refused) => {
+            session.set_keepalive(None);
+            return Ok(Err(refused));
+        }
     };
     if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
+        session.set_keepalive(None);
         relay(session, passage, answer, patience).await?;
-        return Ok(Ok(()));
-    }
-    if !agrees(&answer) {
-        return Ok(Err(Refused::Away));
+        return Ok(Ok(Agreed::Otherwise));
     }
     let head = switching(&answer, passage)?;
-    let Ok(panel) = hyper::upgrade::on(answer).await else { return Ok(Err(Refused::Away)) };
-    session.set_read_timeout(None);
-    session.downstream_session.write_response_header(Box::new(head)).await?;
-    tokio::select! {
-        biased;
-        () = cut.cancelled() => {}
-        // Either end may simply be gone, which is how tunnels end.
-        _ = pump(session, panel, patience.idle) => {}
-    }
-    Ok(Ok(()))
+    let panel = if agrees(&answer) { hyper::upgrade::on(answer).await.ok() } else { None };
+    drop(driver);
+    let Some(panel) = panel else {
+        session.set_keepalive(None);
+        return Ok(Err(Refused::Away));
+    };
+    let (client, early) = take_over(session).await?;
+    let (panel, idle) = (TokioIo::new(panel), patience.idle);
+    Ok(Ok(Agreed::Yes(Box::new(Tunnel { client, head, early, panel, idle }))))
+}
+
+/// Takes the client's connection from the engine, which is left with one that nothing comes from and that is gone with
+/// the session. A handshake has no body, so whatever came after its head is the tunnel's.
+async fn take_over(session: &mut Session) -> Result<(Stream, Bytes)> {
+    let lost = || Error::explain(ErrorType::InternalError, "the connection of a handshake cannot be kept");
+    let nowhere = ServerSession::new_http1(Box::new(Cursor::new(Vec::<u8>::new())));
+    let mut client = std::mem::replace(&mut *session.downstream_session, nowhere);
+    client.set_keepalive(Some(1));
+    client.set_keepalive_reuses_remaining(None);
+    client.set_pipelining_enabled(true);
+    let ServerSession::H1(client) = client else { return Err(lost()) };
+    let (stream, early) = client.reuse().await?.ok_or_else(lost)?.into_parts();
+    Ok((stream, early.unwrap_or_default().freeze()))
 }
 
 type Answered = (Response<Incoming>, AbortOnDropHandle<()>);
@@ -142,11 +186,15 @@ fn agrees(answer: &Response<Incoming>) -> bool {
         && answer.headers().contains_key(header::SEC_WEBSOCKET_ACCEPT)
 }
 
-fn switching(answer: &Response<Incoming>, passage: &Passage) -> Result<ResponseHeader> {
+/// The answer as the client gets it.
+fn switching(answer: &Response<Incoming>, passage: &Passage) -> Result<Bytes> {
     let mut head = copy(answer, passage)?;
     head.insert_header(header::CONNECTION, HeaderValue::from_static("Upgrade"))?;
     head.insert_header(header::UPGRADE, HeaderValue::from_static("websocket"))?;
-    Ok(head)
+    let mut wire = BytesMut::from(&b"HTTP/1.1 101 Switching Protocols\r\n"[..]);
+    head.header_to_h1_wire(&mut wire);
+    wire.extend_from_slice(b"\r\n");
+    Ok(wire.freeze())
 }
 
 fn copy(answer: &Response<Incoming>, passage: &Passage) -> Result<ResponseHeader> {
@@ -184,31 +232,60 @@ async fn relay(
     session.downstream_session.write_response_body(Bytes::new(), true).await
 }
 
-/// Bytes both ways. While one direction waits for its reader the other waits too; the idle limit bounds that.
-async fn pump(session: &mut Session, panel: Upgraded, idle: Duration) -> Result<()> {
-    let (mut from_panel, mut to_panel) = tokio::io::split(TokioIo::new(panel));
-    let mut piece = BytesMut::with_capacity(PIECE);
-    loop {
+impl Tunnel {
+    /// Carries bytes both ways until somebody stops or `cut` is cancelled.
+    pub(super) async fn run(mut self, cut: &CancellationToken) {
         tokio::select! {
-            () = sleep(idle) => return Ok(()),
-            up = session.read_request_body() => {
-                let Some(bytes) = up? else { return Ok(()) };
-                let sending = async {
-                    to_panel.write_all(&bytes).await?;
-                    to_panel.flush().await
-                };
-                let sent = timeout(idle, sending).await;
-                sent.or_err(ErrorType::WriteTimedout, "the panel does not read")?
-                    .or_err(ErrorType::WriteError, "to the panel")?;
+            biased;
+            () = cut.cancelled() => {}
+            // Either end may simply be gone, which is how tunnels end.
+            _ = self.pump() => {}
+        }
+        Shutdown::shutdown(&mut *self.client).await;
+    }
+
+    /// While one direction waits for its reader the other waits too; that is bounded.
+    async fn pump(&mut self) -> io::Result<()> {
+        let (head, early) = (std::mem::take(&mut self.head), std::mem::take(&mut self.early));
+        write(&mut self.client, &head, WRITE).await?;
+        if !early.is_empty() {
+            write(&mut self.panel, &early, self.idle).await?;
+        }
+        drop((head, early));
+        let mut idle = Box::pin(sleep(self.idle));
+        loop {
+            tokio::select! {
+                up = piece(&mut self.client) => match up? {
+                    bytes if bytes.is_empty() => return Ok(()),
+                    bytes => write(&mut self.panel, &bytes, self.idle).await?,
+                },
+                down = piece(&mut self.panel) => match down? {
+                    bytes if bytes.is_empty() => return Ok(()),
+                    bytes => write(&mut self.client, &bytes, WRITE).await?,
+                },
+                () = idle.as_mut() => return Ok(()),
             }
-            down = from_panel.read_buf(&mut piece) => {
-                if down.or_err(ErrorType::ReadError, "from the panel")? == 0 {
-                    return Ok(());
-                }
-                let bytes = piece.split().freeze();
-                piece.reserve(PIECE);
-                session.downstream_session.write_response_body(bytes, false).await?;
-            }
+            // A later deadline for the same timer costs nothing.
+            idle.as_mut().reset(sleep(self.idle).deadline());
         }
     }
+}
+
+async fn write(to: &mut (impl AsyncWrite + Unpin), bytes: &[u8], limit: Duration) -> io::Result<()> {
+    let sending = async {
+        to.write_all(bytes).await?;
+        to.flush().await
+    };
+    timeout(limit, sending).await?
+}
+
+/// What has come; nothing at the end. The room for it is taken only when there is something: most WebSockets are idle.
+async fn piece(from: &mut (impl AsyncRead + Unpin)) -> io::Result<Vec<u8>> {
+    poll_fn(|cx| {
+        let mut space = [MaybeUninit::uninit(); PIECE];
+        let mut read = ReadBuf::uninit(&mut space);
+        ready!(Pin::new(&mut *from).poll_read(cx, &mut read))?;
+        Poll::Ready(Ok(read.filled().to_vec()))
+    })
+    .await
 }

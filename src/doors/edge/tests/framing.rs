@@ -174,6 +174,21 @@ async fn r25_a_slow_head_is_answered_408_and_closed_also_on_a_kept_connection() 
     assert!(second.contains("HTTP/1.1 408 "), "{second}");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r25_a_kept_connection_is_timed_anew_after_each_answer_and_closed_when_it_was_idle() {
+    let rig = hasty().await;
+    let mut tls = rig.raw().await;
+    let request = format!("GET /echo HTTP/1.1\r\nHost: panel.test\r\nCookie: {}\r\n\r\n", rig.cookie);
+    for _ in 0..3 {
+        tls.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = [0; 8192];
+        assert_ne!(tls.read(&mut answer).await.unwrap(), 0, "closed before it had been idle for so long");
+        tokio::time::sleep(Duration::from_millis(1200)).await;
+    }
+    let closed = tokio::time::timeout(Duration::from_millis(2500), rest(&mut tls)).await;
+    assert!(!closed.expect("still open after the deadline").contains("HTTP/1.1"), "it was told nothing");
+}
+
 fn request_bytes() -> Vec<u8> {
     format!("{GET}X: {}\r\n\r\n", "y".repeat(200)).into_bytes()
 }

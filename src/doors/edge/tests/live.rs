@@ -4,7 +4,10 @@ use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt, StreamExt};
 use http_body_util::BodyExt;
-use tokio::{io::AsyncReadExt, time::timeout};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    time::timeout,
+};
 use tokio_tungstenite::{
     WebSocketStream, client_async,
     tungstenite::{self, Message, client::IntoClientRequest},
@@ -231,4 +234,28 @@ async fn other_connections_go_on_when_one_session_is_cut() {
     let mut anonymous = rig.request("GET", "/public/health");
     anonymous.headers_mut().remove("cookie");
     assert_eq!(send(&mut sender, anonymous).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r23_what_a_client_sends_ahead_of_the_answer_goes_through_the_tunnel_first() {
+    let rig = Rig::start().await;
+    let mut tls = rig.raw().await;
+    let head = format!(
+        "GET /ws HTTP/1.1\r\nHost: panel.test\r\nCookie: {}\r\nOrigin: {ORIGIN}\r\nConnection: Upgrade\r\n\
+         Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+        rig.cookie
+    );
+    let frame = |text: &str| {
+        [&[0x81, 0x80 | u8::try_from(text.len()).unwrap(), 0, 0, 0, 0], text.as_bytes()].concat()
+    };
+    tls.write_all(&[head.as_bytes(), &frame("ahead")].concat()).await.unwrap();
+    tls.write_all(&frame("after")).await.unwrap();
+    let mut got = Vec::new();
+    let wanted = b"\x81\x05ahead\x81\x05after";
+    let reading =
+        async { while !got.ends_with(wanted) && tls.read_buf(&mut got).await.is_ok_and(|read| read > 0) {} };
+    timeout(Duration::from_secs(5), reading).await.unwrap();
+    let answer = String::from_utf8_lossy(&got);
+    assert!(answer.starts_with("HTTP/1.1 101 Switching Protocols\r\n"), "{answer}");
+    assert_eq!(answer.matches("HTTP/1.1").count(), 1, "{answer}");
 }
