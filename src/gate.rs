@@ -412,7 +412,8 @@ impl Gate {
                     Ok(None) => return Err(Reason::SessionEnded),
                     Err(error) => return Err(unavailable(&error)),
                 },
-                Step::NeedExternal(identity) => self.open_external(visit, *identity).await?,
+                // Boxed, like everything rare: connections keep room for the whole future of a request.
+                Step::NeedExternal(identity) => Box::pin(self.open_external(visit, *identity)).await?,
             }
         }
         Err(Reason::StoreUnavailable)

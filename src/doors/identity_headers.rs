@@ -101,7 +101,9 @@ fn told(bearer: Option<&Bearer>, access: Access, decision: &str) -> [HeaderValue
     // Anything but tabs, spaces and visible ASCII is sent as empty rather than changed (R21).
     let texts = texts.map(|text| if is_field_text(text) { text } else { "" });
     let mut whole = BytesMut::with_capacity(texts.iter().map(|text| text.len()).sum());
-    texts.iter().for_each(|text| whole.extend_from_slice(text.as_bytes()));
+    for text in texts {
+        whole.extend_from_slice(text.as_bytes());
+    }
     let mut rest = whole.freeze();
     texts.map(|text| {
         let value = rest.split_to(text.len());

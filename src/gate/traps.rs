@@ -28,6 +28,13 @@ impl Gate {
             return judgement;
         }
         let Some(trap) = traps.find(&facts.target) else { return judgement };
+        Box::pin(self.sprung(visit, trap)).await;
+        Judgement { outcome: Outcome::Deny(Reason::Trap), reason: Reason::Trap, ..judgement }
+    }
+
+    /// Tells of a sprung trap, and bans whoever has sprung another one before.
+    async fn sprung(&self, visit: &Visit, trap: &str) {
+        let (facts, traps) = (&visit.facts, &visit.snapshot.traps);
         self.tell_failure(visit, What::Trap, Some(&facts.target.path()));
         let network = NetworkKey::of(facts.client.ip);
         let before =
@@ -50,7 +57,6 @@ impl Gate {
                 Err(error) => tracing::error!(%error, "a scanner could not be banned"),
             }
         }
-        Judgement { outcome: Outcome::Deny(Reason::Trap), reason: Reason::Trap, ..judgement }
     }
 }
 

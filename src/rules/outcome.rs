@@ -42,10 +42,6 @@ impl fmt::Display for Access {
 
 /// The answer to one request.
 #[derive(Clone, Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly every answer is a yes, and a box would be an allocation for each"
-)]
 pub enum Outcome {
     /// Go on, carrying the grant.
     Allow(Grant),

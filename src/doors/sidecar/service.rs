@@ -68,7 +68,8 @@ impl Service {
         Ok(match Dialect::of(parts.uri.path()) {
             Some(Dialect::Portal) => {
                 let since = self.gate.mono();
-                let response = self.portal(channel, standing, parts, body).await;
+                // Boxed, like everything rare: each connection keeps room for the whole future of a request.
+                let response = Box::pin(self.portal(channel, standing, parts, body)).await;
                 self.gate.took(Door::Sidecar, Stage::Portal, since);
                 response.map(Answered::Right)
             }
@@ -95,7 +96,9 @@ impl Service {
                 let decision = self.stray(dialect.name(), channel, parts, &error.to_string());
                 return Ok(dialect.misunderstood(&error, decision));
             }
-            Err(Unjudged::Refused(refusal)) => return Ok(self.refused(dialect, None, *refusal).await),
+            Err(Unjudged::Refused(refusal)) => {
+                return Ok(Box::pin(self.refused(dialect, None, *refusal)).await);
+            }
         };
         if self.gate.watches().wants_silence(&visit.facts.target.raw) {
             return Err(Silence);
@@ -112,7 +115,7 @@ impl Service {
             return Ok(dialect.render(Answer::Allow { identity }));
         }
         Ok(match self.gate.refusal(&visit, &judgement) {
-            Some(refusal) => self.refused(dialect, Some(visit), refusal).await,
+            Some(refusal) => Box::pin(self.refused(dialect, Some(visit), refusal)).await,
             None => self.nothing_here(channel, parts),
         })
     }

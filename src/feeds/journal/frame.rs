@@ -61,8 +61,8 @@ fn write(to: &mut Vec<u8>, kind: u8, decision: DecisionId, at: Wall, payload: &i
     let frame = to.get_mut(start..).and_then(|frame| frame.split_first_chunk_mut::<HEAD>());
     let Some((head, body)) = frame.filter(|_| written) else { return to.truncate(start) };
     let Ok(length) = u32::try_from(body.len()) else { return to.truncate(start) };
-    let ([a, b, c, d], [e, f, g, h]) = (length.to_be_bytes(), crc32fast::hash(body).to_be_bytes());
-    *head = [a, b, c, d, e, f, g, h];
+    let whole = u64::from(length) << 32 | u64::from(crc32fast::hash(body));
+    *head = whole.to_be_bytes();
 }
 
 /// Appends to what is there.

@@ -22,7 +22,7 @@ pub(super) fn presented(headers: &HeaderMap, names: &CredentialNames) -> Result<
     let bearer = bearer(headers)?.filter(|token| !key::is_key(token.expose().as_bytes()));
     let (external, external_doubled) = external(headers, names, bearer.as_ref())?;
     let [access, refresh, pending] = cookie_values(headers, [&names.access, &names.refresh, &names.pending])?;
-    Ok(Presented { access, refresh, pending, external, external_doubled, bearer, api_key })
+    Ok(Presented { access, refresh, pending, bearer, external, external_doubled, api_key })
 }
 
 /// The distinct values of each of these cookies over all `Cookie` lines, in order. Names are compared byte for byte; a

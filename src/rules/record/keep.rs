@@ -48,7 +48,7 @@ enum Writing<'a> {
 impl Kept {
     /// Keeps a path that could be read.
     pub fn of(target: &Target) -> Self {
-        let segments: Vec<SmolStr> = target.segments.iter().map(|segment| without_keys(segment)).collect();
+        let segments: Vec<SmolStr> = target.segments.iter().map(without_keys).collect();
         if segments.iter().map(|segment| segment.len() + 1).sum::<usize>() > LONGEST {
             return Self::text(target.path().as_bytes());
         }
