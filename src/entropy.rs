@@ -1,5 +1,7 @@
 //! The only door to randomness. Pure code takes filled arrays as arguments.
 
+use std::cell::RefCell;
+
 /// A source of random bytes fit for secrets.
 pub trait Entropy: Send + Sync + 'static {
     /// Fills the whole of `into`.
@@ -19,6 +21,22 @@ impl dyn Entropy {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemEntropy;
 
+/// What is not longer names something and protects nothing: every request has such a name, and asking the kernel for
+/// each would cost more than judging it.
+const NAME: usize = 8;
+/// So many bytes for names are asked for at once.
+const STOCK: usize = 512;
+
+thread_local! {
+    static NAMES: RefCell<Names> = const { RefCell::new(Names { stock: [0; STOCK], left: 0 }) };
+}
+
+/// Random bytes that nobody has seen yet.
+struct Names {
+    stock: [u8; STOCK],
+    left: usize,
+}
+
 impl Entropy for SystemEntropy {
     /// # Panics
     /// If the kernel cannot give random bytes: going on with predictable secrets would be worse.
@@ -28,7 +46,20 @@ impl Entropy for SystemEntropy {
         reason = "this is the one place that asks the kernel for random bytes"
     )]
     fn fill(&self, into: &mut [u8]) {
-        getrandom::fill(into).expect("the kernel's random generator failed");
+        let ask = |into: &mut [u8]| getrandom::fill(into).expect("the kernel's random generator failed");
+        if into.len() > NAME {
+            return ask(into);
+        }
+        NAMES.with_borrow_mut(|names| {
+            if names.left < into.len() {
+                ask(&mut names.stock);
+                names.left = STOCK;
+            }
+            let rest = names.left - into.len();
+            let unseen = names.stock.get_mut(rest..names.left).unwrap_or_default();
+            into.iter_mut().zip(unseen).for_each(|(to, from)| *to = std::mem::take(from));
+            names.left = rest;
+        });
     }
 }
 

@@ -16,6 +16,7 @@ mod traps;
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
+use http::HeaderValue;
 use tokio::sync::mpsc;
 
 pub use self::refusal::{Refusal, RefusalAudience, RefusalKind};
@@ -187,6 +188,11 @@ impl Gate {
         self.clock.moment()
     }
 
+    /// Monotonic time, for measuring how long something takes.
+    pub fn mono(&self) -> Duration {
+        self.clock.mono()
+    }
+
     /// The clock itself, for whatever runs beside the requests.
     pub fn clock(&self) -> &Arc<dyn Clock> {
         &self.clock
@@ -197,16 +203,21 @@ impl Gate {
         &*self.entropy
     }
 
-    /// Describes a request. One that cannot be described, or comes from a banned address, is refused at once.
+    /// Describes a request under the snapshot of this moment. One that cannot be described, or comes from a banned
+    /// address, is refused at once.
     pub fn describe(&self, ask: &Ask<'_>) -> Result<Visit, Box<Refusal>> {
+        self.describe_under(self.live.snapshot(), ask)
+    }
+
+    /// The same under the snapshot by which the client's address was found.
+    pub fn describe_under(&self, snapshot: Arc<Snapshot>, ask: &Ask<'_>) -> Result<Visit, Box<Refusal>> {
         let moment = self.moment();
-        if self.live.banned(ask.client.ip, moment.wall).is_some() {
+        if self.live.banned_under(&snapshot, ask.client.ip, moment.wall).is_some() {
             self.live.records.bans().count_turned_away();
             let bad = BadAsk { reason: Reason::Banned, what: "the client's network is banned" };
             let refusal = self.undescribed(ask, &bad, moment.wall);
             return Err(Box::new(Refusal { kind: RefusalKind::Deny, ..refusal }));
         }
-        let snapshot = self.live.snapshot();
         match Facts::new(ask, &snapshot.sites) {
             Ok((facts, site)) => Ok(Visit { facts: Arc::new(facts), site, snapshot, moment, trace: None }),
             Err(bad) => Err(Box::new(self.undescribed(ask, &bad, moment.wall))),
@@ -237,7 +248,7 @@ impl Gate {
 
     /// Notes how long something took that began at `since`.
     pub fn took(&self, door: Door, stage: Stage, since: Duration) {
-        let time = self.moment().mono.saturating_sub(since);
+        let time = self.clock.mono().saturating_sub(since);
         self.live.meters.took(door, stage, time);
     }
 
@@ -308,18 +319,19 @@ impl Gate {
         holds
     }
 
-    /// The signed assertion for the panel; empty when the site wants none or the page is anonymous.
-    pub fn assertion(&self, visit: &Visit, grant: &Grant) -> Arc<str> {
-        let Some(bearer) = grant.bearer() else { return Arc::from("") };
-        let sign = |request| -> Arc<str> {
-            visit
-                .snapshot
-                .keys
-                .sign_assertion(&assertion_claims(visit, bearer, grant.access(), request))
-                .into()
+    /// The signed assertion for the panel as the value of a header; empty when the site wants none or the page is
+    /// anonymous.
+    pub fn assertion(&self, visit: &Visit, grant: &Grant) -> HeaderValue {
+        let none = HeaderValue::from_static("");
+        let Some(bearer) = grant.bearer() else { return none };
+        let sign = |request| {
+            let claims = assertion_claims(visit, bearer, grant.access(), request);
+            // base64url and dots are always a value.
+            HeaderValue::try_from(visit.snapshot.keys.sign_assertion(&claims))
+                .unwrap_or_else(|_| none.clone())
         };
         match visit.site.assertion {
-            Assertion::Off => Arc::from(""),
+            Assertion::Off => none.clone(),
             Assertion::Request => sign(Some(request_binding(&visit.facts))),
             Assertion::Session => {
                 let now = visit.moment.wall;
@@ -436,7 +448,7 @@ impl Gate {
             sid: Sid(self.entropy().array()),
             user,
             site: Arc::clone(&visit.site.id),
-            origin: Origin::External(identity.key.clone()),
+            origin: Origin::External(Box::new(identity.key.clone())),
             opened: now,
             seen: now,
             idle_millis: u64::try_from(lifetimes.idle.as_millis()).unwrap_or(u64::MAX),

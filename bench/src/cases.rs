@@ -2,6 +2,7 @@
 
 mod doors;
 mod inside;
+pub(crate) mod memory;
 mod scale;
 
 use std::path::Path;
@@ -28,6 +29,7 @@ pub(crate) const ALL: &[(&str, Part)] = &[
     ("handshakes", doors::handshakes),
     ("scale", scale::scale),
     ("curves", scale::curves),
+    ("memory", memory::memory),
     ("rotations", inside::rotations),
     ("tokens", inside::tokens),
     ("allocations", inside::allocations),

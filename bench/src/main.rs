@@ -50,6 +50,7 @@ fn run(args: &[&str]) -> Outcome<bool> {
             let step = parts.step(name)?;
             Ok((0..count.parse()?).map(|index| step(index)).sum::<usize>() < usize::MAX)
         }
+        ["memory", dir] if Path::new(dir).is_dir() => cases::memory::count(Path::new(dir)).map(|()| true),
         only => bench(only),
     }
 }

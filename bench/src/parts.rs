@@ -82,7 +82,7 @@ impl Parts {
         let tokens: Vec<String> = used.iter().map(|session| place::token(session, &keys, now)).collect();
         let sids = used.iter().map(|session| session.sid).collect();
         let records = Records::default();
-        records.load(Everything { users, sessions, ..Everything::default() });
+        records.load(Everything { users, sessions: sessions.into_iter().map(Arc::new).collect(), ..Everything::default() });
         let mut parts = Self {
             sites,
             keys,
@@ -182,7 +182,7 @@ impl Parts {
         self.keys.read_access(token, SITE, self.now).is_ok()
     }
 
-    fn grant(&self) -> Box<Grant> {
+    fn grant(&self) -> Grant {
         match self.judge(0).0.outcome {
             Judged::Allow(grant) => grant,
             _ => unreachable!("checked when it was made"),
@@ -214,7 +214,7 @@ impl Parts {
             "dialect: allowed" => {
                 let grant = self.grant();
                 Box::new(move |_| {
-                    let identity = identity_headers::all(&grant, "");
+                    let identity = identity_headers::all(&grant, http::HeaderValue::from_static("")).collect();
                     Dialect::AuthRequest.render(Answer::Allow { identity }).headers().len()
                 })
             }

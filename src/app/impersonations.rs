@@ -79,7 +79,7 @@ impl Journal {
             Change::SessionGone(sid) => drop(self.open.remove(&sid)),
             Change::Everything(everything) => {
                 for session in &everything.sessions {
-                    self.note(&Arc::new(session.clone()), gate);
+                    self.note(session, gate);
                 }
             }
             Change::User(_)
@@ -113,7 +113,12 @@ impl Journal {
             .is_some_and(|open| open.told && open.impersonation.since == impersonation.since);
         let name = |id| view.user(id).map_or_else(|| id.to_string(), |user| user.name.to_string());
         let names = (name(&session.user), name(&impersonation.user));
-        let open = Open { session: Arc::clone(session), impersonation: impersonation.clone(), names, told };
+        let open = Open {
+            session: Arc::clone(session),
+            impersonation: Impersonation::clone(impersonation),
+            names,
+            told,
+        };
         self.open.insert(session.sid, open);
     }
 

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Uses of sessions are written down this often; a crash forgets at most so much of "last active".
-const TOUCHES: Duration = Duration::from_secs(5);
+const TOUCHES: Duration = Duration::from_secs(15);
 /// Sessions that nothing can name any more are removed this often, so many at a time.
 const PURGE: Duration = Duration::from_secs(60);
 const PURGE_BATCH: usize = 1_000;

@@ -74,7 +74,7 @@ pub(super) fn prepare(settings: &TraceSettings) -> Result<(Tracer, Traces), Stri
     ];
     exporter.set_resource(&Resource::builder_empty().with_attributes(named).build());
     let (spans, queue) = mpsc::channel(QUEUE);
-    Ok((Tracer::new(spans, settings.share), Traces { exporter, queue }))
+    Ok((Tracer::new(spans, settings.share, settings.trust_parent), Traces { exporter, queue }))
 }
 
 impl Traces {

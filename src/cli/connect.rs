@@ -7,7 +7,7 @@ pub(super) mod tests;
 
 use std::{
     collections::BTreeSet,
-    fs,
+    fs::{self, File, TryLockError},
     io::{self, Read, Write},
     os::unix::{
         fs::{DirBuilderExt, MetadataExt},
@@ -26,6 +26,7 @@ use crate::{
         self,
         admin::{self, AdminAnswer, AdminRequest, Named, Policies},
     },
+    clock::{Clock as _, SystemClock},
     config::{self, Settings},
     rules::{identity::Role, session::SiteId},
     store::StoreError,
@@ -39,12 +40,16 @@ const ANSWER_BYTES: u64 = 256 << 20;
 /// A daemon that is just starting or stopping holds the store but has no socket.
 const TRIES: u32 = 25;
 const BETWEEN_TRIES: Duration = Duration::from_millis(200);
+/// How long a command waits for those before it. Each holds the store for a moment; a backup holds it for longer.
+const PATIENCE: Duration = Duration::from_secs(15);
+const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
 
 /// Where the daemon is, or would be.
 #[derive(Clone, Debug)]
 pub(super) struct Place {
     socket: PathBuf,
     data_dir: PathBuf,
+    patience: Duration,
     pub(super) named: Named,
 }
 
@@ -65,6 +70,7 @@ impl Place {
         Self {
             socket: settings.admin_socket.clone(),
             data_dir: settings.data_dir.clone(),
+            patience: PATIENCE,
             named: Named {
                 policies,
                 master: settings.master_key.clone(),
@@ -150,6 +156,7 @@ impl Place {
     fn ask_alone(&self, request: AdminRequest) -> Result<AdminAnswer, Trouble> {
         self.become_owner()?;
         telemetry::start_quiet();
+        let _turn = self.turn()?;
         let failed = |error: &dyn std::fmt::Display| self.no_store(error);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         runtime.map_err(|error| failed(&error))?.block_on(async {
@@ -165,6 +172,29 @@ impl Place {
             }
             Err(self.held_in_silence())
         })
+    }
+
+    /// Commands without a daemon take turns, so that of many at once none is left out. The turn ends with the file.
+    fn turn(&self) -> Result<Option<File>, Trouble> {
+        let shown = self.data_dir.display();
+        let data_dir =
+            File::open(&self.data_dir).map_err(|error| Trouble::Failed(format!("{shown}: {error}")))?;
+        let clock = SystemClock::new();
+        loop {
+            match data_dir.try_lock() {
+                Ok(()) => return Ok(Some(data_dir)),
+                // Not every file system has locks on folders. The store has one of its own.
+                Err(TryLockError::Error(_)) => return Ok(None),
+                Err(TryLockError::WouldBlock) if clock.moment().mono < self.patience => {
+                    std::thread::park_timeout(BETWEEN_LOOKS);
+                }
+                Err(TryLockError::WouldBlock) => {
+                    return Err(Trouble::Failed(format!(
+                        "another panelgate command holds the store in {shown}: try again when it has ended"
+                    )));
+                }
+            }
+        }
     }
 
     fn no_store(&self, error: &dyn std::fmt::Display) -> Trouble {

@@ -22,6 +22,8 @@ pub struct TraceSettings {
     pub share: f64,
     /// `service.name`.
     pub service: String,
+    /// Whether trusted proxies trace by themselves, so that what they send of a trace is theirs and not a client's.
+    pub trust_parent: bool,
 }
 
 /// Where OTLP over HTTP takes spans, unless the address has a path (OTLP 1.9, "OTLP/HTTP Request").
@@ -40,13 +42,15 @@ pub(super) fn read(
     let share = section.text("sample", &mut sources.found);
     let service = section.text("service", &mut sources.found);
     let headers = section.text("headers_file", &mut sources.found);
+    let trust_parent =
+        section.boolean("trust_parent", &mut sources.found).is_some_and(|trusted| trusted.value);
     section.finish(&mut sources.found);
     let share = share.map_or(Some(0.1), |text| self::share(&text, sources));
     let has_headers = headers.is_some();
     let headers = headers.map_or_else(|| Some(Vec::new()), |file| self::headers(&file, base, sources));
     let endpoint = endpoint.and_then(|text| self::endpoint(&text, has_headers, sources));
     let service = service.map_or("panelgate", |text| text.value).to_owned();
-    Some(TraceSettings { endpoint: endpoint?, headers: headers?, share: share?, service })
+    Some(TraceSettings { endpoint: endpoint?, headers: headers?, share: share?, service, trust_parent })
 }
 
 fn endpoint(text: &Written<&str>, has_headers: bool, sources: &mut Sources<'_>) -> Option<Uri> {

@@ -16,7 +16,7 @@ use serde_saphyr::{
 use crate::rules::written::{At, Findings, Key, Node, Value};
 
 /// Larger files are not read.
-pub(super) const MAX_BYTES: usize = 1 << 20;
+pub(super) const MAX_BYTES: usize = 4 << 20;
 
 /// Reads one document. `source` is the file's name as it should be shown.
 pub(super) fn parse(source: &Arc<str>, text: &str, found: &mut Findings) -> Option<Node> {
@@ -76,8 +76,8 @@ fn printable(text: &str) -> String {
 fn options() -> Options {
     let mut budget = Budget::default();
     budget.max_depth = 32;
-    budget.max_nodes = 50_000;
-    budget.max_events = 200_000;
+    budget.max_nodes = 500_000;
+    budget.max_events = 2_000_000;
     budget.max_aliases = 100;
     let mut options = Options::default();
     options.budget = Some(budget);

@@ -92,7 +92,8 @@ pub fn run(options: &Options, environment: &Environment) -> Result<(), DemoError
         let _lock = place.lock()?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let people = people::load_or_make(&place, &SystemEntropy)?;
-        let (running, report, listener) = start(options, environment, &place, &people, &*clock).await?;
+        let starting = Box::pin(start(options, environment, &place, &people, &*clock));
+        let (running, report, listener) = starting.await?;
         let members = options.panel_login.then(|| people.iter().map(Person::member).collect());
         let panel = async {
             report.print(options.json, clock.wall());

@@ -5,7 +5,9 @@ mod tests;
 
 mod credentials;
 
+use bytes::BytesMut;
 use http::{HeaderMap, HeaderName, HeaderValue};
+use smol_str::ToSmolStr;
 
 pub use self::credentials::{for_panel, strip_credentials};
 use crate::rules::{
@@ -29,16 +31,18 @@ pub const NAMES: [HeaderName; 11] = [
 ];
 
 /// All identity headers for a grant, in a fixed order; those without a value are empty, never left out.
-pub fn all(grant: &Grant, assertion: &str) -> Vec<(HeaderName, HeaderValue)> {
-    stamps(grant.bearer(), grant.access(), &grant.decision().to_string(), assertion)
+pub fn all(grant: &Grant, assertion: HeaderValue) -> impl Iterator<Item = (HeaderName, HeaderValue)> + use<> {
+    stamps(grant.bearer(), grant.access(), &grant.decision().to_smolstr(), assertion)
 }
 
 /// Whether a client's header must not reach the panel: an identity header in any spelling, a method override (R36), or
 /// a name with anything but letters, digits and `-`, which a panel could fold into one of those (R7).
 pub fn is_forbidden(name: &str) -> bool {
     let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-    let folded = name.to_ascii_lowercase();
-    !plain || folded.starts_with("remote-") || folded.starts_with("x-gate-") || is_method_override(&folded)
+    let begins = |prefix: &str| {
+        name.as_bytes().get(..prefix.len()).is_some_and(|head| head.eq_ignore_ascii_case(prefix.as_bytes()))
+    };
+    !plain || begins("remote-") || begins("x-gate-") || is_method_override(name)
 }
 
 /// Removes every header for which [`is_forbidden`] holds.
@@ -49,19 +53,18 @@ pub fn strip(headers: &mut HeaderMap) {
 /// Whether a field belongs to one connection only (RFC 9110 §7.6.1). `Transfer-Encoding` is not among them: framing is
 /// the proxy engine's, which rebuilds it.
 pub fn is_hop_by_hop(name: &str) -> bool {
-    let folded = name.to_ascii_lowercase();
-    matches!(
-        folded.as_str(),
-        "connection"
-            | "keep-alive"
-            | "proxy-connection"
-            | "proxy-authenticate"
-            | "proxy-authorization"
-            | "te"
-            | "trailer"
-            | "upgrade"
-            | "http2-settings"
-    )
+    const FIELDS: [&str; 9] = [
+        "connection",
+        "keep-alive",
+        "proxy-connection",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "te",
+        "trailer",
+        "upgrade",
+        "http2-settings",
+    ];
+    FIELDS.iter().any(|field| field.eq_ignore_ascii_case(name))
 }
 
 /// Removes the fields for which [`is_hop_by_hop`] holds. Set identity headers after.
@@ -73,40 +76,43 @@ fn stamps(
     bearer: Option<&Bearer>,
     access: Access,
     decision: &str,
-    assertion: &str,
-) -> Vec<(HeaderName, HeaderValue)> {
-    let of = |pick: fn(&Bearer) -> String| bearer.map(pick).unwrap_or_default();
-    let role = of(|bearer| bearer.role.to_string());
-    let values = [
-        of(|bearer| bearer.user.name.to_string()),
-        role.clone(),
-        of(|bearer| bearer.user.email.clone()),
-        of(shown_name),
+    assertion: HeaderValue,
+) -> impl Iterator<Item = (HeaderName, HeaderValue)> + use<> {
+    NAMES.into_iter().zip(told(bearer, access, decision).into_iter().chain([assertion]))
+}
+
+/// The values of [`NAMES`], without the assertion. They share one allocation.
+fn told(bearer: Option<&Bearer>, access: Access, decision: &str) -> [HeaderValue; 10] {
+    let until = bearer.and_then(|bearer| bearer.elevated_until).map(|until| until.secs().to_smolstr());
+    let until = until.unwrap_or_default();
+    let role = bearer.map_or("", |bearer| &*bearer.role);
+    let texts = [
+        bearer.map_or("", |bearer| bearer.user.name.as_str()),
         role,
-        of(|bearer| bearer.public.to_string()),
-        access.to_string(),
-        of(|bearer| bearer.elevated_until.map(|until| until.secs().to_string()).unwrap_or_default()),
-        of(|bearer| bearer.actor.as_ref().map(|actor| actor.user.name.to_string()).unwrap_or_default()),
-        decision.to_owned(),
-        assertion.to_owned(),
+        bearer.map_or("", |bearer| &bearer.user.email),
+        bearer.map_or("", shown_name),
+        role,
+        bearer.map_or("", |bearer| &bearer.public.0),
+        access.as_str(),
+        &until,
+        bearer.and_then(|bearer| bearer.actor.as_ref()).map_or("", |actor| actor.user.name.as_str()),
+        decision,
     ];
-    NAMES.into_iter().zip(values).map(|(name, text)| (name, value(&text))).collect()
+    // Anything but tabs, spaces and visible ASCII is sent as empty rather than changed (R21).
+    let texts = texts.map(|text| if is_field_text(text) { text } else { "" });
+    let mut whole = BytesMut::with_capacity(texts.iter().map(|text| text.len()).sum());
+    texts.iter().for_each(|text| whole.extend_from_slice(text.as_bytes()));
+    let mut rest = whole.freeze();
+    texts.map(|text| {
+        let value = rest.split_to(text.len());
+        HeaderValue::from_maybe_shared(value).unwrap_or(HeaderValue::from_static(""))
+    })
 }
 
 /// The display name where a header can carry it, else the account name.
-fn shown_name(bearer: &Bearer) -> String {
+fn shown_name(bearer: &Bearer) -> &str {
     let display = bearer.user.display.trim();
-    if display.is_empty() || !is_field_text(display) {
-        bearer.user.name.to_string()
-    } else {
-        display.to_owned()
-    }
-}
-
-/// A value of tabs, spaces and visible ASCII (R21); anything else is sent as empty rather than changed.
-fn value(text: &str) -> HeaderValue {
-    let text = if is_field_text(text) { text } else { "" };
-    HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static(""))
+    if display.is_empty() || !is_field_text(display) { bearer.user.name.as_str() } else { display }
 }
 
 fn is_field_text(text: &str) -> bool {

@@ -9,55 +9,10 @@ mod tests;
 use std::fmt::Write as _;
 
 use super::{Visit, failures::bannable};
-use crate::rules::failures::Kind;
+use crate::rules::failures::What;
 
 /// The longest text of an attacker, in bytes.
 const LONGEST: usize = 200;
-
-/// What failed, as the line names it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum What {
-    /// A wrong password.
-    Password,
-    /// A wrong code of the second factor.
-    Code,
-    /// A refresh token that nobody was given.
-    Refresh,
-    /// An API key that nobody has.
-    Key,
-    /// A request for what only scanners ask for.
-    Trap,
-}
-
-impl From<Kind> for What {
-    fn from(kind: Kind) -> Self {
-        match kind {
-            Kind::Password => Self::Password,
-            Kind::Factor => Self::Code,
-        }
-    }
-}
-
-impl What {
-    /// What the audit trail calls what was presented, unless it has another record of it.
-    pub(super) const fn credential(self) -> Option<&'static str> {
-        match self {
-            Self::Refresh => Some("refresh-token"),
-            Self::Key => Some("api-key"),
-            Self::Password | Self::Code | Self::Trap => None,
-        }
-    }
-
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Password => "password",
-            Self::Code => "code",
-            Self::Refresh => "refresh",
-            Self::Key => "key",
-            Self::Trap => "trap",
-        }
-    }
-}
 
 /// Writes the line. `text` is the account's name or the path of the trap.
 pub(super) fn write(visit: &Visit, what: What, text: Option<&str>) {

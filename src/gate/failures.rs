@@ -2,10 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::{
-    Gate, Note, Visit,
-    failure_line::{self, What},
-};
+use super::{Gate, Note, Visit, failure_line};
 use crate::{
     clock::Wall,
     live::Try,
@@ -13,7 +10,7 @@ use crate::{
         address::NetworkKey,
         ban::Ban,
         facts::{Facts, PresentedKey},
-        failures::{BANNED_BY, Barred, Consequence, Failure, Kind, Known, Subject, Success},
+        failures::{BANNED_BY, Barred, Consequence, Failure, Kind, Known, Subject, Success, What},
         identity::{UserId, UserName},
         judge::View,
         outcome::{Judgement, Outcome},
@@ -56,13 +53,18 @@ impl Gate {
             Subject::Name(_) => None,
         };
         let name = user.as_ref().map(|user| &user.name);
-        failure_line::write(visit, kind.into(), name.map(UserName::as_str));
+        self.tell_failure(visit, kind.into(), name.map(UserName::as_str));
         let failure = Failure { guessed: Some((subject, kind)), ..failure(visit) };
-        self.live.records.failures().count(kind);
         let written = self.store.fail(failure, visit.snapshot.lockout.clone()).await?;
         let consequence = self.settled(written).await;
         tell(visit, name, kind, &consequence);
         Ok(consequence)
+    }
+
+    /// Writes the line of a failure, and counts it for the metrics: there are as many of both.
+    pub(super) fn tell_failure(&self, visit: &Visit, what: What, text: Option<&str>) {
+        failure_line::write(visit, what, text);
+        self.live.records.failures().count(what);
     }
 
     /// Takes note of a success.
@@ -86,7 +88,7 @@ impl Gate {
     /// Counts a guess that nobody's account can be blamed for, such as one at what has too many random bits to be
     /// guessed: it costs its network alone, and no request waits for the write. A full queue forgets it.
     pub fn note_guess(&self, visit: &Visit, what: What) {
-        failure_line::write(visit, what, None);
+        self.tell_failure(visit, what, None);
         if let Some(what) = what.credential()
             && let Some(untold) = self.refusals.tell(visit.moment.wall)
         {
@@ -121,9 +123,7 @@ fn tell(visit: &Visit, user: Option<&UserName>, kind: Kind, consequence: &Conseq
         let from = if consequence.strangers { "unknown networks" } else { "this network" };
         tracing::warn!(target: "panelgate::audit", event = "locked", %user, %client, what = kind.word(), from, seconds, by = BANNED_BY);
     }
-    if let Some(ban) = &consequence.banned {
-        tell_ban(ban);
-    }
+    consequence.banned.iter().for_each(tell_ban);
 }
 
 /// Writes down that a network was banned by itself.

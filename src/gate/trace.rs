@@ -55,6 +55,8 @@ pub struct Tracer {
     queue: mpsc::Sender<Span>,
     /// Of 2⁶³: traces whose id is below it are sampled.
     threshold: u64,
+    /// Whether what trusted proxies send is their own.
+    trust_parent: bool,
 }
 
 /// A request's place in a trace: the span of its decision.
@@ -74,15 +76,16 @@ pub struct Forwarding {
 }
 
 impl Tracer {
-    /// Samples this share (0 to 1) of the traces that begin here; of the others whoever began them decides.
+    /// Samples this share (0 to 1) of the traces that begin here; of the others, if there are any, whoever began them
+    /// decides.
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         clippy::cast_precision_loss,
         reason = "casts from floating point saturate, and a share needs no 63 bits"
     )]
-    pub fn new(queue: mpsc::Sender<Span>, share: f64) -> Self {
-        Self { queue, threshold: (share.clamp(0.0, 1.0) * (1_u64 << 63) as f64) as u64 }
+    pub fn new(queue: mpsc::Sender<Span>, share: f64, trust_parent: bool) -> Self {
+        Self { queue, threshold: (share.clamp(0.0, 1.0) * (1_u64 << 63) as f64) as u64, trust_parent }
     }
 
     /// A place in the trace of `parent`, or at the beginning of a new one. `random`: trace and span id.
@@ -113,11 +116,13 @@ impl Gate {
         Self { tracer, ..self }
     }
 
-    /// Gives a request its place in a trace; `parent` is what a trusted proxy says of it, and asked for only while
-    /// traces are on.
+    /// Gives a request its place in a trace; `parent` is what a trusted proxy says of it, and asked for only where proxies
+    /// trace by themselves.
     pub fn place_in_trace(&self, visit: &mut Visit, parent: impl FnOnce() -> Option<SpanContext>) {
         if let Some(tracer) = &self.tracer {
-            visit.trace = Some(Arc::new(tracer.place(parent().as_ref(), self.entropy().array())));
+            // Most proxies pass a client's own on, who would choose what is sampled and whose trace it is.
+            let parent = tracer.trust_parent.then(parent).flatten();
+            visit.trace = Some(Arc::new(tracer.place(parent.as_ref(), self.entropy().array())));
         }
     }
 

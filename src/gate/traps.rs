@@ -2,13 +2,12 @@
 
 use super::{
     Gate, Visit,
-    failure_line::{self, What},
     failures::{bannable, tell_ban},
 };
 use crate::rules::{
     address::NetworkKey,
     ban::{Ban, LONGEST_REASON},
-    failures::BANNED_BY,
+    failures::{BANNED_BY, What},
     outcome::{Judgement, Outcome},
     reason::Reason,
 };
@@ -29,7 +28,7 @@ impl Gate {
             return judgement;
         }
         let Some(trap) = traps.find(&facts.target) else { return judgement };
-        failure_line::write(visit, What::Trap, Some(&facts.target.path()));
+        self.tell_failure(visit, What::Trap, Some(&facts.target.path()));
         let network = NetworkKey::of(facts.client.ip);
         let before =
             bannable(facts, visit).then(|| self.live.lures.step(network, trap, visit.moment.mono)).flatten();

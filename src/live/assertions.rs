@@ -1,9 +1,10 @@
 //! Signed assertions kept for their life, so that a session costs one signature a minute and not one a request.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use dashmap::DashMap;
+use http::HeaderValue;
 
+use super::Map;
 use crate::{
     clock::Wall,
     rules::{
@@ -22,7 +23,7 @@ const MARGIN: Duration = Duration::from_secs(15);
 /// Assertions that are bound to nothing but site and session.
 #[derive(Default)]
 pub struct Assertions {
-    kept: DashMap<(Holder, Access), Kept>,
+    kept: Map<(Holder, Access), Kept>,
 }
 
 struct Kept {
@@ -31,7 +32,7 @@ struct Kept {
     role: Role,
     elevated_until: Option<Wall>,
     signed: Wall,
-    text: Arc<str>,
+    value: HeaderValue,
 }
 
 impl Assertions {
@@ -41,18 +42,17 @@ impl Assertions {
         bearer: &Bearer,
         access: Access,
         now: Wall,
-        sign: impl FnOnce() -> Arc<str>,
-    ) -> Arc<str> {
+        sign: impl FnOnce() -> HeaderValue,
+    ) -> HeaderValue {
         let key = (bearer.holder, access);
-        let kept =
-            self.kept.get(&key).filter(|kept| kept.says(bearer, now)).map(|kept| Arc::clone(&kept.text));
-        if let Some(text) = kept {
-            return text;
+        let kept = self.kept.get(&key).filter(|kept| kept.says(bearer, now)).map(|kept| kept.value.clone());
+        if let Some(value) = kept {
+            return value;
         }
         if self.kept.len() > SWEEP_ABOVE {
             self.kept.retain(|_, kept| kept.fresh(now));
         }
-        let text = sign();
+        let value = sign();
         let elevated_until = bearer.elevated_until;
         let kept = Kept {
             user: bearer.user.id,
@@ -60,10 +60,10 @@ impl Assertions {
             role: Role::clone(&bearer.role),
             elevated_until,
             signed: now,
-            text: Arc::clone(&text),
+            value: value.clone(),
         };
         self.kept.insert(key, kept);
-        text
+        value
     }
 
     /// Forgets everything: the keys have changed.

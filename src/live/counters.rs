@@ -1,6 +1,7 @@
 //! Rate limits in memory: token buckets by client network and class, and by account.
 
 mod buckets;
+mod nested;
 mod pages;
 #[cfg(test)]
 mod tests;
@@ -12,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::pages::{QuotaKey, Subject};
 use self::{
-    buckets::{Levels, Limiter},
+    nested::{Levels, Nested},
     pages::PageBuckets,
 };
 use crate::{
@@ -21,7 +22,7 @@ use crate::{
     rules::{address::NetworkKey, api_key::KeyId, identity::UserId, limit::Quota},
 };
 
-/// How many networks or accounts a class tells apart; further ones share coarse buckets. About 100 bytes each.
+/// How many networks, /48s or accounts a class tells apart; further ones share coarse buckets. About 100 bytes each.
 const CAPACITY: usize = 100_000;
 
 /// What a request is counted as.
@@ -130,13 +131,13 @@ pub struct Counters {
 }
 
 struct Limits {
-    request: Arc<Limiter<NetworkKey>>,
-    sign_in: Arc<Limiter<NetworkKey>>,
-    second_factor: Arc<Limiter<NetworkKey>>,
-    refresh: Arc<Limiter<NetworkKey>>,
-    portal: Arc<Limiter<NetworkKey>>,
-    account: Arc<Limiter<UserId>>,
-    key: Arc<Limiter<KeyId>>,
+    request: Arc<Nested<NetworkKey>>,
+    sign_in: Arc<Nested<NetworkKey>>,
+    second_factor: Arc<Nested<NetworkKey>>,
+    refresh: Arc<Nested<NetworkKey>>,
+    portal: Arc<Nested<NetworkKey>>,
+    account: Arc<Nested<UserId>>,
+    key: Arc<Nested<KeyId>>,
 }
 
 #[cfg(test)]
@@ -167,7 +168,7 @@ impl Counters {
         Self { limits, pages: PageBuckets::default(), limited, capacity }
     }
 
-    /// Charges a network for one request of a class.
+    /// Charges a network for one request of a class, and the /48 that it is a part of.
     ///
     /// # Errors
     /// With the time until it is worth trying again.
@@ -264,13 +265,13 @@ impl Counters {
 impl Limits {
     fn new(quotas: Quotas, capacity: usize) -> Self {
         Self {
-            request: Arc::new(Limiter::new(quotas.request, capacity)),
-            sign_in: Arc::new(Limiter::new(quotas.sign_in, capacity)),
-            second_factor: Arc::new(Limiter::new(quotas.second_factor, capacity)),
-            refresh: Arc::new(Limiter::new(quotas.refresh, capacity)),
-            portal: Arc::new(Limiter::new(quotas.portal, capacity)),
-            account: Arc::new(Limiter::new(quotas.account, capacity)),
-            key: Arc::new(Limiter::new(quotas.key, capacity)),
+            request: Arc::new(Nested::new(quotas.request, capacity)),
+            sign_in: Arc::new(Nested::new(quotas.sign_in, capacity)),
+            second_factor: Arc::new(Nested::new(quotas.second_factor, capacity)),
+            refresh: Arc::new(Nested::new(quotas.refresh, capacity)),
+            portal: Arc::new(Nested::new(quotas.portal, capacity)),
+            account: Arc::new(Nested::new(quotas.account, capacity)),
+            key: Arc::new(Nested::new(quotas.key, capacity)),
         }
     }
 

@@ -15,7 +15,7 @@ use crate::{
     clock::Wall,
     rules::{
         address::NetworkKey,
-        failures::{Account, Barred, Kind, Lockout, Subject},
+        failures::{Account, Barred, Kind, Lockout, Subject, What},
     },
 };
 
@@ -24,7 +24,7 @@ use crate::{
 pub struct Failures {
     of: DashMap<Subject, Arc<Account>>,
     under_way: DashMap<Lane, u32>,
-    counted: [AtomicU64; 2],
+    counted: [AtomicU64; What::ALL.len()],
     barred: AtomicU64,
 }
 
@@ -83,15 +83,15 @@ impl Failures {
     }
 
     /// Counts a failure for the metrics.
-    pub fn count(&self, kind: Kind) {
-        if let Some(count) = self.counted.get(index(kind)) {
+    pub fn count(&self, what: What) {
+        if let Some(count) = self.counted.get(what as usize) {
             count.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    /// Failures of a kind since the start.
-    pub fn counted(&self, kind: Kind) -> u64 {
-        self.counted.get(index(kind)).map_or(0, |count| count.load(Ordering::Relaxed))
+    /// Such failures since the start.
+    pub fn counted(&self, what: What) -> u64 {
+        self.counted.get(what as usize).map_or(0, |count| count.load(Ordering::Relaxed))
     }
 
     /// Tries that were not made since the start, because of failures before them.
@@ -121,12 +121,5 @@ impl Drop for Try<'_> {
             *count = count.saturating_sub(1);
         }
         self.failures.under_way.remove_if(&self.lane, |_, count| *count == 0);
-    }
-}
-
-const fn index(kind: Kind) -> usize {
-    match kind {
-        Kind::Password => 0,
-        Kind::Factor => 1,
     }
 }

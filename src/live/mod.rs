@@ -48,6 +48,10 @@ use crate::{
     },
 };
 
+/// A map whose keys nobody outside can choose: random ids and digests. What clients choose is kept in maps that hash it
+/// with a secret (SipHash).
+type Map<K, V> = dashmap::DashMap<K, V, foldhash::fast::RandomState>;
+
 /// What is replaced as a whole on reload, so that one request never sees two generations.
 #[derive(Clone, Default)]
 pub struct Snapshot {
@@ -127,7 +131,11 @@ impl Live {
 
     /// The ban that keeps an address out at `now`. Whom no ban reaches, none keeps out.
     pub fn banned(&self, ip: IpAddr, now: Wall) -> Option<Arc<Ban>> {
-        let snapshot = self.snapshot.load();
+        self.banned_under(&self.snapshot.load(), ip, now)
+    }
+
+    /// The same under a snapshot that was taken before.
+    pub fn banned_under(&self, snapshot: &Snapshot, ip: IpAddr, now: Wall) -> Option<Arc<Ban>> {
         let ban = self.records.bans().find(ip, now, &snapshot.places, &snapshot.systems);
         ban.filter(|_| !snapshot.spared.contains(ip))
     }

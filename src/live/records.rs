@@ -11,7 +11,7 @@ use std::{
 use dashmap::{DashMap, mapref::entry::Entry};
 use tokio::sync::watch;
 
-use super::{bans::Bans, failures::Failures, tokens::Tokens};
+use super::{Map, bans::Bans, failures::Failures, tokens::Tokens};
 use crate::{
     clock::Wall,
     rules::{
@@ -27,20 +27,20 @@ use crate::{
 
 /// Sessions and accounts in memory. No guard of a map leaves this type.
 pub struct Records {
-    sessions: DashMap<Sid, Arc<Session>>,
+    sessions: Map<Sid, Arc<Session>>,
     external: DashMap<ExternalKey, Sid>,
     public: DashMap<PublicId, Sid>,
-    users: DashMap<UserId, Arc<User>>,
+    users: Map<UserId, Arc<User>>,
     names: DashMap<UserName, UserId>,
-    keys: DashMap<KeyId, Arc<ApiKey>>,
+    keys: Map<KeyId, Arc<ApiKey>>,
     pub(super) tokens: Tokens,
     bans: Bans,
     failures: Failures,
     /// High Security Mode is off for the whole installation.
     relaxed: AtomicBool,
     /// Uses not yet written down.
-    touched: DashMap<Sid, Wall>,
-    keys_touched: DashMap<KeyId, KeyUse>,
+    touched: Map<Sid, Wall>,
+    keys_touched: Map<KeyId, KeyUse>,
     /// The highest bcrypt cost of any account since the start; 0 while there is none.
     password_cost: AtomicU32,
     applied: watch::Sender<Cursor>,
@@ -51,18 +51,18 @@ pub struct Records {
 impl Default for Records {
     fn default() -> Self {
         Self {
-            sessions: DashMap::new(),
+            sessions: Map::default(),
             external: DashMap::new(),
             public: DashMap::new(),
-            users: DashMap::new(),
+            users: Map::default(),
             names: DashMap::new(),
-            keys: DashMap::new(),
+            keys: Map::default(),
             tokens: Tokens::default(),
             bans: Bans::default(),
             failures: Failures::default(),
             relaxed: AtomicBool::new(false),
-            touched: DashMap::new(),
-            keys_touched: DashMap::new(),
+            touched: Map::default(),
+            keys_touched: Map::default(),
             password_cost: AtomicU32::new(0),
             applied: watch::Sender::new(Cursor::default()),
             lost: AtomicBool::new(false),
@@ -78,7 +78,7 @@ impl Records {
             self.put_user(Arc::new(user));
         }
         for session in everything.sessions {
-            self.put_session(Arc::new(session));
+            self.put_session(session);
         }
         for key in everything.keys {
             self.keys.insert(key.id, Arc::new(key));
@@ -257,6 +257,9 @@ impl Records {
 
     /// Drops what is not there any more.
     fn keep_only(&self, everything: &Everything) {
+        if self.sessions.is_empty() && self.users.is_empty() && self.keys.is_empty() {
+            return;
+        }
         let sids: HashSet<Sid> = everything.sessions.iter().map(|session| session.sid).collect();
         let users: HashSet<UserId> = everything.users.iter().map(|user| user.id).collect();
         let keys: HashSet<KeyId> = everything.keys.iter().map(|key| key.id).collect();
@@ -294,7 +297,7 @@ impl Records {
 
     fn index(&self, session: &Session) {
         if let Origin::External(key) = &session.origin {
-            self.external.insert(key.clone(), session.sid);
+            self.external.insert(ExternalKey::clone(key), session.sid);
         }
         self.public.insert(session.sid.public(), session.sid);
     }

@@ -7,8 +7,7 @@
 #[cfg(test)]
 mod tests;
 
-use dashmap::DashMap;
-
+use super::Map;
 use crate::{
     clock::Wall,
     rules::{
@@ -24,8 +23,8 @@ type Name = [u8; 32];
 /// What has been read.
 #[derive(Default)]
 pub(super) struct Tokens {
-    kept: DashMap<Name, KeptAccess>,
-    of_session: DashMap<Sid, Name>,
+    kept: Map<Name, KeptAccess>,
+    of_session: Map<Sid, Name>,
 }
 
 impl Tokens {

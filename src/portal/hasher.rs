@@ -1,20 +1,28 @@
-//! Password checks off the request path: as many at once as there are cores, a short queue before them, and a plain no
-//! beyond it (R28).
+//! Password checks off the request path, on threads of their own: as many at once as there are cores, a short queue before
+//! them, and a plain no beyond it (R28). The threads give way to everybody else, so that a flood of passwords does not
+//! make the checks of requests wait.
 
-use std::sync::Arc;
-
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
-    task::spawn_blocking,
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, Mutex, PoisonError, mpsc},
+    thread,
 };
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::{clock::Clock, live::PasswordMeter, rules::factor::password, secret::SecretText};
 
 /// How many may wait for each that runs: at cost 12, some seconds of patience.
 const QUEUE_PER_SLOT: usize = 16;
 
+/// How nice the threads are: a tenth of what anybody else gets while a core is wanted by both.
+const NICE: i32 = 10;
+
+type Work = Box<dyn FnOnce() + Send>;
+
 /// Checks passwords.
 pub struct Hasher {
+    threads: mpsc::Sender<Work>,
     running: Arc<Semaphore>,
     admitted: Arc<Semaphore>,
     meter: Arc<PasswordMeter>,
@@ -31,7 +39,15 @@ impl Hasher {
     /// Checks `slots` passwords at a time, at least one.
     pub fn new(slots: usize, meter: Arc<PasswordMeter>, clock: Arc<dyn Clock>) -> Self {
         let slots = slots.max(1);
+        let (threads, work) = mpsc::channel();
+        let work = Arc::new(Mutex::new(work));
+        for _ in 0..slots {
+            let work = Arc::clone(&work);
+            // Without a thread its work waits for those that there are; without any it is refused as busy.
+            let _ = thread::Builder::new().name("passwords".to_owned()).spawn(move || serve(&work));
+        }
         Self {
+            threads,
             running: Arc::new(Semaphore::new(slots)),
             admitted: Arc::new(Semaphore::new(slots.saturating_mul(QUEUE_PER_SLOT + 1))),
             meter,
@@ -70,20 +86,60 @@ impl Hasher {
         })?;
         let slot = self.turn().await.map_err(|_| Busy)?;
         let meter = Arc::clone(&self.meter);
-        let work = spawn_blocking(move || {
+        let (done, result) = oneshot::channel();
+        let work = move || {
             let running = meter.running.hold();
-            let result = work();
+            let result = catch_unwind(AssertUnwindSafe(work)).ok();
             // A client that went away has not stopped the work, so the slot stays taken until it is done.
             drop((running, slot));
-            result
-        });
-        Ok(work.await.ok())
+            let _ = done.send(result);
+        };
+        self.threads.send(Box::new(work)).map_err(|_| Busy)?;
+        Ok(result.await.ok().flatten())
     }
 
     async fn turn(&self) -> Result<OwnedSemaphorePermit, tokio::sync::AcquireError> {
-        let (since, _waiting) = (self.clock.moment().mono, self.meter.waiting.hold());
+        let (since, _waiting) = (self.clock.mono(), self.meter.waiting.hold());
         let slot = Arc::clone(&self.running).acquire_owned().await;
-        self.meter.wait.took(self.clock.moment().mono.saturating_sub(since));
+        self.meter.wait.took(self.clock.mono().saturating_sub(since));
         slot
+    }
+}
+
+/// Does what comes, one after the other, until nobody can send any more.
+fn serve(work: &Mutex<mpsc::Receiver<Work>>) {
+    // Whoever may not be nice is as quick as the others.
+    let _ = rustix::process::setpriority_process(None, NICE);
+    loop {
+        let next = work.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        match next {
+            Ok(work) => work(),
+            Err(mpsc::RecvError) => return,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, sync::Arc};
+
+    use super::{Hasher, NICE};
+    use crate::clock::SystemClock;
+
+    /// The 19th field of proc(5)'s `stat`.
+    #[tokio::test]
+    async fn whoever_checks_passwords_gives_way_to_everybody_else() {
+        let hasher = Hasher::new(1, Arc::default(), Arc::new(SystemClock::new()));
+        let niceness = || fs::read_to_string("/proc/thread-self/stat").unwrap();
+        let stat = hasher.run(niceness).await.unwrap().unwrap();
+        let (_, fields) = stat.rsplit_once(") ").unwrap();
+        assert_eq!(fields.split(' ').nth(16), Some(NICE.to_string().as_str()), "{stat}");
+    }
+
+    #[tokio::test]
+    async fn work_that_panics_takes_no_thread_with_it() {
+        let hasher = Hasher::new(1, Arc::default(), Arc::new(SystemClock::new()));
+        assert_eq!(hasher.run(|| -> u8 { panic!("on purpose") }).await, Ok(None));
+        assert_eq!(hasher.run(|| 7).await, Ok(Some(7)));
     }
 }

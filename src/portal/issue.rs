@@ -86,7 +86,7 @@ pub(crate) async fn open_at_panel(
     let mut session = fresh(cx, user, elevation);
     let at_edge = cx.visit.facts.door == Door::Edge;
     if let Some(jar) = jar.filter(|_| at_edge) {
-        session.panel = Some(panel::seal(cx.gate(), &session.sid, jar, cx.now()));
+        session.panel = Some(Box::new(panel::seal(cx.gate(), &session.sid, jar, cx.now())));
     }
     let written = cx.gate().store().sign_in(session.clone(), user.password_changed).await?;
     if !cx.gate().settled(written).await {

@@ -30,8 +30,7 @@ impl KeyId {
 
     /// The id that people, panels and logs may see: 16 base32 characters.
     pub fn public(&self) -> PublicId {
-        let head: Vec<u8> = self.0.iter().copied().take(10).collect();
-        PublicId(data_encoding::BASE32_NOPAD.encode(&head).to_ascii_lowercase().into())
+        PublicId::of(&self.0)
     }
 }
 

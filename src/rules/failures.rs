@@ -8,6 +8,7 @@ mod network;
 mod tally;
 #[cfg(test)]
 mod tests;
+mod what;
 
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ pub use self::{
     account::{Account, Failed},
     network::{BANNED_BY, Network},
     tally::Tally,
+    what::What,
 };
 use super::{
     address::NetworkKey,
@@ -202,8 +204,8 @@ pub struct Consequence {
     pub left: u32,
     /// Whether it bars everybody but those who come from known networks, and not just a known network.
     pub strangers: bool,
-    /// The ban that was made.
-    pub banned: Option<Ban>,
+    /// The bans that were made: of the network, and of the wider one that it is a part of.
+    pub banned: Vec<Ban>,
 }
 
 /// One success.

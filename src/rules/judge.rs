@@ -10,7 +10,7 @@ use super::{
     facts::{Facts, PresentedKey},
     identity::{Role, User, UserId},
     outcome::{Actor, Bearer, DecisionId, Grant, Holder, Judgement, Outcome},
-    place::{Country, Places},
+    place::Places,
     policy::{ActingAs, Answer, Case, Circumstances, Decided, Manner, Page, RuleSet, Ruling, Sitting, Who},
     reason::Reason,
     session::{EndReason, ExternalIdentity, ExternalKey, Session, Sid, Status, status},
@@ -304,7 +304,7 @@ pub fn circumstances(page: Option<&Page>, facts: &Facts, bench: Bench<'_>) -> Ci
     let client = facts.client.certain();
     // Looked up only where it matters: it is the slowest question of all.
     let asked = page.is_some_and(RuleSet::asks_country);
-    let country = client.filter(|_| asked).and_then(|ip| Country::parse(&bench.places.country(ip)));
+    let country = client.filter(|_| asked).and_then(|ip| bench.places.country_code(ip));
     Circumstances { client, country, at: bench.at }
 }
 
@@ -367,7 +367,7 @@ impl<'a> Docket<'a> {
             Answer::Allow { have, .. } => {
                 let page = self.ruling.page.map(|page| Arc::clone(&page.name));
                 let (site, decision) = (Arc::clone(&self.bench.site.id), self.bench.decision);
-                Outcome::Allow(Box::new(Grant::new(bearer, have, self.ruling.needs, site, page, decision)))
+                Outcome::Allow(Grant::new(bearer, have, self.ruling.needs, site, page, decision))
             }
             Answer::SignIn => Outcome::SignIn(reason),
             Answer::StepUp { readable } => Outcome::StepUp { readable },

@@ -53,6 +53,16 @@ impl Quota {
     }
 }
 
+impl Quota {
+    /// So many times as many in the same time.
+    #[must_use]
+    pub const fn times(self, times: u32) -> Self {
+        let count = self.count.get().saturating_mul(times);
+        let count = if let Some(count) = NonZeroU32::new(count) { count } else { self.count };
+        Self { count, per: self.per }
+    }
+}
+
 impl fmt::Display for Quota {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let seconds = self.per.as_secs();

@@ -42,9 +42,13 @@ impl fmt::Display for Access {
 
 /// The answer to one request.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every answer is a yes, and a box would be an allocation for each"
+)]
 pub enum Outcome {
     /// Go on, carrying the grant.
-    Allow(Box<Grant>),
+    Allow(Grant),
     /// Sign in, or renew when the reason is [`Reason::AccessExpired`].
     SignIn(Reason),
     /// Prove the second factor. `readable` when the page can be looked at without.

@@ -17,6 +17,7 @@ mod ways;
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 pub use self::{
     covers::{Allowed, Gap, Limits, Missing, Span},
@@ -76,13 +77,13 @@ pub struct Asked {
     /// Where it arrived.
     pub door: Door,
     /// The name of the dialect.
-    pub dialect: String,
+    pub dialect: SmolStr,
     /// As the client used it, if that could be told.
     pub scheme: Option<Scheme>,
     /// The host, canonical if it is one.
-    pub host: String,
+    pub host: SmolStr,
     /// The method as sent.
-    pub method: String,
+    pub method: SmolStr,
     /// The path, without a query.
     pub path: Kept,
     /// Whether it asked for an upgrade.
@@ -97,7 +98,7 @@ pub struct Client {
     /// Who was connected; a loopback address for a Unix socket.
     pub peer: IpAddr,
     /// What was forwarded, the nearest hop last, whether it was believed or not.
-    pub hops: Vec<String>,
+    pub hops: Vec<SmolStr>,
     /// The client's address.
     pub ip: IpAddr,
     /// How it was found.
@@ -123,7 +124,7 @@ pub enum Shown {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Person {
     /// The account name.
-    pub user: String,
+    pub user: SmolStr,
     /// The role that counted.
     pub role: Role,
     /// Whether a second factor was enrolled.

@@ -217,6 +217,13 @@ impl Sites {
         self.by_host.get(host).and_then(|index| self.sites.get(*index))
     }
 
+    /// The host that is spelt exactly like this, with its site. A canonical spelling is its own canonical form, so this
+    /// finds nothing that parsing would not.
+    pub(in crate::rules) fn spelt(&self, text: &str) -> Option<(&Host, &Arc<Site>)> {
+        let (host, index) = self.by_host.get_key_value(text)?;
+        Some((host, self.sites.get(*index)?))
+    }
+
     /// All sites in the order of the configuration.
     pub fn all(&self) -> &[Arc<Site>] {
         &self.sites

@@ -4,6 +4,7 @@
 //! the first, and `hash` is the SHA-256 of the line up to and without `,"hash"`.
 
 mod chain;
+mod coverage;
 pub mod events;
 pub mod export;
 mod query;
@@ -19,6 +20,7 @@ use serde_json::{Map, Value};
 
 pub use self::{
     chain::{Chain, Finding, Followed, HeadFault, Kind, Mark},
+    coverage::Uncovered,
     query::Query,
     signing::{CHECKPOINT, PublicKey, Signer},
 };

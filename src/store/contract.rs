@@ -116,6 +116,7 @@ contract! {
     failures:
         r16_failures_are_counted_by_account_and_by_name_and_show_in_the_stream
         r16_of_200_parallel_failures_none_is_lost
+        r16_a_slash_48_is_banned_for_what_its_networks_do_together
         a_success_takes_back_its_own_and_writes_only_news
         a_new_password_and_a_new_factor_forgive_their_own_kind
         a_network_that_fails_too_often_is_banned_once_unless_it_is_spared

@@ -4,12 +4,14 @@ use super::{StoreError, bans, records::Writing};
 use crate::{
     clock::Wall,
     rules::{
+        address::NetworkKey,
+        ban::Ban,
         failures::{Consequence, Failure, Kind, Lockout, Network, Subject, Success},
         identity::UserId,
     },
 };
 
-/// Counts a failure, at the account and at the network.
+/// Counts a failure, at the account, at the network, and at the wider one that it is a part of.
 pub(super) fn fail(
     to: &mut Writing<'_>,
     failure: &Failure,
@@ -21,19 +23,30 @@ pub(super) fn fail(
         consequence = account.fail(&failure.network, kind, rules, failure.at);
         to.put_failures(subject, account)?;
     }
-    let known = to.read().network(&failure.network)?;
-    let mut network = known.unwrap_or_else(|| Network::new(failure.network));
-    let ban = network.fail(failure.count, &rules.network, failure.at).filter(|_| failure.bannable);
-    to.put_network(&network)?;
-    if let Some(ban) = ban {
-        // An operator's ban that lasts longer stays.
-        let before = to.read().ban(&ban.whom)?;
-        if !before.is_some_and(|before| before.outlasts(&ban)) {
-            bans::ban(to, ban.clone())?;
-            consequence.banned = Some(ban);
-        }
+    for network in [Some(failure.network), failure.network.wider()].into_iter().flatten() {
+        consequence.banned.extend(fail_network(to, network, failure, rules)?);
     }
     Ok(consequence)
+}
+
+/// Counts a failure at one network; the ban that this is.
+fn fail_network(
+    to: &mut Writing<'_>,
+    network: NetworkKey,
+    failure: &Failure,
+    rules: &Lockout,
+) -> Result<Option<Ban>, StoreError> {
+    let mut network = to.read().network(&network)?.unwrap_or_else(|| Network::new(network));
+    let ban = network.fail(failure.count, &rules.network, failure.at).filter(|_| failure.bannable);
+    to.put_network(&network)?;
+    let Some(ban) = ban else { return Ok(None) };
+    // An operator's ban that lasts longer stays.
+    let before = to.read().ban(&ban.whom)?;
+    if before.is_some_and(|before| before.outlasts(&ban)) {
+        return Ok(None);
+    }
+    bans::ban(to, ban.clone())?;
+    Ok(Some(ban))
 }
 
 /// Takes note of a success.

@@ -96,7 +96,7 @@ pub struct Everything {
     /// The position.
     pub cursor: Cursor,
     /// All sessions, tombstones included.
-    pub sessions: Vec<Session>,
+    pub sessions: Vec<Arc<Session>>,
     /// All accounts.
     pub users: Vec<User>,
     /// All API keys.

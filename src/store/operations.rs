@@ -202,7 +202,7 @@ pub(super) fn open_external(
     }
     let user = external_account(to, &identity, fresh_user, template.opened)?;
     let named_until = template.expires.max(identity.expires);
-    let origin = session::Origin::External(identity.key);
+    let origin = session::Origin::External(Box::new(identity.key));
     let session = Session { user: user.id, origin, ..template };
     put_new(to, session, named_until, Some(&user)).map(ExternalOpened::New)
 }

@@ -21,7 +21,7 @@ use crate::{
         ban::{Ban, Whom},
         identity::{User, UserId, UserName},
         place::Asn,
-        session::{ExternalKey, Origin, Session, Sid},
+        session::{ExternalKey, Origin, Session, Sid, SiteId},
     },
 };
 
@@ -34,6 +34,9 @@ const PURGE_GRACE: Duration = Duration::from_secs(3600);
 /// The first byte of every record, so that a record can change its form within a schema.
 const RECORD_VERSION: u8 = 2;
 const FIRST_VERSION: u8 = 1;
+
+/// So many entries of a table are read at once.
+const AT_ONCE: usize = 4096;
 
 const SCHEMA_KEY: &[u8] = b"schema";
 const CURSOR_KEY: &[u8] = b"cursor";
@@ -144,12 +147,36 @@ impl Reading<'_> {
     pub(super) fn everything(&self) -> Result<Everything, StoreError> {
         Ok(Everything {
             cursor: self.cursor()?,
-            sessions: self.all(Table::Sessions, |key, value| Ok(session_from(value, key)?.session))?,
+            sessions: self.sessions()?,
             users: self.all(Table::Users, |key, value| user_from(value, key))?,
             keys: self.all(Table::Keys, |key, value| key_from(value, key))?,
             bans: self.bans()?,
             failures: self.all_failures()?,
             high_security: self.high_security()?,
+        })
+    }
+
+    /// Whether every record can be read; the position of the last change.
+    pub(super) fn check(&self) -> Result<Cursor, StoreError> {
+        self.each(Table::Sessions, |key, value| session_from(value, key).map(drop))?;
+        self.each(Table::Users, |key, value| user_from(value, key).map(drop))?;
+        self.each(Table::Keys, |key, value| key_from(value, key).map(drop))?;
+        self.each(Table::Bans, |key, value| ban_from(value, key).map(drop))?;
+        self.all_failures()?;
+        self.high_security()?;
+        self.cursor()
+    }
+
+    fn sessions(&self) -> Result<Vec<Arc<Session>>, StoreError> {
+        // Nearly all are of the same few sites: one name for all of them.
+        let mut sites: Vec<SiteId> = Vec::new();
+        self.all(Table::Sessions, move |key, value| {
+            let mut session = session_from(value, key)?.session;
+            match sites.iter().find(|known| **known == session.site) {
+                Some(known) => session.site = Arc::clone(known),
+                None => sites.push(Arc::clone(&session.site)),
+            }
+            Ok(Arc::new(session))
         })
     }
 
@@ -168,10 +195,31 @@ impl Reading<'_> {
     fn all<T>(
         &self,
         table: Table,
-        read: impl Fn(&[u8], &[u8]) -> Result<T, StoreError>,
+        mut read: impl FnMut(&[u8], &[u8]) -> Result<T, StoreError>,
     ) -> Result<Vec<T>, StoreError> {
-        let entries: Vec<Entry> = self.0.range(table, &[], Bound::Unbounded, usize::MAX)?;
-        entries.iter().map(|(key, value)| read(key, value)).collect()
+        let mut all = Vec::new();
+        self.each(table, |key, value| {
+            all.push(read(key, value)?);
+            Ok(())
+        })?;
+        Ok(all)
+    }
+
+    /// Every entry of a table, without ever holding more than a few of them.
+    fn each(
+        &self,
+        table: Table,
+        mut visit: impl FnMut(&[u8], &[u8]) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let mut from = Vec::new();
+        loop {
+            let entries: Vec<Entry> = self.0.range(table, &from, Bound::Unbounded, AT_ONCE)?;
+            entries.iter().try_for_each(|(key, value)| visit(key, value))?;
+            let Some((last, _)) = entries.last().filter(|_| entries.len() == AT_ONCE) else { return Ok(()) };
+            // The least key that is greater.
+            from.clone_from(last);
+            from.push(0);
+        }
     }
 }
 

@@ -37,7 +37,7 @@ pub use self::{
 };
 use crate::{
     clock::{Clock, SystemClock, Wall},
-    rules::trail::{Fields, LOST, Link, Signer},
+    rules::trail::{Fields, LOST, Link, Signer, Uncovered},
 };
 
 /// The file that whoever writes holds a lock on.
@@ -54,9 +54,6 @@ const BATCH: usize = 512;
 const LOOK: Duration = Duration::from_secs(1);
 /// How long whoever waits for the disk waits.
 const FLUSH: Duration = Duration::from_secs(10);
-/// A checkpoint is written after so many records, and after so long if there is a record since the last.
-const CHECKPOINT_RECORDS: u64 = 1_000;
-const CHECKPOINT_EVERY: Duration = Duration::from_secs(600);
 
 /// The folder of the trail in a data directory.
 pub fn folder(data_dir: &Path) -> PathBuf {
@@ -306,8 +303,8 @@ struct Writer {
     left: bool,
     durable: watch::Sender<u64>,
     problem: watch::Sender<Option<Arc<str>>>,
-    /// When the last checkpoint was written, or looked for.
-    checked: Wall,
+    clock: SystemClock,
+    uncovered: Uncovered,
 }
 
 /// The trail, while nothing is wrong with its place.
@@ -329,7 +326,8 @@ impl Writer {
             left: false,
             durable: watch::Sender::new(0),
             problem: watch::Sender::new(None),
-            checked: SystemClock::new().wall(),
+            clock: SystemClock::new(),
+            uncovered: Uncovered::default(),
         }
     }
 
@@ -363,8 +361,11 @@ impl Writer {
     fn serve(mut self, queue: &Receiver<Order>) {
         let mut told: Vec<SyncSender<()>> = Vec::new();
         loop {
-            // While the disk refuses, what waits is tried again although nothing new comes.
-            let first = queue.recv_timeout(LOOK);
+            // What waits is tried again, and the place looked at, although nothing new comes.
+            let due = self.uncovered.left(self.clock.moment().mono);
+            // What is due stays due while the disk refuses.
+            let failing = self.problem.borrow().is_some();
+            let first = queue.recv_timeout(if failing { LOOK } else { due.min(LOOK) });
             let ended = matches!(first, Err(RecvTimeoutError::Disconnected));
             let more = std::iter::from_fn(|| queue.try_recv().ok()).take(BATCH);
             for order in first.into_iter().chain(more) {
@@ -438,12 +439,12 @@ impl Writer {
     /// Vouches for what was written, from time to time and at the end, and looks for room.
     fn keep(&mut self, ended: bool) -> io::Result<()> {
         let Some(Open { current, .. }) = &mut self.open else { return Ok(()) };
-        let now = SystemClock::new().wall();
+        let now = self.clock.moment();
         current.settle()?;
-        let due = current.unvouched() >= CHECKPOINT_RECORDS || now.since(self.checked) >= CHECKPOINT_EVERY;
+        let due = self.uncovered.note(current.unvouched(), now.mono);
         if ended || due {
-            current.checkpoint(now)?;
-            self.checked = now;
+            current.checkpoint(now.wall)?;
+            self.uncovered.note(current.unvouched(), now.mono);
         }
         if ended { current.end() } else { current.reserve() }
     }

@@ -310,7 +310,7 @@ impl Handler {
         sessions.retain(|session| of.is_none_or(|user| session.user == user));
         sessions.retain(|session| ended || session::status(session, session.seen, now) == Status::Alive);
         sessions.sort_by_key(|session| (std::cmp::Reverse(session.opened), session.sid));
-        let line = |session: &Session| session_line(session, names.get(&session.user), now);
+        let line = |session: &Arc<Session>| session_line(session, names.get(&session.user), now);
         Ok(AdminAnswer::Sessions { sessions: sessions.iter().map(line).collect() })
     }
 

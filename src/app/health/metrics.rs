@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     live::{Limited, Live, Opener, ReloadState, Renewal, Stage},
-    rules::{facts::Door, failures::Kind as Failed, policy::diff::Effect, session::Factor},
+    rules::{facts::Door, failures::What, policy::diff::Effect, session::Factor},
 };
 
 /// The whole page.
@@ -119,10 +119,10 @@ fn limits(page: &mut Page, health: &Health) {
     page.one("panelgate_banned_total", Counter, help, bans.turned_away());
     page.one("panelgate_bans", Gauge, "Bans that count now.", bans.counting(now));
     let failures = live.records.failures();
-    let help = "Wrong passwords and codes.";
+    let help = "Wrong passwords and codes, refresh tokens and API keys that nobody was given, and traps.";
     let mut samples = page.begin("panelgate_failures_total", Counter, help);
-    for (what, kind) in [("password", Failed::Password), ("second-factor", Failed::Factor)] {
-        samples.sample(&[("what", what)], failures.counted(kind));
+    for what in What::ALL {
+        samples.sample(&[("what", what.metric())], failures.counted(what));
     }
     let help = "Passwords and codes that were not looked at because of failures before them.";
     page.one("panelgate_locked_out_total", Counter, help, failures.barred());

@@ -58,6 +58,7 @@ impl Place {
         let by = rustix::process::getuid().as_raw();
         self.become_owner()?;
         telemetry::start_quiet();
+        let _turn = self.turn()?;
         for _ in 0..TRIES {
             let mut tell = |done, total| {
                 told(done, total);

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{AdminAnswer, AdminRequest, Named, Place, Policies};
+use super::{AdminAnswer, AdminRequest, BETWEEN_TRIES, Named, Place, Policies, TRIES};
 use crate::cli::verdict::Trouble;
 
 /// A place with the roles `root` and `user`, and a site `panel` whose policy has two scopes.
@@ -14,6 +14,7 @@ pub(in crate::cli) fn place(data_dir: &Path) -> Place {
     Place {
         socket: data_dir.join("admin.socket"),
         data_dir: data_dir.to_owned(),
+        patience: super::PATIENCE,
         named: Named {
             policies: Policies {
                 roles: vec!["root".into(), "user".into()],
@@ -85,6 +86,39 @@ fn a_store_that_somebody_holds_without_a_socket_is_reported() {
     let Err(Trouble::Failed(why)) = place(folder.path()).ask(AdminRequest::ListUsers) else { panic!() };
     assert!(why.contains("admin.socket"), "{why}");
     drop(held);
+}
+
+/// Some of eight were told that something does not listen at `admin.socket`.
+#[test]
+fn many_commands_at_once_wait_for_each_other() {
+    let folder = tempfile::tempdir().unwrap();
+    // Whoever is first holds the store for longer than anybody tries to open it.
+    let first = place(folder.path());
+    first.ask(AdminRequest::ListUsers).unwrap();
+    let (turn, held) =
+        (first.turn().unwrap(), crate::store::RedbStore::open(&store_of(folder.path())).unwrap());
+    std::thread::scope(|scope| {
+        let asking: Vec<_> =
+            (0..8).map(|_| scope.spawn(|| place(folder.path()).ask(AdminRequest::ListUsers))).collect();
+        std::thread::park_timeout(TRIES * BETWEEN_TRIES + std::time::Duration::from_millis(500));
+        drop((held, turn));
+        for asked in asking {
+            asked.join().unwrap().unwrap();
+        }
+    });
+}
+
+#[test]
+fn a_command_that_keeps_the_store_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = Place { patience: std::time::Duration::from_millis(50), ..place(folder.path()) };
+    let _turn = place.turn().unwrap().unwrap();
+    let Err(Trouble::Failed(why)) = place.ask(AdminRequest::ListUsers) else { panic!() };
+    assert!(why.contains("another panelgate command holds the store in"), "{why}");
+}
+
+fn store_of(folder: &Path) -> PathBuf {
+    folder.join("panelgate.redb")
 }
 
 /// As root, everything that is written belongs to the owner of the directory afterwards, so that the daemon can read

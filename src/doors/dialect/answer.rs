@@ -17,11 +17,9 @@ use crate::{gate::RefusalKind, rules::outcome::DecisionId};
 const OUTCOME: HeaderName = HeaderName::from_static("x-gate-outcome");
 
 /// Exactly 200 with an empty body and every identity header: all that any proxy takes for yes.
-pub(super) fn allowed(identity: Vec<(HeaderName, HeaderValue)>) -> Response<Bytes> {
+pub(super) fn allowed(identity: HeaderMap) -> Response<Bytes> {
     let mut response = Response::new(Bytes::new());
-    for (name, value) in identity {
-        response.headers_mut().insert(name, value);
-    }
+    *response.headers_mut() = identity;
     keep_from_caches(response.headers_mut());
     response
 }

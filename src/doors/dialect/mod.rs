@@ -16,7 +16,7 @@ mod tests;
 use std::net::IpAddr;
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Response, StatusCode, request::Parts};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, request::Parts};
 
 pub use self::{answer::problem, read::DialectError};
 use crate::{
@@ -59,7 +59,7 @@ pub enum Answer {
     /// Go on.
     Allow {
         /// All of them, see [`identity_headers`](crate::doors::identity_headers).
-        identity: Vec<(HeaderName, HeaderValue)>,
+        identity: HeaderMap,
     },
     /// No, in every form that a dialect may want.
     Refused {

@@ -405,10 +405,10 @@ fn get<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 #[test]
 fn yes_is_exactly_200_with_every_header_and_no_body() {
     for dialect in ALL {
-        let identity = vec![
+        let identity = HeaderMap::from_iter([
             (http::HeaderName::from_static("remote-user"), HeaderValue::from_static("alice")),
             (http::HeaderName::from_static("remote-groups"), HeaderValue::from_static("")),
-        ];
+        ]);
         let response = dialect.render(Answer::Allow { identity });
         assert_eq!((response.status(), response.body().len()), (StatusCode::OK, 0), "{dialect:?}");
         let headers = response.headers();

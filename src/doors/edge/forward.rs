@@ -10,14 +10,14 @@ use crate::{
 };
 
 /// The head that goes to the panel, its request line aside. The bytes of the target are those of the visit (R5).
-pub(super) fn head(client: &HeaderMap, visit: &Visit, grant: &Grant, assertion: &str) -> HeaderMap {
+pub(super) fn head(client: &HeaderMap, visit: &Visit, grant: &Grant, assertion: &HeaderValue) -> HeaderMap {
     let mut headers = client.clone();
     identity_headers::strip_hop_by_hop(&mut headers);
     headers.remove(header::TRANSFER_ENCODING);
     identity_headers::strip_credentials(&mut headers, &visit.site.credentials);
     identity_headers::strip(&mut headers);
     dialect::edge::strip(&mut headers);
-    for (name, value) in identity_headers::all(grant, assertion) {
+    for (name, value) in identity_headers::all(grant, assertion.clone()) {
         headers.insert(name, value);
     }
     let host = visit.facts.host.as_str();

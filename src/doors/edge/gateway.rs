@@ -82,7 +82,7 @@ pub(super) struct Passage {
     pub(super) visit: Arc<Visit>,
     pub(super) grant: Arc<Grant>,
     pub(super) upstream: Arc<Upstream>,
-    pub(super) assertion: Arc<str>,
+    pub(super) assertion: HeaderValue,
     /// What of the panel's own session goes with it.
     pub(super) panel: Carried,
     /// What the panel is told of the trace that it is a part of.
@@ -150,7 +150,7 @@ impl ProxyHttp for Gateway {
             // Every other outcome has a refusal.
             return Err(Error::explain(ErrorType::InternalError, "neither yes nor no"));
         };
-        self.admit(session, ctx, visit, Arc::new(*grant)).await
+        self.admit(session, ctx, visit, Arc::new(grant)).await
     }
 
     async fn request_body_filter(

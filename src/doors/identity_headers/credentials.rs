@@ -4,6 +4,7 @@
 #[cfg(test)]
 mod tests;
 
+use bytes::BytesMut;
 use http::{
     HeaderMap, HeaderName, HeaderValue,
     header::{AUTHORIZATION, COOKIE},
@@ -51,7 +52,7 @@ const FIELDS: [(HeaderName, IsOurs); 2] = [(AUTHORIZATION, has_our_bearer), (X_A
 /// nothing is left.
 fn without_gate_cookies(headers: &HeaderMap, names: &CredentialNames) -> Option<HeaderValue> {
     let ours = [&names.access, &names.refresh, &names.pending];
-    let mut kept: Vec<u8> = Vec::new();
+    let mut kept = BytesMut::with_capacity(headers.get_all(COOKIE).iter().map(HeaderValue::len).sum());
     for line in headers.get_all(COOKIE) {
         let pairs = line.as_bytes().split(|byte| *byte == b';');
         for pair in pairs {
@@ -63,7 +64,7 @@ fn without_gate_cookies(headers: &HeaderMap, names: &CredentialNames) -> Option<
             }
         }
     }
-    HeaderValue::from_bytes(&kept).ok().filter(|value| !value.is_empty())
+    HeaderValue::from_maybe_shared(kept.freeze()).ok().filter(|value| !value.is_empty())
 }
 
 /// Whether `Authorization` holds an API key, or a token that we signed, good or not.

@@ -42,8 +42,8 @@ fn bearer(display: &str, email: &str) -> Bearer {
 }
 
 fn stamped(bearer: Option<&Bearer>) -> Vec<(String, String)> {
-    let stamps = stamps(bearer, Access::Read, "7K3F-92QD", "a.b.c");
-    stamps.into_iter().map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned())).collect()
+    let stamps = stamps(bearer, Access::Read, "7K3F-92QD", HeaderValue::from_static("a.b.c"));
+    stamps.map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned())).collect()
 }
 
 fn headers(fields: &[(&str, &str)]) -> HeaderMap {

@@ -23,9 +23,9 @@ use crate::doors::each_peer;
 const HEAD: Duration = Duration::from_secs(10);
 /// For a TLS handshake (R25).
 const HANDSHAKE: Duration = Duration::from_secs(5);
-/// A head of more bytes is refused with 431; panels have large cookies.
+/// A head of more bytes, or of more than the 100 fields that hyper reads without allocating, is refused with 431;
+/// panels have large cookies.
 const HEAD_BYTES: usize = 64 << 10;
-const FIELDS: usize = 128;
 /// Connections to one listener at one time (R25): whoever can reach the port must not take the edge's descriptors.
 pub(super) const CONNECTIONS: usize = 4096;
 /// How long to wait when the process has no file descriptors left.
@@ -104,9 +104,12 @@ async fn serve<S>(stream: S, channel: Channel, service: Service, stop: Stop)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let serving = stop.serving.clone();
+    let answering = Arc::new((service, stop.accepting));
     let answer = hyper::service::service_fn(move |request| {
-        let (service, accepting) = (service.clone(), stop.accepting.clone());
+        let answering = Arc::clone(&answering);
         async move {
+            let (service, accepting) = &*answering;
             let mut answer = service.answer(channel, request).await?;
             if accepting.is_cancelled() {
                 // A connection that is closed between two requests loses the second one.
@@ -118,7 +121,6 @@ where
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD)
-        .max_headers(FIELDS)
         .max_buf_size(HEAD_BYTES)
         .pipeline_flush(true)
         .serve_connection(TokioIo::new(stream), answer);
@@ -128,7 +130,7 @@ where
         tokio::select! {
             // A proxy that breaks off its own question is not worth a log line.
             _ = connection.as_mut() => return,
-            () = stop.serving.cancelled(), if !stopping => {
+            () = serving.cancelled(), if !stopping => {
                 stopping = true;
                 connection.as_mut().graceful_shutdown();
             }

@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use axum::body::Body;
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, StatusCode, header, request::Parts};
-use http_body_util::{BodyExt, Limited};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header, request::Parts};
+use http_body_util::{BodyExt, Either, Full, Limited};
 use hyper::body::Incoming;
 use tokio::time::timeout;
 use tower::ServiceExt;
@@ -27,6 +27,15 @@ use crate::{
     },
 };
 
+/// An answer of the sidecar's own, or one of the portal's pages.
+pub(super) type Answered = Either<Full<Bytes>, Body>;
+
+fn whole(body: Bytes) -> Answered {
+    Either::Left(Full::new(body))
+}
+
+/// Room for the header fields of a yes.
+const FIELDS_OF_YES: usize = 20;
 /// The longest body that the portal is given (R28).
 const LONGEST_BODY: usize = 64 << 10;
 /// For a whole body: proxies pass slow ones on as they come (R25).
@@ -52,24 +61,24 @@ impl Service {
         &self,
         channel: Channel,
         request: Request<Incoming>,
-    ) -> Result<Response<Body>, Silence> {
+    ) -> Result<Response<Answered>, Silence> {
         let (mut parts, body) = request.into_parts();
         let standing = channel.standing(&parts.headers, &self.vouchers.secrets());
         parts.headers.remove(SECRET);
         Ok(match Dialect::of(parts.uri.path()) {
             Some(Dialect::Portal) => {
-                let since = self.gate.moment().mono;
+                let since = self.gate.mono();
                 let response = self.portal(channel, standing, parts, body).await;
                 self.gate.took(Door::Sidecar, Stage::Portal, since);
-                response
+                response.map(Answered::Right)
             }
             Some(dialect) => {
-                let since = self.gate.moment().mono;
+                let since = self.gate.mono();
                 let answer = self.authorize(dialect, channel, standing, &parts).await?;
                 self.gate.took(Door::Sidecar, Stage::Answer, since);
-                answer.map(Body::from)
+                answer.map(whole)
             }
-            None => self.nothing_here(channel, &parts).map(Body::from),
+            None => self.nothing_here(channel, &parts).map(whole),
         })
     }
 
@@ -96,7 +105,9 @@ impl Service {
         let judgement = self.gate.decide(&visit).await;
         if let Outcome::Allow(grant) = &judgement.outcome {
             let assertion = self.gate.assertion(&visit, grant);
-            let mut identity = identity_headers::all(grant, &assertion);
+            // The map's own reckoning would grow it twice.
+            let mut identity = HeaderMap::with_capacity(FIELDS_OF_YES);
+            identity.extend(identity_headers::all(grant, assertion));
             identity.extend(identity_headers::for_panel(&parts.headers, &visit.site.credentials));
             return Ok(dialect.render(Answer::Allow { identity }));
         }
@@ -168,11 +179,11 @@ impl Service {
         let (nobody, vouched) = (TrustedProxies::default(), standing == Standing::Vouched);
         let trusted = if standing == Standing::Refused { &nobody } else { &snapshot.trusted };
         let caller = Caller { peer: channel.peer(), channel_trusted: vouched, trusted };
-        let ask = ask(&caller).map_err(|error| {
+        let asked = ask(&caller).map_err(|error| {
             tracing::warn!(peer = %caller.peer, %error, "a question that cannot be answered came to the sidecar");
             Unjudged::Misunderstood(error)
         })?;
-        self.gate.describe(&ask).map_err(Unjudged::Refused)
+        self.gate.describe_under(snapshot, &asked).map_err(Unjudged::Refused)
     }
 
     fn nothing_here(&self, channel: Channel, parts: &Parts) -> Response<Bytes> {

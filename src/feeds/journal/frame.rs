@@ -1,5 +1,7 @@
 //! How records lie in a file: `length · CRC-32 · kind · decision · time · record`, all numbers big-endian.
 
+use serde::Serialize;
+
 use crate::{
     clock::Wall,
     rules::{
@@ -41,26 +43,35 @@ impl Frame<'_> {
 
 /// Appends a record.
 pub(super) fn write_record(to: &mut Vec<u8>, record: &Record) {
-    let payload = postcard::to_stdvec(record).unwrap_or_default();
-    write(to, RECORD, record.decision, record.at, &payload);
+    write(to, RECORD, record.decision, record.at, record);
 }
 
 /// Appends a gap.
 pub(super) fn write_gap(to: &mut Vec<u8>, gap: Gap) {
-    let payload = postcard::to_stdvec(&gap).unwrap_or_default();
-    write(to, GAP, DecisionId([0; 5]), gap.until, &payload);
+    write(to, GAP, DecisionId([0; 5]), gap.until, &gap);
 }
 
-fn write(to: &mut Vec<u8>, kind: u8, decision: DecisionId, at: Wall, payload: &[u8]) {
-    let mut body = Vec::with_capacity(14 + payload.len());
-    body.push(kind);
-    body.extend_from_slice(&decision.0);
-    body.extend_from_slice(&at.millis().to_be_bytes());
-    body.extend_from_slice(payload);
-    let Ok(length) = u32::try_from(body.len()) else { return };
-    to.extend_from_slice(&length.to_be_bytes());
-    to.extend_from_slice(&crc32fast::hash(&body).to_be_bytes());
-    to.extend_from_slice(&body);
+fn write(to: &mut Vec<u8>, kind: u8, decision: DecisionId, at: Wall, payload: &impl Serialize) {
+    let start = to.len();
+    to.extend_from_slice(&[0; HEAD]);
+    to.push(kind);
+    to.extend_from_slice(&decision.0);
+    to.extend_from_slice(&at.millis().to_be_bytes());
+    let written = postcard::to_extend(payload, Appending(to)).is_ok();
+    let frame = to.get_mut(start..).and_then(|frame| frame.split_first_chunk_mut::<HEAD>());
+    let Some((head, body)) = frame.filter(|_| written) else { return to.truncate(start) };
+    let Ok(length) = u32::try_from(body.len()) else { return to.truncate(start) };
+    let ([a, b, c, d], [e, f, g, h]) = (length.to_be_bytes(), crc32fast::hash(body).to_be_bytes());
+    *head = [a, b, c, d, e, f, g, h];
+}
+
+/// Appends to what is there.
+struct Appending<'v>(&'v mut Vec<u8>);
+
+impl Extend<u8> for Appending<'_> {
+    fn extend<I: IntoIterator<Item = u8>>(&mut self, bytes: I) {
+        self.0.extend(bytes);
+    }
 }
 
 /// The whole entries of a file, up to the first that is torn or damaged.

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use smol_str::SmolStr;
+
 use crate::{
     clock::Wall,
     gate::Visit,
@@ -150,7 +152,7 @@ impl Judged {
             Some(signed) => Some(person(signed, self.relaxed, self.at, live)),
             None => named(&self.visit, self.known, live),
         };
-        let country = facts.client.certain().map(|ip| snapshot.places.country(ip));
+        let country = facts.client.certain().and_then(|ip| snapshot.places.country_code(ip));
         let mut record = Record {
             decision: self.decision,
             at: self.at,
@@ -158,7 +160,7 @@ impl Judged {
             policy: Arc::clone(site.policy.version()),
             generation: snapshot.generation,
             asked: asked(facts),
-            client: client(facts, country.and_then(|code| Country::parse(&code))),
+            client: client(facts, country),
             shown: shown(facts),
             reply: self.reply(&site.policy, who.as_ref()),
             who,
@@ -202,10 +204,10 @@ impl Judged {
 fn asked(facts: &Facts) -> Asked {
     Asked {
         door: facts.door,
-        dialect: facts.trail.dialect.to_owned(),
+        dialect: SmolStr::new_static(facts.trail.dialect),
         scheme: Some(facts.scheme),
-        host: facts.host.to_string(),
-        method: facts.method.to_string(),
+        host: facts.host.as_str().into(),
+        method: facts.method.clone(),
         path: Kept::of(&facts.target),
         upgrade: facts.upgrade,
         method_override: facts.method_override,
@@ -267,11 +269,11 @@ fn named(visit: &Visit, known: bool, live: &Live) -> Option<Person> {
 
 fn account(user: &User, role: &Arc<str>) -> Person {
     Person {
-        user: user.name.to_string(),
+        user: user.name.as_str().into(),
         role: Arc::clone(role),
         enrolled: user.totp.is_some(),
         relaxed: false,
-        held: Held::Key { id: crate::rules::session::PublicId("".into()), scopes: Vec::new() },
+        held: Held::Key { id: crate::rules::session::PublicId(SmolStr::default()), scopes: Vec::new() },
         acting: None,
         accepted: true,
     }

@@ -2,6 +2,8 @@
 
 use std::{net::IpAddr, sync::Arc};
 
+use smol_str::{SmolStr, ToSmolStr};
+
 use super::{Entry, Judged};
 use crate::{
     clock::Wall,
@@ -144,7 +146,7 @@ impl Gate {
         self.journal.note(&self.live, at, || {
             let asked = Asked {
                 door: stray.door,
-                dialect: stray.dialect.to_owned(),
+                dialect: SmolStr::new_static(stray.dialect),
                 scheme: None,
                 host: shown(stray.host, HOST_CHARS),
                 method: shown(stray.method, METHOD_CHARS),
@@ -177,7 +179,7 @@ impl Gate {
 
     fn country(&self, ask: &Ask<'_>) -> Option<crate::rules::place::Country> {
         let ip = ask.client.certain()?;
-        crate::rules::place::Country::parse(&self.live.snapshot().places.country(ip))
+        self.live.snapshot().places.country_code(ip)
     }
 
     fn bare(
@@ -225,7 +227,7 @@ fn undescribed(reason: Reason) -> Said {
 fn asked(ask: &Ask<'_>) -> Asked {
     Asked {
         door: ask.door,
-        dialect: ask.route.dialect.to_owned(),
+        dialect: SmolStr::new_static(ask.route.dialect),
         scheme: match ask.scheme {
             b"http" | b"ws" => Some(Scheme::Http),
             b"https" | b"wss" => Some(Scheme::Https),
@@ -239,6 +241,6 @@ fn asked(ask: &Ask<'_>) -> Asked {
     }
 }
 
-fn shown(bytes: &[u8], most: usize) -> String {
-    bytes.get(..most).unwrap_or(bytes).escape_ascii().to_string()
+fn shown(bytes: &[u8], most: usize) -> SmolStr {
+    bytes.get(..most).unwrap_or(bytes).escape_ascii().to_smolstr()
 }

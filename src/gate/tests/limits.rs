@@ -6,6 +6,7 @@ use crate::{
     rules::{
         api_key::{ApiKey, KeyId},
         facts::PresentedKey,
+        failures::What,
         traps::Traps,
     },
 };
@@ -66,6 +67,7 @@ async fn an_unknown_key_is_a_guess_that_is_noted_and_a_known_one_is_none() {
     assert_eq!(world.asks_with_key(KeyId([9; 32])).await.reason, Reason::BadCredential);
     let Ok(Note::Failed(failure)) = world.notes.try_recv() else { panic!("nothing was noted") };
     assert_eq!((failure.count, failure.guessed, failure.bannable), (1, None, true));
+    assert_eq!(world.gate.live().records.failures().counted(What::Key), 1);
 }
 
 #[tokio::test]
@@ -93,9 +95,10 @@ async fn a_stranger_in_two_traps_is_refused_and_banned_and_the_ban_says_why() {
     let bans = world.gate.live().records.bans().all();
     assert_eq!(
         (bans.len(), &*bans[0].reason, &*bans[0].by),
-        (1, "asked for /.git/** and /.env", "panelgate")
+        (1, "asked for /**/.git/** and /**/.env", "panelgate")
     );
     assert_eq!(bans[0].until, Some(START.plus(Duration::from_secs(3600))));
+    assert_eq!(world.gate.live().records.failures().counted(What::Trap), 2);
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use crate::gate::trace::{Span, Tracer};
 async fn traced(room: usize) -> (World, mpsc::Receiver<Span>) {
     let (queue, spans) = mpsc::channel(room);
     let World { gate, clock, notes } = World::new().await;
-    let gate = gate.tracing(Some(Tracer::new(queue, 1.0)));
+    let gate = gate.tracing(Some(Tracer::new(queue, 1.0, true)));
     (World { gate, clock, notes }, spans)
 }
 

@@ -3,7 +3,7 @@ use opentelemetry::trace::{SpanContext, SpanId, TraceFlags, TraceId, TraceState}
 use super::*;
 
 fn tracer(share: f64) -> Tracer {
-    Tracer::new(mpsc::channel(1).0, share)
+    Tracer::new(mpsc::channel(1).0, share, true)
 }
 
 fn parent(sampled: bool) -> SpanContext {

@@ -35,6 +35,11 @@ const COARSE: usize = 1 << 16;
 pub(super) trait Key: Hash + Eq + Clone {
     /// Which of the coarse buckets is shared with others when there is no room for an own one.
     fn coarse(&self) -> u16;
+
+    /// What it is a part of, if that is counted as well.
+    fn wider(&self) -> Option<Self> {
+        None
+    }
 }
 
 impl Key for NetworkKey {
@@ -50,6 +55,10 @@ impl Key for NetworkKey {
                 a.rotate_left(5) ^ b
             }
         }
+    }
+
+    fn wider(&self) -> Option<Self> {
+        self.wider()
     }
 }
 
@@ -96,9 +105,8 @@ impl<K: Key> Limiter<K> {
         Self { quota, governor, buckets, clock, full, swept: AtomicU64::new(0) }
     }
 
-    /// Itself if the quota is the same, else full buckets under the new one.
-    pub(super) fn with(self: &Arc<Self>, quota: Quota, capacity: usize) -> Arc<Self> {
-        if self.quota == quota { Arc::clone(self) } else { Arc::new(Self::new(quota, capacity)) }
+    pub(super) const fn quota(&self) -> Quota {
+        self.quota
     }
 
     /// Takes one out of the bucket of a key, or says how long to wait.
@@ -107,6 +115,14 @@ impl<K: Key> Limiter<K> {
         self.sweep(now);
         let charged = self.governor.check_key(key);
         charged.map_err(|not_until| not_until.wait_time_from(self.clock.now()))
+    }
+
+    /// Puts one back that a charge has just taken.
+    pub(super) fn give_back(&self, key: &K) {
+        let one = Nanos::from(refill(self.quota));
+        let sooner = |full_at: Option<Nanos>| Ok(((), full_at.ok_or(())?.saturating_sub(one)));
+        // A bucket that is gone meanwhile was full.
+        let _: Result<(), ()> = self.buckets.measure_and_replace(key, sooner);
     }
 
     /// What the buckets lack: for each key the nanoseconds until it is full again, and the same for the coarse buckets
@@ -237,9 +253,13 @@ impl<K: Key> ShrinkableKeyedStateStore<K> for Buckets<K> {
     }
 }
 
+/// How long one takes to come back.
+fn refill(quota: Quota) -> Duration {
+    (quota.per / quota.count.get()).max(Duration::from_nanos(1))
+}
+
 fn rate(quota: Quota) -> governor::Quota {
-    let refill = (quota.per / quota.count.get()).max(Duration::from_nanos(1));
-    governor::Quota::with_period(refill)
+    governor::Quota::with_period(refill(quota))
         .unwrap_or(governor::Quota::per_second(quota.count))
         .allow_burst(quota.count)
 }

@@ -5,7 +5,10 @@ use std::{sync::Arc, time::Duration};
 use dashmap::DashMap;
 use serde::{Deserialize, Serialize};
 
-use super::buckets::{Key, Levels, Limiter};
+use super::{
+    buckets::Key,
+    nested::{Levels, Nested},
+};
 use crate::{
     clock::Moment,
     rules::{
@@ -56,11 +59,16 @@ impl Key for Subject {
             Self::Network(network) => network.coarse(),
         }
     }
+
+    fn wider(&self) -> Option<Self> {
+        let Self::Network(network) = self else { return None };
+        network.wider().map(Self::Network)
+    }
 }
 
 /// The buckets of all pages' quotas.
 #[derive(Default)]
-pub(super) struct PageBuckets(DashMap<QuotaKey, Arc<Limiter<Subject>>>);
+pub(super) struct PageBuckets(DashMap<QuotaKey, Arc<Nested<Subject>>>);
 
 impl PageBuckets {
     pub(super) fn charge(&self, key: QuotaKey, subject: Subject, at: Moment) -> Result<(), Duration> {
@@ -77,11 +85,11 @@ impl PageBuckets {
         }
     }
 
-    fn limiter(&self, key: QuotaKey) -> Arc<Limiter<Subject>> {
+    fn limiter(&self, key: QuotaKey) -> Arc<Nested<Subject>> {
         let quota = key.quota.quota;
         let known = self.0.get(&key).map(|limiter| Arc::clone(&limiter));
         known.unwrap_or_else(|| {
-            Arc::clone(&self.0.entry(key).or_insert_with(|| Arc::new(Limiter::new(quota, CAPACITY))))
+            Arc::clone(&self.0.entry(key).or_insert_with(|| Arc::new(Nested::new(quota, CAPACITY))))
         })
     }
 

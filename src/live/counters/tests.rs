@@ -6,10 +6,16 @@ use std::{
 
 use proptest::prelude::*;
 
-use super::{Class, Counters, Quotas, buckets::Limiter};
+use super::{Class, Counters, QuotaKey, Quotas, Subject, buckets::Limiter, nested::Nested};
 use crate::{
     clock::{Moment, Wall},
-    rules::{address::NetworkKey, api_key::KeyId, identity::UserId, limit::Quota},
+    rules::{
+        address::NetworkKey,
+        api_key::KeyId,
+        identity::UserId,
+        limit::Quota,
+        policy::{PageQuota, Per},
+    },
 };
 
 fn quota(text: &str) -> Quota {
@@ -119,6 +125,72 @@ fn beyond_the_capacity_networks_share_coarse_buckets() {
     assert_eq!(allowed, 1000 + 5);
     assert!(limiter.charge(&v6(0), Duration::from_secs(1)).is_ok(), "who has a bucket keeps it");
     assert!(limiter.charge(&net(1), Duration::from_secs(1)).is_ok(), "a /16 elsewhere is not affected");
+}
+
+/// The network `own` of the /48 `site`.
+fn of_site(site: u16, own: u16) -> NetworkKey {
+    v6(u32::from(site) << 16 | u32::from(own))
+}
+
+/// R16: whoever is given a /48 has 65 536 networks.
+#[test]
+fn r16_all_networks_of_a_slash_48_have_sixteen_quotas_together() {
+    let counters = Counters::new(quotas());
+    let passed = |site| {
+        (0..1000).filter(|own| counters.charge(of_site(site, *own), Class::SignIn, at(0)).is_ok()).count()
+    };
+    assert_eq!((passed(1), passed(2)), (16 * 5, 16 * 5), "the next /48 has its own");
+    let wait = counters.charge(of_site(1, 2000), Class::SignIn, at(0));
+    assert_eq!(wait, Err(Duration::from_millis(180_000 / 16)), "and sixteen times as much comes back");
+    assert_eq!(counters.charge(of_site(1, 2000), Class::Refresh, at(0)), Ok(()), "classes are apart");
+    assert_eq!(counters.charge(net(1), Class::SignIn, at(0)), Ok(()));
+}
+
+#[test]
+fn r16_what_one_network_is_refused_costs_its_neighbours_nothing() {
+    let counters = Counters::new(quotas());
+    let counters = &counters;
+    let passed = move |own| {
+        (0..10_000).filter(move |_| counters.charge(of_site(1, own), Class::SignIn, at(0)).is_ok())
+    };
+    assert_eq!(passed(1).count(), 5);
+    let others = (2..30).filter(|own| passed(*own).count() == 5).count();
+    assert_eq!(others, 15);
+}
+
+#[test]
+fn r28_a_slash_48_that_is_refused_makes_no_more_buckets_and_ipv4_has_no_wider_ones() {
+    let limiter = Nested::new(quota("5/15m"), 1000);
+    for n in 0..500 {
+        let _ = limiter.charge(&of_site(1, n), Duration::from_secs(1));
+        let _ = limiter.charge(&net(1), Duration::from_secs(1));
+    }
+    assert_eq!(limiter.len(), (16 * 5 + 1, 1));
+    let rotating = (0..50_000).filter(|n| limiter.charge(&of_site(*n, 0), Duration::from_secs(1)).is_ok());
+    assert!(rotating.count() < 1000 + 5, "a /32 that goes through its /48s ends where it did before");
+    assert_eq!(limiter.len(), (1000, 1000));
+}
+
+#[test]
+fn r16_what_a_slash_48_has_used_is_carried_over() {
+    let (old, new) = (Counters::new(quotas()), Counters::new(quotas()));
+    for own in 0..80 {
+        old.charge(of_site(1, own), Class::SignIn, at(1_000_000)).unwrap();
+    }
+    let wire = postcard::to_stdvec(&old.levels(at(1_000_000))).unwrap();
+    new.take_over(postcard::from_bytes(&wire).unwrap(), at(50));
+    assert!(new.charge(of_site(1, 500), Class::SignIn, at(50)).is_err());
+    assert_eq!(new.charge(of_site(2, 500), Class::SignIn, at(50)), Ok(()));
+}
+
+#[test]
+fn r16_quotas_of_pages_by_address_count_the_slash_48_as_well() {
+    let counters = Counters::new(quotas());
+    let page = PageQuota { per: Per::Address, quota: quota("2/min") };
+    let key = QuotaKey { site: "panel".into(), page: "system".into(), role: None, quota: page };
+    let passed = (0..100)
+        .filter(|own| counters.charge_page(key.clone(), Subject::Network(of_site(1, *own)), at(0)).is_ok());
+    assert_eq!(passed.count(), 32);
 }
 
 #[test]

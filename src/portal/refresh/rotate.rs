@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use super::flow;
 use crate::{
-    gate::failure_line::What,
     live::{Class, Renewal},
     portal::{
         context::Cx,
@@ -13,6 +12,7 @@ use crate::{
     },
     rules::{
         address::NetworkKey,
+        failures::What,
         judge::View,
         reason::Reason,
         session::{EndReason, Presented, Rotation, Session, Sid, Status},

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use tokio::task::spawn_blocking;
-
 use super::flow::{self, Checked, Proof};
 use crate::{
     live::Class,
@@ -144,8 +142,9 @@ async fn backup_code(cx: &Cx, user: &User, code: SecretText) -> Result<Option<Fa
         return Ok(None);
     }
     let id = user.id;
-    let hash = spawn_blocking(move || backup::hash(&id, code.expose())).await;
-    let hash = hash.map_err(|_| Unproved::Fault(Fault::Unavailable))?;
+    let hashed = cx.portal.hasher.run(move || backup::hash(&id, code.expose())).await;
+    let hash =
+        hashed.map_err(|busy| Unproved::Fault(busy.into()))?.ok_or(Unproved::Fault(Fault::Unavailable))?;
     let written = cx.gate().store().consume_backup_code(id, hash).await?;
     Ok(cx.gate().settled(written).await.map(|_| Factor::BackupCode))
 }

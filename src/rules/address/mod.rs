@@ -7,7 +7,7 @@ mod walk;
 
 use std::net::IpAddr;
 
-use ipnet::{IpNet, Ipv4Net};
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use serde::{Deserialize, Serialize};
 
 pub(in crate::rules) use self::walk::hop_address;
@@ -61,7 +61,12 @@ impl TrustedProxies {
     }
 }
 
-/// A key for limits and bans: /32 for IPv4, /64 for IPv6 (R16).
+/// What is given to one site (RFC 6177), and the least that the world routes.
+const WIDER: u8 = 48;
+/// What a /48 is allowed, in networks: a /60, the least that homes are given, may use all of its own.
+pub const WIDER_TIMES: u32 = 16;
+
+/// A key for limits and bans: /32 for IPv4, /64 for IPv6 (R16), and the /48 that such a /64 is a part of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct NetworkKey(pub IpNet);
 
@@ -71,6 +76,18 @@ impl NetworkKey {
         let ip = ip.to_canonical();
         let bits = if ip.is_ipv4() { 32 } else { 64 };
         Self(IpNet::new(ip, bits).unwrap_or(IpNet::from(ip)).trunc())
+    }
+
+    /// The /48 that a /64 is a part of: who is given one has 65 536 networks. IPv4 pays nothing for it.
+    pub fn wider(&self) -> Option<Self> {
+        let IpNet::V6(own) = self.0 else { return None };
+        let wider = Ipv6Net::new(own.addr(), WIDER).ok().filter(|_| own.prefix_len() > WIDER)?;
+        Some(Self(IpNet::V6(wider.trunc())))
+    }
+
+    /// Whether it is such a /48.
+    pub const fn is_wider(&self) -> bool {
+        matches!(self.0, IpNet::V6(own) if own.prefix_len() <= WIDER)
     }
 }
 

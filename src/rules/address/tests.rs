@@ -42,6 +42,14 @@ fn network_keys_are_32_and_64_bits() {
     assert_eq!(NetworkKey::of(ip("2001:db8:1:2:3:4:5:6")).0.to_string(), "2001:db8:1:2::/64");
     assert_eq!(NetworkKey::of(ip("2001:db8:1:2::1")), NetworkKey::of(ip("2001:db8:1:2:ffff::9")));
     assert_ne!(NetworkKey::of(ip("2001:db8:1:2::1")), NetworkKey::of(ip("2001:db8:1:3::1")));
+    let wider = NetworkKey::of(ip("2001:db8:1:2::1")).wider().unwrap();
+    assert_eq!(
+        (wider.0.to_string(), wider.is_wider(), wider.wider()),
+        ("2001:db8:1::/48".into(), true, None)
+    );
+    for v4 in ["192.0.2.7", "::ffff:192.0.2.7"].map(|text| NetworkKey::of(ip(text))) {
+        assert_eq!((v4.wider(), v4.is_wider()), (None, false));
+    }
 }
 
 /// Rows 2, 12: a stranger's headers say nothing.

@@ -3,6 +3,7 @@
 use std::{net::IpAddr, sync::Arc};
 
 use http::HeaderMap;
+use smol_str::SmolStr;
 
 use super::{Door, Facts, Host, Scheme, Target, Trail, credentials, nature};
 use crate::rules::{
@@ -70,11 +71,7 @@ pub struct BadAsk {
 impl Facts {
     /// Describes a request and finds its site, or says why it cannot be described.
     pub fn new(ask: &Ask<'_>, sites: &Sites) -> Result<(Self, Arc<Site>), BadAsk> {
-        let host = Host::parse(ask.authority).map_err(|bad| BadAsk::malformed(bad.0))?;
-        let site = sites.find(&host).ok_or(BadAsk {
-            reason: Reason::UnknownHost,
-            what: "no site has this host; add its origin to the site's origins",
-        })?;
+        let (host, site) = found(ask.authority, sites)?;
         let method = method(ask.method)?;
         let (scheme, web_socket) = scheme(ask.scheme)?;
         let target = Target::parse(ask.target)?;
@@ -114,8 +111,21 @@ impl BadAsk {
     }
 }
 
+/// The host in its one spelling, and whose it is. Nearly always it comes spelt as the configuration has it.
+fn found<'s>(authority: &[u8], sites: &'s Sites) -> Result<(Host, &'s Arc<Site>), BadAsk> {
+    if let Some((host, site)) = std::str::from_utf8(authority).ok().and_then(|text| sites.spelt(text)) {
+        return Ok((host.clone(), site));
+    }
+    let host = Host::parse(authority).map_err(|bad| BadAsk::malformed(bad.0))?;
+    let site = sites.find(&host).ok_or(BadAsk {
+        reason: Reason::UnknownHost,
+        what: "no site has this host; add its origin to the site's origins",
+    })?;
+    Ok((host, site))
+}
+
 /// A token of RFC 9110 §5.6.2, at most 32 bytes, kept in its case.
-fn method(raw: &[u8]) -> Result<Arc<str>, BadAsk> {
+fn method(raw: &[u8]) -> Result<SmolStr, BadAsk> {
     let token = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
     let text = std::str::from_utf8(raw)
         .ok()

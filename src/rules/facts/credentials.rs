@@ -21,41 +21,38 @@ pub(super) fn presented(headers: &HeaderMap, names: &CredentialNames) -> Result<
     // A key in `Authorization` is nobody else's token.
     let bearer = bearer(headers)?.filter(|token| !key::is_key(token.expose().as_bytes()));
     let (external, external_doubled) = external(headers, names, bearer.as_ref())?;
-    Ok(Presented {
-        access: cookie_values(headers, &names.access)?,
-        refresh: cookie_values(headers, &names.refresh)?,
-        pending: cookie_values(headers, &names.pending)?,
-        external,
-        external_doubled,
-        bearer,
-        api_key,
-    })
+    let [access, refresh, pending] = cookie_values(headers, [&names.access, &names.refresh, &names.pending])?;
+    Ok(Presented { access, refresh, pending, external, external_doubled, bearer, api_key })
 }
 
-/// The distinct values of one cookie over all `Cookie` lines, in order. Names are compared byte for byte; a `$Version`
-/// is a cookie like any other and quotes are part of a value (RFC 6265, no legacy mode).
-fn cookie_values(headers: &HeaderMap, name: &str) -> Result<Vec<SecretText>, BadAsk> {
-    let mut values: Vec<SecretText> = Vec::new();
+/// The distinct values of each of these cookies over all `Cookie` lines, in order. Names are compared byte for byte; a
+/// `$Version` is a cookie like any other and quotes are part of a value (RFC 6265, no legacy mode).
+fn cookie_values<const N: usize>(
+    headers: &HeaderMap,
+    names: [&str; N],
+) -> Result<[Vec<SecretText>; N], BadAsk> {
+    let mut found = [const { Vec::<SecretText>::new() }; N];
     let lines = headers.get_all(COOKIE).iter();
     for pair in lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b';')) {
-        let Some(value) = value_of(pair, name) else { continue };
-        // A value that is not text is kept as one that cannot verify: malformed is not absent (R3).
-        let value = String::from_utf8_lossy(value).into_owned();
-        if value.is_empty() || values.iter().any(|known| known.expose() == value) {
-            continue;
+        let Some((named, value)) = split_pair(pair).filter(|(named, _)| !named.is_empty()) else { continue };
+        for (name, values) in names.iter().zip(&mut found) {
+            if named != name.as_bytes() || value.is_empty() {
+                continue;
+            }
+            // A value that is not text is kept as one that cannot verify: malformed is not absent (R3).
+            let value = String::from_utf8_lossy(value);
+            if values.iter().any(|known| known.expose() == value) {
+                continue;
+            }
+            if values.len() == MAX_VALUES {
+                return Err(BadAsk::conflicting(
+                    "one of the gate's cookies has more than 8 different values",
+                ));
+            }
+            values.push(value.into_owned().into());
         }
-        if values.len() == MAX_VALUES {
-            return Err(BadAsk::conflicting("one of the gate's cookies has more than 8 different values"));
-        }
-        values.push(value.into());
     }
-    Ok(values)
-}
-
-/// The value of `name=value` when the name is exactly this one.
-fn value_of<'a>(pair: &'a [u8], name: &str) -> Option<&'a [u8]> {
-    let (found, value) = split_pair(pair)?;
-    (!name.is_empty() && found == name.as_bytes()).then_some(value)
+    Ok(found)
 }
 
 /// Name and value of a cookie pair, without the blanks around each.
@@ -105,7 +102,7 @@ fn external(
     for (issuer, cookies, fields) in &names.issuers {
         let mut tokens = Vec::new();
         for cookie in cookies {
-            let values = cookie_values(headers, cookie)?;
+            let [values] = cookie_values(headers, [cookie.as_str()])?;
             doubled |= values.len() > 1;
             tokens.extend(values);
         }

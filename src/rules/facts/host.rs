@@ -1,6 +1,6 @@
 //! One spelling for every host (R6).
 
-use std::{fmt, net::Ipv6Addr, sync::Arc};
+use std::{borrow::Borrow, fmt, net::Ipv6Addr, sync::Arc};
 
 /// A canonical host with its port: lower case, one trailing dot stripped, default ports (80, 443) left out (R6).
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -44,6 +44,12 @@ impl Host {
             Some((address, _)) => address,
             None => text.split(':').next().unwrap_or(text),
         }
+    }
+}
+
+impl Borrow<str> for Host {
+    fn borrow(&self) -> &str {
+        &self.0
     }
 }
 

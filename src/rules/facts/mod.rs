@@ -13,6 +13,7 @@ mod trail;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 pub(in crate::rules) use self::host::split_port;
 pub use self::{
@@ -59,7 +60,7 @@ pub struct Target {
     /// As received: path and query. This, byte for byte, is what goes upstream (R5).
     pub raw: Arc<str>,
     /// Decoded segments, for matching. An encoded byte of an [`Ambiguity`] stays encoded, in upper case.
-    pub segments: Vec<String>,
+    pub segments: Vec<SmolStr>,
     /// Whether the path ends in `/` (other than the root itself).
     pub trailing_slash: bool,
     /// What about the path could be read in two ways; a page must open each (R4).
@@ -189,7 +190,7 @@ pub struct Facts {
     /// Canonical; selects the site.
     pub host: Host,
     /// Case-sensitive, as sent.
-    pub method: Arc<str>,
+    pub method: SmolStr,
     /// Raw and canonical.
     pub target: Target,
     /// The client after the trusted walk.

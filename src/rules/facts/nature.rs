@@ -3,7 +3,7 @@
 use std::{borrow::Cow, sync::Arc};
 
 use http::{
-    HeaderMap, HeaderName,
+    HeaderMap, HeaderName, HeaderValue,
     header::{ACCEPT, ORIGIN, REFERER, UPGRADE, USER_AGENT},
 };
 
@@ -105,10 +105,18 @@ fn accepts_html(headers: &HeaderMap) -> bool {
 }
 
 pub(super) fn user_agent(headers: &HeaderMap) -> Arc<str> {
-    let raw = headers.get(USER_AGENT).map(|value| String::from_utf8_lossy(value.as_bytes()));
-    let shown: String =
-        raw.iter().flat_map(|text| text.chars()).filter(|c| !c.is_control()).take(USER_AGENT_CHARS).collect();
+    let raw = headers.get(USER_AGENT).map(HeaderValue::as_bytes).unwrap_or_default();
+    // Nearly all of them.
+    if let Some(text) = std::str::from_utf8(raw).ok().filter(|text| is_plain(text)) {
+        return text.into();
+    }
+    let raw = String::from_utf8_lossy(raw);
+    let shown: String = raw.chars().filter(|c| !c.is_control()).take(USER_AGENT_CHARS).collect();
     shown.into()
+}
+
+fn is_plain(text: &str) -> bool {
+    text.len() <= USER_AGENT_CHARS && text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
 }
 
 /// The one value of a header; sent twice, it is an error, since two programs may read different ones.
@@ -120,7 +128,7 @@ pub(super) fn single<'a>(
     let mut values = headers.get_all(name).iter();
     let first = values.next();
     match values.next() {
-        None => Ok(first.map(http::HeaderValue::as_bytes)),
+        None => Ok(first.map(HeaderValue::as_bytes)),
         Some(_) => Err(BadAsk::malformed(twice)),
     }
 }

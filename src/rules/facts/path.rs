@@ -1,6 +1,8 @@
 //! Splitting and checking the path (R4). What two programs could read differently is refused or recorded, never mended.
 
-use std::collections::BTreeSet;
+use std::{borrow::Cow, collections::BTreeSet};
+
+use smol_str::SmolStr;
 
 use super::{Ambiguity, BadAsk, Target};
 
@@ -26,10 +28,10 @@ pub(super) fn parse(raw: &[u8]) -> Result<Target, BadAsk> {
     let mut ambiguities = BTreeSet::new();
     let mut segments = Vec::new();
     for raw in below_root.split('/') {
-        segments.push(segment(raw.as_bytes(), &mut ambiguities)?);
+        segments.push(segment(raw, &mut ambiguities)?);
     }
     let ends_in_slash = segments.pop_if(|last| last.is_empty()).is_some();
-    if segments.iter().any(String::is_empty) {
+    if segments.iter().any(SmolStr::is_empty) {
         ambiguities.insert(Ambiguity::EmptySegment);
     }
     Ok(Target {
@@ -42,9 +44,12 @@ pub(super) fn parse(raw: &[u8]) -> Result<Target, BadAsk> {
 }
 
 /// Decodes one segment. A byte of an openable class stays encoded, in upper case, so the decoded text stays unambiguous.
-fn segment(raw: &[u8], ambiguities: &mut BTreeSet<Ambiguity>) -> Result<String, BadAsk> {
+fn segment(raw: &str, ambiguities: &mut BTreeSet<Ambiguity>) -> Result<SmolStr, BadAsk> {
+    if !raw.contains(['%', ';']) {
+        return Ok(raw.into());
+    }
     let mut decoded = Vec::with_capacity(raw.len());
-    let mut bytes = raw.iter().copied();
+    let mut bytes = raw.bytes();
     while let Some(byte) = bytes.next() {
         if byte == b'%' {
             let byte = match (bytes.next(), bytes.next()) {
@@ -70,6 +75,7 @@ fn segment(raw: &[u8], ambiguities: &mut BTreeSet<Ambiguity>) -> Result<String, 
     String::from_utf8(decoded)
         .ok()
         .filter(|text| !text.chars().any(char::is_control))
+        .map(SmolStr::from)
         .ok_or(BadAsk::ambiguous("the path encodes a control character or something that is not UTF-8"))
 }
 
@@ -92,7 +98,7 @@ fn refuse_traversal(path: &[u8]) -> Result<(), BadAsk> {
     if path.contains(&b'\\') {
         return Err(BadAsk::ambiguous("the path has a backslash"));
     }
-    let bare = decoded_to_the_end(path);
+    let bare = if path.contains(&b'%') { Cow::Owned(decoded_to_the_end(path)) } else { Cow::Borrowed(path) };
     if bare.iter().any(u8::is_ascii_control) {
         return Err(BadAsk::ambiguous("the path encodes a control character"));
     }

@@ -1,8 +1,9 @@
 //! What the client's address was found from, kept for the record of a decision. Decides nothing.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{borrow::Cow, net::IpAddr};
 
 use http::{HeaderMap, HeaderValue};
+use smol_str::{SmolStr, ToSmolStr};
 
 use super::Route;
 
@@ -19,7 +20,7 @@ pub struct Trail {
     /// Who is connected.
     pub peer: IpAddr,
     /// The forwarded hops as they came, the nearest last; `None` if there were none.
-    pub forwarded: Option<Arc<str>>,
+    pub forwarded: Option<SmolStr>,
 }
 
 impl Trail {
@@ -28,20 +29,29 @@ impl Trail {
         let Route { dialect, peer, forwarded_in } = route;
         let mut lines = headers.get_all(forwarded_in).iter().map(HeaderValue::as_bytes);
         let forwarded = lines.next().map(|first| {
-            let mut whole = first.to_vec();
+            let mut whole = Cow::Borrowed(first);
             for line in lines {
-                whole.push(b',');
-                whole.extend_from_slice(line);
+                whole.to_mut().push(b',');
+                whole.to_mut().extend_from_slice(line);
             }
             let kept = whole.split_at_checked(whole.len().saturating_sub(KEPT)).map_or(&[][..], |cut| cut.1);
-            Arc::from(kept.escape_ascii().to_string())
+            kept.escape_ascii().to_smolstr()
         });
         Self { dialect, peer, forwarded }
     }
+
     /// The hops, the nearest last; at most as many as the walk looks at.
-    pub fn hops(&self) -> Vec<String> {
+    pub fn hops(&self) -> Vec<SmolStr> {
         let Some(forwarded) = &self.forwarded else { return Vec::new() };
-        let hops: Vec<&str> = forwarded.split(',').map(str::trim).collect();
-        hops.iter().skip(hops.len().saturating_sub(MOST)).map(|hop| hop.chars().take(64).collect()).collect()
+        let mut hops: Vec<SmolStr> = forwarded.rsplit(',').take(MOST).map(shortened).collect();
+        hops.reverse();
+        hops
     }
+}
+
+/// At most 64 characters of a hop.
+fn shortened(hop: &str) -> SmolStr {
+    let hop = hop.trim();
+    let end = hop.char_indices().nth(64).map_or(hop.len(), |(end, _)| end);
+    hop.get(..end).unwrap_or_default().into()
 }

@@ -87,7 +87,7 @@ impl Account {
             barred: counts.barred(steps, now),
             left: counts.permits(steps, now, 0).unwrap_or(0),
             strangers: strange,
-            banned: None,
+            banned: Vec::new(),
         }
     }
 

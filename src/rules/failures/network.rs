@@ -7,7 +7,10 @@ use serde::{Deserialize, Serialize};
 use super::Patience;
 use crate::{
     clock::Wall,
-    rules::{address::NetworkKey, ban::Ban},
+    rules::{
+        address::{NetworkKey, WIDER_TIMES},
+        ban::Ban,
+    },
 };
 
 /// Who bans by itself.
@@ -34,14 +37,16 @@ impl Network {
         Self { network, count: 0, since: never, last: never, bans: 0, banned: never }
     }
 
-    /// Counts failures. One too many is a ban, and the count starts again.
+    /// Counts failures. One too many is a ban, and the count starts again. A /48 may fail
+    /// [`WIDER_TIMES`] as often.
     pub fn fail(&mut self, count: u32, rules: &Patience, now: Wall) -> Option<Ban> {
         if self.count == 0 || now.since(self.since) >= rules.per {
             (self.count, self.since) = (0, now);
         }
         self.count = self.count.saturating_add(count);
         self.last = now;
-        if self.count < rules.failures {
+        let times = if self.network.is_wider() { WIDER_TIMES } else { 1 };
+        if self.count < rules.failures.saturating_mul(times) {
             return None;
         }
         let before = self.bans(now);

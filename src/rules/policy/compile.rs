@@ -73,8 +73,20 @@ impl<'d> Compiler<'d> {
             .collect();
         let (default, lasts, methods) =
             (Some(document.default), document.lasts.value, document.methods.clone());
-        let version = Arc::from("");
-        RuleSet { roles, pages, trie, amendments, default, lasts, methods, require_2fa, administer, version }
+        let names = pages.iter().enumerate().map(|(index, page)| (Arc::clone(&page.name), index)).collect();
+        RuleSet {
+            roles,
+            pages,
+            names,
+            trie,
+            amendments,
+            default,
+            lasts,
+            methods,
+            require_2fa,
+            administer,
+            version: Arc::from(""),
+        }
     }
 
     fn page(&mut self, page: &'d WrittenPage<'d>, document: &Document<'_>, found: &mut Findings) {

@@ -55,10 +55,15 @@ impl Pattern {
 
     /// Why no request can have such a path, though it is well-formed: R4 refuses it, or the gate serves it itself.
     pub(super) fn unreachable(&self, opened: &BTreeSet<Ambiguity>) -> Option<Fault> {
-        if self.segments.first().is_some_and(|first| first.as_deref() == Some("_gate")) {
+        if self.is_ours() {
             return Some(("the gate serves `/_gate/` itself", "remove the path"));
         }
         self.segments.iter().flatten().find_map(|part| undecoded(part, opened))
+    }
+
+    /// Whether it is a place of the gate's own pages.
+    pub(in crate::rules) fn is_ours(&self) -> bool {
+        self.segments.first().is_some_and(|first| first.as_deref() == Some("_gate"))
     }
 
     /// Whether it begins with a part that is written out.
@@ -76,10 +81,11 @@ impl Pattern {
     }
 
     /// Whether the pattern covers a path.
-    pub(in crate::rules) fn covers(&self, path: &[String]) -> bool {
+    pub(in crate::rules) fn covers(&self, path: &[impl AsRef<str>]) -> bool {
         let own = &self.segments;
         let long_enough = if self.deep { path.len() >= own.len() } else { path.len() == own.len() };
-        long_enough && own.iter().zip(path).all(|(own, part)| own.as_ref().is_none_or(|own| own == part))
+        long_enough
+            && own.iter().zip(path).all(|(own, part)| own.as_ref().is_none_or(|own| own == part.as_ref()))
     }
 }
 

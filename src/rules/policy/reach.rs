@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use smol_str::SmolStr;
+
 use super::{pattern::Pattern, trie::Trie};
 
 /// A part that no policy can name: control characters are refused in patterns.
-const FRESH: &str = "\u{1}";
+const FRESH: SmolStr = SmolStr::new_static("\u{1}");
 
 /// Whether some path that `pattern` covers leads to `place`. `longest` is the length of the longest pattern there is:
 /// beyond it, more parts make no difference.
@@ -15,12 +17,12 @@ pub(super) fn meets(trie: &Trie, pattern: &Pattern, place: usize, longest: usize
 
 /// Where the paths that `pattern` covers and that no other literal part covers lead to.
 pub(super) fn places(trie: &Trie, pattern: &Pattern, longest: usize) -> BTreeSet<usize> {
-    let mut path: Vec<String> =
-        pattern.segments.iter().map(|part| part.clone().unwrap_or_else(|| FRESH.to_owned())).collect();
+    let mut path: Vec<SmolStr> =
+        pattern.segments.iter().map(|part| part.as_ref().map_or(FRESH, SmolStr::from)).collect();
     let more = if pattern.deep { longest.saturating_sub(path.len()) + 1 } else { 0 };
     let mut places: BTreeSet<usize> = trie.find(&path).into_iter().collect();
     for _ in 0..more {
-        path.push(FRESH.to_owned());
+        path.push(FRESH);
         places.extend(trie.find(&path));
     }
     places

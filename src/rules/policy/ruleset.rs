@@ -1,6 +1,10 @@
 //! Answering questions about requests. No allocation on this path.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+    time::Duration,
+};
 
 use super::{
     Circumstances, Levels, Page, RoleAccess, Ruling,
@@ -22,6 +26,8 @@ use crate::rules::{
 pub struct RuleSet {
     pub(super) roles: Vec<Role>,
     pub(super) pages: Vec<Page>,
+    /// Where each name is in `pages`.
+    pub(super) names: HashMap<Arc<str>, usize>,
     pub(super) trie: Trie,
     pub(super) amendments: Vec<Vec<Amendment>>,
     pub(super) default: Option<Access>,
@@ -73,10 +79,23 @@ impl<'m> Manner<'m> {
 /// No pages, no roles: nobody has access to anything.
 impl Default for RuleSet {
     fn default() -> Self {
-        let (roles, pages, trie, amendments, default, require_2fa, administer) = Default::default();
+        let (roles, pages, names, trie, amendments, default) = Default::default();
+        let (require_2fa, administer) = Default::default();
         let (lasts, methods) = (Duration::ZERO, vec![Factor::Totp, Factor::BackupCode]);
         let version = Arc::from("");
-        Self { roles, pages, trie, amendments, default, lasts, methods, require_2fa, administer, version }
+        Self {
+            roles,
+            pages,
+            names,
+            trie,
+            amendments,
+            default,
+            lasts,
+            methods,
+            require_2fa,
+            administer,
+            version,
+        }
     }
 }
 
@@ -93,7 +112,7 @@ impl RuleSet {
 
     /// The page of this name.
     pub fn page(&self, name: &str) -> Option<&Page> {
-        self.pages.iter().find(|page| *page.name == *name)
+        self.names.get(name).and_then(|index| self.pages.get(*index))
     }
 
     /// What this text of a policy is known by: the first 12 hexadecimal digits of its SHA-256.

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use smol_str::SmolStr;
+
 use super::pattern::Pattern;
 
 /// Patterns with the index of what each leads to.
@@ -30,16 +32,16 @@ impl Trie {
     }
 
     /// The most specific pattern that covers the parts of a path.
-    pub(super) fn find(&self, parts: &[String]) -> Option<usize> {
+    pub(super) fn find(&self, parts: &[SmolStr]) -> Option<usize> {
         let Some((first, rest)) = parts.split_first() else { return self.here.or(self.below) };
-        let literal = self.literal.get(first).and_then(|child| child.find(rest));
+        let literal = self.literal.get(first.as_str()).and_then(|child| child.find(rest));
         literal.or_else(|| self.any.as_ref().and_then(|child| child.find(rest))).or(self.below)
     }
 
     /// The same among patterns that begin with the first part of the path itself.
-    pub(super) fn find_own(&self, parts: &[String]) -> Option<usize> {
+    pub(super) fn find_own(&self, parts: &[SmolStr]) -> Option<usize> {
         let (first, rest) = parts.split_first()?;
-        self.literal.get(first).and_then(|child| child.find(rest))
+        self.literal.get(first.as_str()).and_then(|child| child.find(rest))
     }
 
     /// Every pattern with what it leads to, in no order.

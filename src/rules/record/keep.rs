@@ -6,7 +6,8 @@ use std::{
 };
 
 use ipnet::IpNet;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
+use smol_str::{SmolStr, ToSmolStr, format_smolstr};
 
 use super::{Client, Record, Target};
 use crate::{
@@ -20,8 +21,8 @@ const LONGEST: usize = 1024;
 const KEY_LETTERS: usize = 16;
 
 /// A path without its query. What looks like a credential in it is left out.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "Written", into = "Written")]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(from = "Written")]
 pub enum Kept {
     /// One that could be read.
     Path(Target),
@@ -30,16 +31,24 @@ pub enum Kept {
 }
 
 /// [`Kept`] as it is stored.
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 enum Written {
-    Path(Vec<String>, bool, Vec<Ambiguity>),
+    Path(Vec<SmolStr>, bool, Vec<Ambiguity>),
     Text(String),
+}
+
+/// The same, to be written.
+#[derive(Serialize)]
+#[serde(rename = "Written")]
+enum Writing<'a> {
+    Path(&'a [SmolStr], bool, &'a [Ambiguity]),
+    Text(&'a str),
 }
 
 impl Kept {
     /// Keeps a path that could be read.
     pub fn of(target: &Target) -> Self {
-        let segments: Vec<String> = target.segments.iter().map(|segment| without_keys(segment)).collect();
+        let segments: Vec<SmolStr> = target.segments.iter().map(|segment| without_keys(segment)).collect();
         if segments.iter().map(|segment| segment.len() + 1).sum::<usize>() > LONGEST {
             return Self::text(target.path().as_bytes());
         }
@@ -50,7 +59,7 @@ impl Kept {
     pub fn text(raw: &[u8]) -> Self {
         let path = raw.split(|byte| *byte == b'?').next().unwrap_or_default();
         let head = path.get(..LONGEST).unwrap_or(path);
-        Self::Text(without_keys(&head.escape_ascii().to_string()))
+        Self::Text(without_keys(&head.escape_ascii().to_smolstr()).into())
     }
 
     /// The path for a policy; `None` if it could not be read.
@@ -81,11 +90,13 @@ impl From<Written> for Kept {
     }
 }
 
-impl From<Kept> for Written {
-    fn from(kept: Kept) -> Self {
-        match kept {
-            Kept::Path(target) => Self::Path(target.segments, target.trailing_slash, target.ambiguities),
-            Kept::Text(text) => Self::Text(text),
+impl Serialize for Kept {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Path(target) => {
+                Writing::Path(&target.segments, target.trailing_slash, &target.ambiguities).serialize(to)
+            }
+            Self::Text(text) => Writing::Text(text).serialize(to),
         }
     }
 }
@@ -97,7 +108,8 @@ impl Record {
         (*peer, *ip) = (shorten(*peer), shorten(*ip));
         for hop in hops {
             // What is no plain address may hold one all the same.
-            *hop = hop_address(hop.as_bytes()).map_or_else(|| "…".to_owned(), |ip| shorten(ip).to_string());
+            let short = hop_address(hop.as_bytes()).map(|ip| shorten(ip).to_smolstr());
+            *hop = short.unwrap_or(SmolStr::new_static("…"));
         }
         self.shortened = Some(now);
     }
@@ -113,21 +125,21 @@ pub fn shorten(ip: IpAddr) -> IpAddr {
 }
 
 /// A target that is only a path.
-fn bare(segments: Vec<String>, trailing_slash: bool, ambiguities: Vec<Ambiguity>) -> Target {
+fn bare(segments: Vec<SmolStr>, trailing_slash: bool, ambiguities: Vec<Ambiguity>) -> Target {
     Target { raw: Arc::from(""), segments, trailing_slash, ambiguities, query: None }
 }
 
 /// API keys and signed tokens do not belong into paths, and some programs put them there.
-fn without_keys(text: &str) -> String {
+fn without_keys(text: &SmolStr) -> SmolStr {
     if let Some((before, after)) = text.split_once(api_key::PREFIX)
         && after.chars().take_while(char::is_ascii_alphanumeric).count() >= KEY_LETTERS
     {
-        return format!("{before}{}…", api_key::PREFIX);
+        return format_smolstr!("{before}{}…", api_key::PREFIX);
     }
     if let Some((before, after)) = text.split_once("eyJ")
         && after.matches('.').count() >= 2
     {
-        return format!("{before}eyJ…");
+        return format_smolstr!("{before}eyJ…");
     }
-    text.to_owned()
+    text.clone()
 }

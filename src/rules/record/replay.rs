@@ -281,7 +281,7 @@ impl Kind {
         Self {
             old: record.reply.page.as_ref().map(|page| Arc::clone(&page.name)),
             new: decided.ruling.page.map(|page| Arc::clone(&page.name)),
-            user: person.map(|person| person.user.clone()),
+            user: person.map(|person| person.user.to_string()),
             role,
             key: person.is_some_and(|person| matches!(person.held, Held::Key { .. })),
             needs: decided.ruling.needs,

@@ -64,7 +64,7 @@ impl Client {
                 AddrSource::Peer | AddrSource::ProxyProtocol | AddrSource::Unforwarded => Taken::Unbelieved,
                 AddrSource::Forwarded | AddrSource::Stopped => self.taken(hop, &mut found, &mut stopped),
             };
-            steps.push(Step { text: hop.clone(), taken });
+            steps.push(Step { text: hop.to_string(), taken });
         }
         steps
     }

@@ -217,7 +217,7 @@ fn what_an_api_key_or_an_impersonation_lacks_is_named() {
 fn the_walk_to_the_client_can_be_told_afterwards() {
     use Taken::{Beyond, Client as Found, Proxy, StandIn, Unbelieved, Unreadable};
     let told = |from, ip: &str, hops: &[&str]| {
-        let hops = hops.iter().map(|hop| (*hop).to_owned()).collect();
+        let hops = hops.iter().map(|hop| (*hop).into()).collect();
         let peer = "10.0.0.1".parse().unwrap();
         let client = Client { peer, hops, ip: ip.parse().unwrap(), from, country: None };
         client.steps().into_iter().map(|step| step.taken).collect::<Vec<_>>()

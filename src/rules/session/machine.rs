@@ -99,13 +99,13 @@ pub fn change(session: &mut Session, change: SessionChange, at: Wall) -> bool {
         return false;
     }
     if let Some(impersonation) = change.impersonation {
-        session.impersonation = impersonation;
+        session.impersonation = impersonation.map(Box::new);
     }
     if let Some(enrolment) = change.enrolment {
-        session.enrolment = enrolment;
+        session.enrolment = enrolment.map(Box::new);
     }
     if let Some(panel) = change.panel {
-        session.panel = panel;
+        session.panel = panel.map(Box::new);
     }
     true
 }

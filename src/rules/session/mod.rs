@@ -7,6 +7,7 @@ mod tests;
 use std::{fmt, net::IpAddr, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 pub use self::machine::{
     Presented, Rotation, SessionChange, change, elevate, end, mark_seen, rotate, status, touch,
@@ -32,9 +33,7 @@ impl Sid {
 
     /// The public id: 16 base32 characters of a digest, safe to show, list and log.
     pub fn public(&self) -> PublicId {
-        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &self.0);
-        let head: Vec<u8> = digest.as_ref().iter().copied().take(10).collect();
-        PublicId(data_encoding::BASE32_NOPAD.encode(&head).to_ascii_lowercase().into())
+        PublicId::of(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &self.0).as_ref())
     }
 }
 
@@ -46,7 +45,18 @@ impl fmt::Debug for Sid {
 
 /// The id of a session that users, panels and logs may see.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct PublicId(pub Arc<str>);
+pub struct PublicId(pub SmolStr);
+
+impl PublicId {
+    /// The first 80 bits of a digest as 16 base32 characters.
+    pub(in crate::rules) fn of(digest: &[u8]) -> Self {
+        let mut text = [0; 16];
+        let head = digest.first_chunk::<10>().unwrap_or(&[0; 10]);
+        data_encoding::BASE32_NOPAD.encode_mut(head, &mut text);
+        text.make_ascii_lowercase();
+        Self(SmolStr::new(std::str::from_utf8(&text).unwrap_or_default()))
+    }
+}
 
 impl fmt::Display for PublicId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -90,12 +100,13 @@ pub struct Session {
     pub device: String,
     /// The client's address at sign-in.
     pub address: IpAddr,
-    /// Whom its user acts for, if anybody; dies with the session.
-    pub impersonation: Option<Impersonation>,
+    /// Whom its user acts for, if anybody; dies with the session. In a box, as everything that few sessions have: there
+    /// can be a million of them in memory.
+    pub impersonation: Option<Box<Impersonation>>,
     /// A second factor that is being set up.
-    pub enrolment: Option<Enrolment>,
+    pub enrolment: Option<Box<Enrolment>>,
     /// What the panel's own login gave, for panels that sign people in themselves.
-    pub panel: Option<PanelLogin>,
+    pub panel: Option<Box<PanelLogin>>,
     /// Set once; a session that has ended stays as a tombstone until nothing can name it any more.
     pub ended: Option<Ended>,
 }
@@ -141,7 +152,7 @@ pub enum Origin {
     /// Signed in at the portal.
     Portal,
     /// First sight of a trusted issuer's token.
-    External(ExternalKey),
+    External(Box<ExternalKey>),
 }
 
 /// What identifies an external session: one per issuer and session claim.

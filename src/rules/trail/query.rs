@@ -55,7 +55,9 @@ fn is_event(wanted: &str, event: &str) -> bool {
     wanted.strip_suffix('*').map_or(wanted == event, |start| event.starts_with(start))
 }
 
+/// A name in any spelling that signs in: [`UserName`](crate::rules::identity::UserName) has one for all of them.
 fn concerns(record: &Record, user: &str) -> bool {
+    let user = user.trim();
     PEOPLE.iter().any(|name| record.text(name).is_some_and(|text| text.eq_ignore_ascii_case(user)))
 }
 

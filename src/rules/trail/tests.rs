@@ -8,7 +8,10 @@ use super::{
     events::{COMMON, EVENTS},
     line, moment, read, recovered,
 };
-use crate::{clock::Wall, rules::token::AccessKey};
+use crate::{
+    clock::Wall,
+    rules::{identity::UserName, token::AccessKey},
+};
 
 const AT: Wall = Wall::from_millis(1_800_000_000_123);
 
@@ -112,6 +115,19 @@ fn a_line_that_a_crash_cut_off_is_closed_by_the_record_that_names_its_bytes() {
     assert_eq!(findings(&lines, Some(4)), []);
     lines[3] = lines[3].replace("seq", "sex");
     assert_eq!(findings(&lines, Some(4)).len(), 1, "other bytes than those that were cut off");
+}
+
+/// What was typed at the sign-in, blanks and capitals included, is what somebody looks for later.
+#[test]
+fn a_search_finds_what_a_sign_in_under_the_same_spelling_wrote() {
+    for typed in [" ALICE ", "alice", "Alice\t", "\u{3000}aLiCe\n"] {
+        let mut fields = Fields::new();
+        let name = UserName::parse(typed).unwrap();
+        fields.insert("user".into(), name.as_str().into());
+        let line = line(&mut Link::default(), Wall::default(), "sign-in-failed", &fields);
+        let query = Query { user: Some(typed.into()), ..Query::default() };
+        assert!(query.matches(&read(line.trim_end().as_bytes()).unwrap()), "{typed:?}");
+    }
 }
 
 #[test]

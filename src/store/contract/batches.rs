@@ -59,7 +59,7 @@ pub(super) async fn what_is_sealed_is_replaced_unless_it_has_changed_meanwhile(s
     populate(&store, 1, &[]).await;
     let sealed = |n: u8| SecretBytes::new([n; 4]);
     let mut session = session(1, 1);
-    session.panel = Some(PanelLogin { sealed: sealed(1), at: START });
+    session.panel = Some(Box::new(PanelLogin { sealed: sealed(1), at: START }));
     store.open_session(session).await.unwrap();
     let enrolment = Some(Some(Enrolment { sealed_secret: sealed(2), until: START, replaces: None }));
     let change = SessionChange { enrolment, ..SessionChange::default() };

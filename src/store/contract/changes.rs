@@ -87,11 +87,11 @@ pub(super) async fn everything_and_the_stream_fit_together(store: Arc<dyn Store>
     let mut stream = store.changes(base.cursor).await.unwrap();
     futures_util::future::join_all(writers).await;
     let end = store.touch(vec![(Sid([1; 32]), later(999))]).await.unwrap().cursor;
-    let mut mirror: BTreeMap<Sid, Session> = base.sessions.into_iter().map(|s| (s.sid, s)).collect();
+    let mut mirror: BTreeMap<Sid, Arc<Session>> = base.sessions.into_iter().map(|s| (s.sid, s)).collect();
     loop {
         let (cursor, change) = next(&mut stream).await.unwrap();
         if let Change::Session(session) = change {
-            mirror.insert(session.sid, Session::clone(&session));
+            mirror.insert(session.sid, session);
         }
         if cursor == end {
             break;
@@ -117,10 +117,10 @@ pub(super) async fn a_follower_that_fell_behind_is_told_everything_again(store: 
     loop {
         let (cursor, change) = next(&mut stream).await.unwrap();
         if let Change::Session(session) = &change {
-            latest.insert(session.sid, Session::clone(session));
+            latest.insert(session.sid, Arc::clone(session));
         }
         if let Change::Everything(all) = &change {
-            latest = all.sessions.iter().map(|session| (session.sid, session.clone())).collect();
+            latest = all.sessions.iter().map(|session| (session.sid, Arc::clone(session))).collect();
         }
         count += 1;
         if cursor == end {

@@ -1,7 +1,7 @@
 //! Failures and what follows from them.
 
 use std::{
-    net::{IpAddr, Ipv4Addr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
     sync::Arc,
     time::Duration,
 };
@@ -124,20 +124,40 @@ pub(super) async fn a_new_password_and_a_new_factor_forgive_their_own_kind(store
 pub(super) async fn a_network_that_fails_too_often_is_banned_once_unless_it_is_spared(store: Arc<dyn Store>) {
     for n in 0..49 {
         let name = Subject::Name([n; 16]);
-        assert_eq!(fail(&store, name, Kind::Password, 1).await.banned, None);
+        assert_eq!(fail(&store, name, Kind::Password, 1).await.banned, []);
     }
-    let ban = store.fail(failure(None, 1, 0), rules()).await.unwrap().value.banned.unwrap();
+    let ban = store.fail(failure(None, 1, 0), rules()).await.unwrap().value.banned.remove(0);
     assert_eq!((ban.whom, ban.until), (net(1).0.into(), Some(later(900))));
     assert_eq!(store.everything().await.unwrap().bans, [ban]);
     let spared = Failure { bannable: false, count: 500, ..failure(None, 2, 0) };
-    assert_eq!(store.fail(spared, rules()).await.unwrap().value.banned, None);
+    assert_eq!(store.fail(spared, rules()).await.unwrap().value.banned, []);
 
     let by_hand =
         Ban { whom: net(3).0.into(), reason: String::new(), by: "uid 0".into(), since: START, until: None };
     store.ban(by_hand.clone()).await.unwrap();
     let many = Failure { count: 50, ..failure(None, 3, 0) };
-    assert_eq!(store.fail(many, rules()).await.unwrap().value.banned, None);
+    assert_eq!(store.fail(many, rules()).await.unwrap().value.banned, []);
     assert!(store.everything().await.unwrap().bans.contains(&by_hand), "what lasts longer stays");
+}
+
+/// An attacker who is given a /48 has 65 536 networks; each failure counts there, too.
+pub(super) async fn r16_a_slash_48_is_banned_for_what_its_networks_do_together(store: Arc<dyn Store>) {
+    let network = |n: u32| {
+        let [site, own] = [n >> 16, n & 0xffff].map(|part| u16::try_from(part).unwrap());
+        NetworkKey::of(IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, site, own, 0, 0, 0, 1)))
+    };
+    let failing = |n, count| Failure { network: network(n), count, ..failure(None, 0, 0) };
+    for n in 0..47 {
+        assert_eq!(store.fail(failing(n, 17), rules()).await.unwrap().value.banned, [], "{n}");
+    }
+    let neighbour = store.fail(failing(1 << 16, 49), rules()).await.unwrap().value;
+    assert_eq!(neighbour.banned, [], "the next /48 has a count of its own");
+    let banned = store.fail(failing(47, 1), rules()).await.unwrap().value.banned;
+    assert_eq!(banned.iter().map(|ban| ban.whom.to_string()).collect::<Vec<_>>(), ["2001:db8::/48"]);
+    assert_eq!(banned[0].until, Some(later(900)));
+    let both = store.fail(failing(2 << 16, 800), rules()).await.unwrap().value.banned;
+    let both: Vec<_> = both.iter().map(|ban| ban.whom.to_string()).collect();
+    assert_eq!(both, ["2001:db8:2::/64", "2001:db8:2::/48"]);
 }
 
 pub(super) async fn the_networks_that_failed_last_are_listed_first(store: Arc<dyn Store>) {

@@ -93,7 +93,7 @@ pub(super) async fn what_a_session_carries_needs_it_alive_and_dies_with_it(store
         || SessionChange { impersonation: Some(Some(impersonation.clone())), ..SessionChange::default() };
     assert!(store.change_session(sid, begin(), since).await.unwrap().value);
     assert!(!store.change_session(sid, begin(), later(2)).await.unwrap().value, "one level and no more");
-    assert_eq!(kept(&store, 1).await.impersonation, Some(impersonation.clone()));
+    assert_eq!(kept(&store, 1).await.impersonation.as_deref(), Some(&impersonation));
     let leave = SessionChange { impersonation: Some(None), ..SessionChange::default() };
     assert!(store.change_session(sid, leave, later(3)).await.unwrap().value);
     assert!(store.change_session(sid, begin(), later(4)).await.unwrap().value);

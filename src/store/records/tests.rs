@@ -68,7 +68,7 @@ fn a_store_of_the_first_version_is_read_and_brought_up_to_ours() {
     let old = old();
     let everything = Reading(&old).everything().unwrap();
     assert_eq!(everything.users, [contract::user(1)]);
-    assert_eq!(everything.sessions, [contract::session(1, 1)]);
+    assert_eq!(everything.sessions, [contract::session(1, 1).into()]);
     let mut staged = Staged::over(&old);
     assert_eq!(everything.bans, []);
     Writing::new(&mut staged).upgrade().unwrap();

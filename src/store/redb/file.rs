@@ -51,7 +51,7 @@ pub(super) fn check(records: &Reading<'_>) -> Result<Cursor, StoreError> {
         Some(found) => return Err(StoreError::Schema { found, wanted: SCHEMA }),
         None => return Err(StoreError::Damaged("it has no schema number: restore a backup".into())),
     }
-    Ok(records.everything()?.cursor)
+    records.check()
 }
 
 /// Writes what an empty store has.

@@ -11,7 +11,7 @@ use super::super::Everything;
 /// What two stores must agree on.
 fn state(
     everything: Everything,
-) -> (u64, Vec<crate::rules::session::Session>, Vec<crate::rules::identity::User>) {
+) -> (u64, Vec<std::sync::Arc<crate::rules::session::Session>>, Vec<crate::rules::identity::User>) {
     (everything.cursor.0, everything.sessions, everything.users)
 }
 

@@ -3,7 +3,6 @@
 
 mod fail2ban;
 mod guessing;
-mod memory;
 mod networks;
 mod places;
 mod wire;

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Owner, Remote, WRONG, address, runs};
+use super::{Owner, Remote, WRONG, address, cli, runs};
 use crate::support::{
     browser::{Browser, background, navigation},
     house::House,
@@ -93,6 +93,55 @@ async fn r16_going_through_a_slash_64_gives_no_new_tries() {
     owner.can_sign_in().await;
 }
 
+/// R16: whoever is given a /48 has 65 536 networks, and as many tries together as sixteen.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r16_going_through_the_networks_of_a_slash_48_ends_in_its_quota() {
+    let house = House::start_with("attack-site-rotation", "");
+    let owner = Owner::at_work(&house).await;
+    // So few that what comes back meanwhile does not matter, however slow the machine.
+    let config = house.read("config.yaml").replace("sign_in: 20/min", "sign_in: 3/h");
+    house.write("config.yaml", &config);
+    house.wait_until("the quota is in force", || house.gate.running.log().contains("in force")).await;
+    let mut statuses = Vec::new();
+    for n in 0..60 {
+        let remote = Remote::at(&house, &format!("2001:db8:5:{n:x}::1"));
+        let said = remote.sign_in(&format!("user-{n}"), WRONG).await;
+        assert_eq!(said.status == 429, said.retry_after().is_some(), "{said:?}");
+        statuses.push(said.status);
+        owner.is_served().await;
+    }
+    let looked_at = statuses.iter().filter(|status| **status == 401).count();
+    assert!((48..=50).contains(&looked_at), "{}", runs(&statuses));
+    let elsewhere = Remote::at(&house, "2001:db8:6:1::1");
+    assert_eq!(elsewhere.sign_in("neighbour", WRONG).await.status, 401, "the next /48");
+    owner.can_sign_in().await;
+}
+
+/// The same by bans: each network fails too rarely for one of its own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r16_going_through_the_networks_of_a_slash_48_ends_in_a_ban_of_it() {
+    let house = House::start_with("attack-site-ban", "bans: { failures: 3/h }");
+    let owner = Owner::at_work(&house).await;
+    let config = house.read("config.yaml").replace("sign_in: 20/min", "sign_in: 10000/min");
+    house.write("config.yaml", &config);
+    house.wait_until("the quota is in force", || house.gate.running.log().contains("in force")).await;
+    let mut banned_after = None;
+    for n in 0..60 {
+        let said =
+            Remote::at(&house, &format!("2001:db8:5:{n:x}::1")).sign_in(&format!("u-{n}"), WRONG).await;
+        if said.is_refused("banned") {
+            banned_after = Some(n);
+            break;
+        }
+        owner.is_served().await;
+    }
+    assert_eq!(banned_after, Some(48));
+    assert!(cli(&house, &["ban", "list"]).contains("2001:db8:5::/48"));
+    let elsewhere = Remote::at(&house, "2001:db8:6:1::1");
+    assert_eq!(elsewhere.sign_in("neighbour", WRONG).await.status, 401, "the next /48");
+    owner.can_sign_in().await;
+}
+
 /// Whoever asks for two things that only scanners ask for is out for an hour; a browser that a page elsewhere sends there is not,
 /// and neither is somebody who is signed in.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -121,7 +170,7 @@ async fn scanners_are_banned_by_the_trap_that_they_step_into() {
         let answer = at_edge.send(navigation("GET", trap)).await;
         assert!(answer.status == 403 && answer.text().contains("decision"), "{answer:?}");
     }
-    let told = || house.gate.running.log().contains("asked for /.git/** and /.env");
+    let told = || house.gate.running.log().contains("asked for /**/.git/** and /**/.env");
     house.wait_until("the ban is said", told).await;
     owner.can_sign_in().await;
 }

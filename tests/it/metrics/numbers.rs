@@ -9,7 +9,7 @@ use super::{
     exposition::{Page, Sample, promtool},
 };
 use crate::support::{
-    browser::Browser,
+    browser::{Browser, background},
     gate::{self},
     house::House,
 };
@@ -36,6 +36,7 @@ async fn what_happens_is_counted() {
     decisions(&house).await;
     tokens(&house).await;
     factors_and_limits(&house).await;
+    guesses(&house).await;
     bans(&house);
 
     let after = page(&house);
@@ -140,6 +141,24 @@ async fn factors_and_limits(house: &House) {
     assert_eq!(after.sum("panelgate_failures_total", &[("what", "second-factor")]), 1);
     let limited = |page: &Page| page.sum("panelgate_limited_total", &[("class", "sign-in")]);
     assert_eq!(limited(&after) - limited(&before), 1);
+}
+
+/// What is no password and no code: an API key and a refresh token that nobody was given, and a trap.
+async fn guesses(house: &House) {
+    let counted = || {
+        ["key", "refresh", "trap"].map(|what| page(house).sum("panelgate_failures_total", &[("what", what)]))
+    };
+    assert_eq!(counted(), [0, 0, 0], "they are there before they happen");
+    let key = panelgate::rules::api_key::KeyText::generate([9; 32]);
+    let key = format!("X-Api-Key: {}\r\n", key.expose());
+    assert!(ask_sidecar(house, "192.0.2.17", "/echo/x", &key).starts_with("HTTP/1.1 401"));
+    let token = house.somebody().await.cookie("__Secure-gate_refresh").expect("somebody has signed in");
+    let (head, _) = token.rsplit_once('.').expect("a refresh token has three parts");
+    let forged = format!("__Secure-gate_refresh={head}.{}", data_encoding::BASE64URL_NOPAD.encode(&[7; 32]));
+    let ask = background("POST", "/_gate/refresh").field("Cookie", &forged).body("application/json", "{}");
+    assert_eq!(house.client().send(&ask).await.status, 401);
+    assert!(ask_sidecar(house, "192.0.2.17", "/backup/.env", "").starts_with("HTTP/1.1 403"));
+    assert_eq!(counted(), [1, 1, 1]);
 }
 
 fn bans(house: &House) {

@@ -35,6 +35,10 @@ impl Collector {
     }
 
     fn house(&self, name: &str, sample: &str) -> House {
+        self.house_that(name, sample, false)
+    }
+
+    fn house_that(&self, name: &str, sample: &str, trusts_parents: bool) -> House {
         let headers = workspace::directory(name).join("otlp.headers");
         write_privately(&headers, "Authorization: Bearer c0llect0r\n");
         let port = self.port;
@@ -42,7 +46,7 @@ impl Collector {
             name,
             &format!(
                 "bans: {{ allow: [127.0.0.0/8] }}\ntraces: {{ endpoint: \"http://127.0.0.1:{port}\", sample: {sample}, \
-                 service: gate-in-test, headers_file: otlp.headers }}"
+                 service: gate-in-test, headers_file: otlp.headers, trust_parent: {trusts_parents} }}"
             ),
         )
     }
@@ -123,7 +127,7 @@ async fn a_request_through_the_edge_is_one_trace_into_the_panel() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_listed_proxy_s_trace_goes_on_at_the_edge() {
     let collector = Collector::start("traces-edge-collector");
-    let house = collector.house("traces-edge", "0%");
+    let house = collector.house_that("traces-edge", "0%", true);
     let config = house.read("config.yaml");
     house.write(
         "config.yaml",
@@ -150,7 +154,7 @@ async fn a_listed_proxy_s_trace_goes_on_at_the_edge() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_proxy_s_trace_goes_on_at_the_sidecar() {
     let collector = Collector::start("traces-sidecar-collector");
-    let house = collector.house("traces-sidecar", "0%");
+    let house = collector.house_that("traces-sidecar", "0%", true);
     let parent =
         |flags: &str, id: &str| format!("traceparent: 00-{THEIRS}-{id}-{flags}\r\ntracestate: a=1\r\n");
     ask_sidecar(&house, "192.0.2.7", "/echo/x", &parent("00", "00f067aa0ba902b7"));
@@ -163,6 +167,22 @@ async fn a_proxy_s_trace_goes_on_at_the_sidecar() {
     assert_eq!(decide["attributes"]["panelgate.outcome"], "sign-in");
     assert_eq!(decide["attributes"]["panelgate.door"], "sidecar");
     assert_eq!(collector.spans().len(), 1, "what nobody samples is not sent: {:#?}", collector.spans());
+}
+
+/// Proxies pass a client's `traceparent` on: by default it neither has a request sampled nor chooses whose trace it is.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_proxy_passes_on_of_a_client_s_trace_is_not_obeyed() {
+    let collector = Collector::start("traces-forged-collector");
+    let (none, all) = (collector.house("traces-forged", "0%"), collector.house("traces-forged-all", "100%"));
+    let sent = format!("traceparent: 00-{THEIRS}-b7ad6b7169203331-01\r\ntracestate: evil=1\r\n");
+    for house in [&none, &all] {
+        assert!(ask_sidecar(house, "192.0.2.7", "/echo/x", &sent).starts_with("HTTP/1.1 401"));
+    }
+    let decide = collector.wait_for("the decision", |span| span["name"] == "decide").await;
+    assert!(decide["trace_id"] != THEIRS && decide["parent_span_id"] == "", "{decide:#}");
+    assert!(!decide.to_string().contains("evil"), "{decide:#}");
+    drop((none, all));
+    assert_eq!(collector.spans().len(), 1, "at 0 % nothing is sampled: {:#?}", collector.spans());
 }
 
 /// A collector that is away holds nobody up; what is lost is counted, and said once.

@@ -84,6 +84,11 @@ impl Seen {
         Self { network, counts, since, last: Wall::default(), towards: None, bans: 0 }
     }
 
+    /// Whether it is a /48, whose networks are listed as well.
+    pub(super) const fn is_wider(&self) -> bool {
+        NetworkKey(self.network).is_wider()
+    }
+
     /// An address that stands for it.
     pub(super) fn address(&self) -> IpAddr {
         self.network.addr()
@@ -133,9 +138,29 @@ pub(super) fn by_network<'a>(
         *(if trap { &mut seen.counts.traps } else { &mut seen.counts.credentials }) += 1;
         (seen.since, seen.last) = (seen.since.min(refusal.at), seen.last.max(refusal.at));
     }
+    add_up_wider(&mut all);
     let mut all: Vec<Seen> = all.into_values().collect();
     all.sort_by_key(|seen| (std::cmp::Reverse(seen.last), seen.network));
     all
+}
+
+/// Lets a /48 have what its networks have together. One that stands for a single network says nothing that this one does
+/// not.
+fn add_up_wider(all: &mut HashMap<IpNet, Seen>) {
+    let mut sums: HashMap<IpNet, (usize, Counts)> = HashMap::new();
+    for seen in all.values() {
+        let Some(NetworkKey(wider)) = NetworkKey(seen.network).wider() else { continue };
+        let (networks, counts) = sums.entry(wider).or_default();
+        *networks += 1;
+        counts.add(&seen.counts);
+    }
+    all.retain(|network, seen| {
+        let (networks, counts) = sums.get(network).copied().unwrap_or_default();
+        if seen.is_wider() {
+            seen.counts = counts;
+        }
+        !seen.is_wider() || networks > 1 || seen.bans > 0
+    });
 }
 
 /// Whether a refusal is a failed attempt, and not one of somebody who has just lost his session.
@@ -155,7 +180,7 @@ pub(super) fn by_system(networks: &[Seen], systems: &Systems) -> Vec<Somewhere> 
 
 fn gathered(networks: &[Seen], whom: impl Fn(IpAddr) -> Option<Whom>) -> Vec<Somewhere> {
     let mut all: BTreeMap<Option<Whom>, Somewhere> = BTreeMap::new();
-    for seen in networks {
+    for seen in networks.iter().filter(|seen| !seen.is_wider()) {
         let whom = whom(seen.address());
         let counts = Counts::default();
         let place = all.entry(whom).or_insert(Somewhere { whom, counts, last: Wall::default(), networks: 0 });

@@ -128,7 +128,10 @@ fn at_nobody(cx: &Cx) -> (usize, u32) {
 /// The ban that counts for a network, and whether none ever does.
 fn standing_of(cx: &Cx, seen: &Seen) -> (Option<Arc<Ban>>, bool) {
     let live = cx.gate().live();
-    (live.banned(seen.address(), cx.now()), cx.visit.snapshot.spared.contains(seen.address()))
+    let ban = live.banned(seen.address(), cx.now());
+    // A ban of one network of a /48 is none of the /48.
+    let ban = ban.filter(|ban| !matches!(ban.whom, Whom::Network(banned) if !banned.contains(&seen.network)));
+    (ban, cx.visit.snapshot.spared.contains(seen.address()))
 }
 
 /// The ban of exactly this country or autonomous system, if it counts.

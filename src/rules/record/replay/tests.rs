@@ -229,7 +229,7 @@ fn there_is_an_end_to_the_kinds_that_are_told_apart() {
     let mut replay = Replay::under(&policy, Chosen::default());
     for number in 0..KINDS + 7 {
         let mut record = sample("GET", "/users/1");
-        record.who.as_mut().unwrap().user = format!("user-{number}");
+        record.who.as_mut().unwrap().user = format!("user-{number}").into();
         replay.take(&record);
     }
     let found = replay.finish();

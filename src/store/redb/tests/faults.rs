@@ -183,7 +183,7 @@ async fn step(store: &dyn Store, n: usize) -> Result<(), StoreError> {
     }
 }
 
-type State = (u64, Vec<crate::rules::session::Session>, Vec<crate::rules::identity::User>);
+type State = (u64, Vec<Arc<crate::rules::session::Session>>, Vec<crate::rules::identity::User>);
 
 async fn state_of(store: &dyn Store) -> State {
     state(store.everything().await.unwrap())

@@ -77,6 +77,23 @@ fn a_network_that_was_banned_says_so_and_starts_counting_again() {
 }
 
 #[test]
+fn a_slash_48_is_listed_with_the_sum_of_its_networks_and_counted_once_by_country() {
+    let in_site = |own: u32| format!("2001:db8:7:{own:x}::1");
+    let accounts: Vec<Account> = (1..=3).map(|n| guessed(&[(&in_site(n), Kind::Password, 1)])).collect();
+    let mut site = Network::new(net(&in_site(1)).wider().unwrap());
+    site.fail(3, &Lockout::default().network, later(1));
+    let alone = Network::new(net("2001:db8:8::1").wider().unwrap());
+    let counts = [counted(&in_site(1), 1, 1), counted("2001:db8:8::1", 1, 1), site, alone];
+    let all = by_network(&counts, accounts.iter(), &[], &Lockout::default(), later(2));
+    let wider: Vec<_> = all.iter().filter(|seen| seen.is_wider()).collect();
+    let shown: Vec<_> = wider.iter().map(|seen| (seen.network.to_string(), seen.counts.sum())).collect();
+    assert_eq!(shown, [("2001:db8:7::/48".into(), 3)], "one that stands for a single network is not");
+    assert_eq!(wider[0].towards, Some((3, later(1))));
+    let places = by_country(&all, &Places::default());
+    assert_eq!((places[0].networks, places[0].counts.sum()), (4, 3));
+}
+
+#[test]
 fn an_account_sums_strangers_and_its_own_networks_once() {
     let rules = Lockout::default();
     let account = guessed(&[
