@@ -425,12 +425,17 @@ impl Gate {
         }
         let fresh_user = UserId(self.entropy().array());
         let template = self.external_template(visit, &identity, fresh_user);
+        let (user, role) = (identity.name.clone(), identity.role.clone().unwrap_or_default());
         let opened = self.store.open_external(identity, fresh_user, template).await;
         match self.settled(opened.map_err(|error| unavailable(&error))?).await {
             ExternalOpened::New(session) => {
                 self.live.meters.opened(Opener::Issuer).count();
-                let (client, session) = (visit.facts.client.ip, session.sid.public());
-                tracing::info!(target: "panelgate::audit", event = "session-opened", %session, %client, by = "issuer");
+                let (client, made) = (visit.facts.client.ip, session.user == fresh_user);
+                let session = session.sid.public();
+                if made {
+                    tracing::info!(target: "panelgate::audit", event = "user-added", %user, %role, %client, by = "issuer");
+                }
+                tracing::info!(target: "panelgate::audit", event = "session-opened", %user, %session, %client, by = "issuer");
             }
             ExternalOpened::Known(session) => self.live.records.put_missing(session),
         }

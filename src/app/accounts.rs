@@ -1,7 +1,10 @@
 //! The audit trail of this process: for whoever has to know whether it takes records, and for the tasks whose records are
 //! in it.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    io,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use futures_util::future::BoxFuture;
 use tokio::sync::watch;
@@ -13,7 +16,10 @@ use crate::{
         accounts::{self, Accounts, PATIENCE, Sheet},
     },
     live::ReloadProblem,
-    telemetry::{Attached, Recorder, Task},
+    telemetry::{
+        self, Attached, Recorder, Task,
+        trail::{Desk, Trail},
+    },
 };
 
 /// What records hear of the task that they are of.
@@ -35,15 +41,45 @@ impl Sheet for Paper {
 
 /// The trail, while this process writes it; whoever holds the store does.
 pub(super) struct Book {
+    desk: Desk,
     attached: Mutex<Option<Attached>>,
     /// Changes with the trail.
     current: watch::Sender<Option<Arc<dyn Recorder>>>,
 }
 
+/// What happens from now on is in this trail.
+pub(super) fn attach(trail: Trail) -> Attached {
+    telemetry::attach(Arc::new(trail), TASK)
+}
+
 impl Book {
-    pub(super) fn new(attached: Attached) -> Self {
+    /// Opens the trail; what happens from now on is in it.
+    ///
+    /// # Errors
+    /// Those of [`Desk::open`].
+    pub(super) fn open(desk: Desk) -> io::Result<Self> {
+        let attached = attach(desk.open()?);
         let current = watch::Sender::new(Some(Arc::clone(attached.recorder())));
-        Self { attached: Mutex::new(Some(attached)), current }
+        Ok(Self { desk, attached: Mutex::new(Some(attached)), current })
+    }
+
+    /// Goes on with the trail on the disk, as soon as it can be opened; what took the records meanwhile is given back.
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub(super) fn reopen(&self) -> io::Result<Option<Attached>> {
+        Ok(self.replace(attach(self.desk.reopen()?)))
+    }
+
+    /// What the trail is written with.
+    pub(super) fn desk(&self) -> &Desk {
+        &self.desk
+    }
+
+    /// Why records cannot be taken now, if so.
+    pub(super) fn problem(&self) -> Option<Arc<str>> {
+        let trail = self.current.borrow().clone();
+        trail.and_then(|trail| trail.problem().borrow().clone())
     }
 
     /// Takes the trail away, for whoever ends it.

@@ -26,7 +26,7 @@ pub use self::{
     request::AdminRequest,
     stream::{StreamRequest, receive},
 };
-use super::{Reloader, backup, compose};
+use super::{Reloader, accounts, backup, compose};
 pub use crate::gate::journal::watch::Sighting;
 use crate::{
     clock::SystemClock,
@@ -416,12 +416,13 @@ pub async fn alone(data_dir: &Path, named: Named, request: AdminRequest) -> Resu
         },
     );
     // Nothing is done that cannot be accounted for.
-    let trail = compose::open_trail(data_dir).map_err(|error| unavailable(&error))?;
+    let trail = compose::open_trail_alone(data_dir).map_err(|error| unavailable(&error))?;
+    let trail = accounts::attach(trail);
     if !trail.recorder().is_open() && !request.is_held() {
         return Err(unavailable(&handler::UNWRITABLE));
     }
     let answer = handler.handle(request, rustix::process::getuid().as_raw()).await;
-    let written = trail.recorder().flush();
+    let written = trail.recorder().is_open() && trail.recorder().flush();
     drop(trail);
     store.close().await?;
     Ok(if written { answer } else { handler::unwritten() })

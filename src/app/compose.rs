@@ -45,10 +45,7 @@ use crate::{
         trail::{Query, Record},
     },
     store::{Cursor, RedbStore, Store, StoreError},
-    telemetry::{
-        self, Attached,
-        trail::{self, Trail},
-    },
+    telemetry::trail::{self, Desk, Trail},
 };
 
 /// Notes of the request path that may wait; more are dropped and made again by the next request.
@@ -112,10 +109,11 @@ pub(super) async fn compose(
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let sockets = Arc::new(Sockets::inheriting(beginning.sockets));
     let materials = Materials::read(&settings, &clock, &sockets).await?;
-    let outgoing = ask_for_store(beginning.predecessor, &settings, &sockets).await?;
+    let desk = trail_desk(&settings.data_dir).map_err(StartError::Trail)?;
+    let outgoing = ask_for_store(beginning.predecessor, &settings, &sockets, &desk).await?;
     let store = open_store(&store_file(&settings.data_dir), outgoing.is_some()).await?;
     let Materials { snapshot, keys, ways, sidecar, edge, certificates, watched } = materials;
-    let book = Arc::new(Book::new(open_trail(&settings.data_dir)?));
+    let book = Arc::new(Book::open(desk).map_err(StartError::Trail)?);
     let gate = compose_gate(&settings, snapshot, clock, (store.clone(), &book), &stop, &tasks).await?;
     let told_until = *gate.live().records.applied().borrow();
     if let Some(outgoing) = &outgoing {
@@ -282,9 +280,11 @@ async fn ask_for_store(
     predecessor: Option<Predecessor>,
     settings: &Settings,
     sockets: &Sockets,
+    desk: &Desk,
 ) -> Result<Option<Outgoing>, StartError> {
     let Some(predecessor) = predecessor else { return Ok(None) };
     bind_ahead(settings, sockets)?;
+    desk.look().map_err(StartError::Trail)?;
     predecessor.ask_for_store().await.map(Some).map_err(not_taken_over)
 }
 
@@ -322,16 +322,15 @@ pub(super) fn journal_dir(data_dir: &Path) -> PathBuf {
     data_dir.join(feeds::journal::FOLDER)
 }
 
-/// Opens the audit trail; what happens from now on is in it.
-pub(super) fn open_trail(data_dir: &Path) -> Result<Attached, StartError> {
-    let trail = open_trail_alone(data_dir).map_err(StartError::Trail)?;
-    Ok(telemetry::attach(Arc::new(trail), accounts::TASK))
+/// What the audit trail is written with.
+pub(super) fn trail_desk(data_dir: &Path) -> io::Result<Desk> {
+    let signer = feeds::keys::load_or_create_signer(&keys_dir(data_dir), &SystemEntropy);
+    Ok(Desk::new(&trail::folder(data_dir), signer.map_err(io::Error::other)?))
 }
 
-/// The same, for whoever writes into it himself.
+/// Opens the audit trail, for whoever writes into it himself.
 pub(super) fn open_trail_alone(data_dir: &Path) -> io::Result<Trail> {
-    let signer = feeds::keys::load_or_create_signer(&keys_dir(data_dir), &SystemEntropy);
-    Trail::open(&trail::folder(data_dir), signer.map_err(io::Error::other)?)
+    trail_desk(data_dir)?.open()
 }
 
 fn make_data_dir(path: &Path) -> Result<(), StartError> {

@@ -23,5 +23,5 @@ mod wire;
 pub use self::{new::Predecessor, old::Program};
 pub(super) use self::{
     new::{Outgoing, follow_up},
-    old::{Records, Successor, begin},
+    old::{Records, Successor, begin, take_in},
 };

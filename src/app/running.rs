@@ -1,6 +1,6 @@
 //! A gate that runs, from its first request to its last.
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use futures_util::future::{BoxFuture, FutureExt};
 use tokio::{
@@ -12,7 +12,6 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use super::{
     Program, Readiness, Reloader, StartError,
     accounts::{self, Book},
-    compose,
     handover::{self, Records, Successor},
     systemd,
 };
@@ -21,7 +20,7 @@ use crate::{
     gate::Gate,
     live::ReloadProblem,
     store::RedbStore,
-    telemetry::{self, Attached, Recorder, Relay},
+    telemetry::{self, Recorder, Relay},
 };
 
 /// How often the daemon looks whether its store still works, and for how many looks it may not.
@@ -33,6 +32,9 @@ const DRAIN: Duration = Duration::from_secs(20);
 
 /// How long connections that the gate cuts itself may take to notice.
 const NOTICE: Duration = Duration::from_secs(2);
+
+/// Why records may be lost.
+const GONE: &str = "the process that took them over ended before it said that they are written";
 
 /// A running gate with everything around it.
 pub struct Running {
@@ -253,13 +255,34 @@ impl Running {
         Records { relay, queue }
     }
 
-    /// Goes on with it; what took the records meanwhile is given back.
+    /// Goes on with it, as soon as it can be opened, and takes what happened meanwhile.
     ///
     /// # Errors
-    /// When it cannot be opened.
-    pub(super) fn reopen_trail(&self) -> Result<Option<Attached>, StartError> {
-        let trail = compose::open_trail(&self.data_dir)?;
-        Ok(self.book.replace(trail))
+    /// When no thread can be started.
+    pub(super) async fn reopen_trail(&self, records: Records) -> io::Result<()> {
+        let book = Arc::clone(&self.book);
+        let reopened = tokio::task::spawn_blocking(move || book.reopen().map(drop)).await;
+        reopened.map_err(io::Error::other)??;
+        self.tasks.spawn(handover::take_in(records.queue, self.stop.clone()));
+        Ok(())
+    }
+
+    /// The process that had the records of this one is gone, and nobody can say which of them it had written down.
+    async fn admit_unconfirmed(&self, relay: &Relay) {
+        let count = relay.unconfirmed();
+        if count == 0 {
+            return;
+        }
+        let desk = self.book.desk().clone();
+        let admitted =
+            tokio::task::spawn_blocking(move || desk.open().is_ok_and(|trail| trail.admit(count, GONE)))
+                .await;
+        if !admitted.unwrap_or(false) {
+            tracing::error!(
+                count,
+                "records of the audit trail may be lost with the process that had them, and the trail cannot say so"
+            );
+        }
     }
 
     /// Another process serves now: lets what was begun here come to its end, and goes.
@@ -273,6 +296,7 @@ impl Running {
         let drain = self.reloader.settings().drain;
         tracing::info!(target: "panelgate::audit", event = "handed-over", pid, ?drain, "another process serves now; live connections may stay here for a while");
         let relay = successor.relay();
+        let unconfirmed = Arc::clone(&relay);
         // What is done last is stored and accounted for by the new process as well: it is followed to the end.
         let leave = async {
             tokio::select! {
@@ -290,6 +314,7 @@ impl Running {
                 tracing::error!(why, "what changes in the new process is not known here any more: connections are cut");
                 self.connections_end(NOTICE).await;
                 self.end_tasks().await;
+                self.admit_unconfirmed(&unconfirmed).await;
             }
         }
     }

@@ -30,7 +30,7 @@ use crate::{
     clock::Wall,
     feeds,
     rules::trail::{
-        Link, PublicKey, Query, Record,
+        Link, PublicKey, Query, Record, Unreadable, altered,
         export::{self, Form, Source},
         read,
     },
@@ -70,7 +70,7 @@ enum Verb {
     Search(Search),
     /// Check that no record was altered, removed, moved or cut off, and that all is signed; exit code 1 if not.
     Verify(Verify),
-    /// Print the newest record's number and hash, to be noted on another machine for `verify --against`.
+    /// Print the number and hash of the newest record that `head` vouches for, to be noted on another machine for `verify --against`.
     Checkpoint,
     /// Print the public key that checkpoints are verified with, for another machine.
     Key,
@@ -82,6 +82,8 @@ enum Verb {
         /// The folder that they are moved to; it is made if it is not there.
         #[arg(value_name = "FOLDER")]
         to: PathBuf,
+        #[command(flatten)]
+        taken: Taken,
         #[command(flatten)]
         output: Output,
     },
@@ -122,6 +124,17 @@ struct Verify {
     /// What `audit checkpoint` printed earlier: that record has to be there. May be given several times.
     #[arg(long, value_name = "NUMBER:HASH", value_parser = link)]
     against: Vec<Link>,
+    #[command(flatten)]
+    taken: Taken,
+    #[command(flatten)]
+    quiet: QuietArgs,
+    #[command(flatten)]
+    output: Output,
+}
+
+/// What is taken on somebody's word.
+#[derive(Clone, Debug, clap::Args)]
+struct Taken {
     /// The record before the first one that is here, as another archive's last one: for archives that begin later.
     #[arg(long, value_name = "NUMBER:HASH", value_parser = link)]
     after: Option<Link>,
@@ -131,10 +144,6 @@ struct Verify {
     /// What `audit key` printed, instead of the key in the data directory. May be given several times.
     #[arg(long, value_name = "KEY", value_parser = key)]
     key: Vec<PublicKey>,
-    #[command(flatten)]
-    quiet: QuietArgs,
-    #[command(flatten)]
-    output: Output,
 }
 
 #[derive(Clone, Debug, clap::Args)]
@@ -173,18 +182,18 @@ struct Filter {
 /// Runs the verb.
 pub fn run(args: &AuditArgs) -> ExitCode {
     // What is elsewhere, with a key that is given, needs nothing from here.
-    if let Verb::Verify(asked @ Verify { folder: Some(folder), key, .. }) = &args.verb
-        && !key.is_empty()
+    if let Verb::Verify(asked @ Verify { folder: Some(folder), taken, .. }) = &args.verb
+        && !taken.key.is_empty()
     {
-        return finish(check::verify(asked, folder, key));
+        return finish(check::verify(asked, folder, &taken.key));
     }
     let found = Place::find(&args.config).and_then(|place| {
         place.become_owner()?;
         Ok(place)
     });
     finish(found.and_then(|place| {
-        if let Verb::Archive { before, to, output } = &args.verb {
-            return archive::archive(&place, *before, to, *output);
+        if let Verb::Archive { before, to, taken, output } = &args.verb {
+            return archive::archive(&place, *before, to, taken, *output);
         }
         carry_out(&args.verb, place.data_dir(), &mut io::stdout().lock())
     }))
@@ -227,9 +236,10 @@ fn carry_out(verb: &Verb, data_dir: &Path, out: &mut dyn Write) -> Result<String
         }
         Verb::Verify(verify) => check::verify(verify, folder, &own_key(data_dir)?),
         Verb::Checkpoint => {
-            let newest = trail::newest(folder, &Query::default(), 1).map_err(unreadable)?;
-            let last = newest.first().ok_or_else(|| Trouble::No("there is no record yet".into()))?;
-            Ok(format!("{}\n", last.link()))
+            let last = trail::vouched(folder, &own_key(data_dir)?).map_err(unreadable)?;
+            let why = "the signed `head` names no record that is here, so nothing is printed that could be noted: see \
+                       `panelgate audit verify`";
+            last.map(|last| format!("{last}\n")).ok_or_else(|| Trouble::No(why.into()))
         }
         Verb::Key => match own_key(data_dir)?.first() {
             Some(key) => Ok(format!("{key}\n")),
@@ -238,7 +248,7 @@ fn carry_out(verb: &Verb, data_dir: &Path, out: &mut dyn Write) -> Result<String
         Verb::Export { filter, format, .. } => {
             let (query, shape) = (filter.query(), Shape::of(false, Some(*format)));
             for file in trail::files(folder).map_err(unreadable)? {
-                let records = trail::read_file(&file).map_err(unreadable)?;
+                let records = trail::read_shown(&file).map_err(unreadable)?;
                 let wanted: Vec<_> = records.into_iter().filter(|record| query.matches(record)).collect();
                 match tell(&wanted, &shape, out) {
                     Ok(()) => {}
@@ -343,7 +353,7 @@ fn follow_on(folder: &Path, mut seq: u64, shape: &Shape, out: &mut dyn Write) ->
                 Some((known, _)) if file < *known => continue,
                 _ => 0,
             };
-            let (records, end) = from(&file, begin)?;
+            let (records, end) = from(&file, begin, seq)?;
             at = Some((file, end));
             let fresh: Vec<_> = records.into_iter().filter(|record| record.seq > seq).collect();
             seq = fresh.last().map_or(seq, |record| record.seq);
@@ -353,8 +363,8 @@ fn follow_on(folder: &Path, mut seq: u64, shape: &Shape, out: &mut dyn Write) ->
     }
 }
 
-/// The whole lines from an offset on, and where they end.
-fn from(file: &Path, offset: u64) -> io::Result<(Vec<Record>, u64)> {
+/// The whole lines from an offset on, behind the record `seq`, and where they end.
+fn from(file: &Path, offset: u64, mut seq: u64) -> io::Result<(Vec<Record>, u64)> {
     let mut opened = fs::File::open(file)?;
     opened.seek(SeekFrom::Start(offset))?;
     let (mut lines, mut line, mut end, mut records) =
@@ -362,7 +372,17 @@ fn from(file: &Path, offset: u64) -> io::Result<(Vec<Record>, u64)> {
     while lines.read_until(b'\n', &mut line)? > 0 {
         let Some(whole) = line.strip_suffix(b"\n") else { break };
         end += line.len() as u64;
-        records.extend(read(whole).ok());
+        match read(whole) {
+            Ok(record) => {
+                seq = record.seq;
+                records.push(record);
+            }
+            Err(Unreadable::Hash) => {
+                seq += 1;
+                records.push(altered(seq, "", (&file.display().to_string(), 0)));
+            }
+            Err(Unreadable::Form) => {}
+        }
         line.clear();
     }
     Ok((records, end))

@@ -32,8 +32,13 @@ pub const RECOVERED: &str = "trail-recovered";
 pub const LOST: &str = "trail-lost";
 /// The event of the record that says up to which record (`to`) the files were moved away.
 pub const ARCHIVED: &str = "trail-archived";
+/// The event of the record that says that the trail was opened again while the process ran, and why.
+pub const REOPENED: &str = "trail-reopened";
 /// The event of the record that says which records were found behind the signed head at a start.
 pub const UNSIGNED: &str = "trail-unsigned";
+
+/// The event that stands for a line which was changed after it was written, where records are shown.
+pub const ALTERED: &str = "trail-altered";
 
 /// Members that every record has.
 const OWN: [&str; 5] = ["seq", "at", "event", "prev", "hash"];
@@ -175,6 +180,18 @@ pub fn recovered(torn: &[u8]) -> Fields {
     fields.insert("torn_bytes".into(), torn.len().into());
     fields.insert("torn_hash".into(), HEXLOWER.encode(&hash(torn)).into());
     fields
+}
+
+/// What is shown instead of a line that was changed: nobody can say what it was, and nothing of it is believed. It would be
+/// the record `seq`.
+pub fn altered(seq: u64, at: &str, place: (&str, u64)) -> Record {
+    let mut fields = Fields::new();
+    fields.insert("file".into(), place.0.into());
+    if place.1 > 0 {
+        fields.insert("line".into(), place.1.into());
+    }
+    let (at, event) = (at.to_owned(), ALTERED.to_owned());
+    Record { seq, at, event, prev: [0; 32], hash: [0; 32], fields }
 }
 
 /// SHA-256.

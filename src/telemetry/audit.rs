@@ -130,8 +130,9 @@ impl Drop for Attached {
             *current = None;
         }
         drop(current);
-        if !self.0.flush() {
-            tracing::error!("the last records of the audit trail could not be written");
+        // What cannot be written now is left for the next writer when it closes.
+        if self.0.is_open() && !self.0.flush() {
+            tracing::error!("the last records of the audit trail could not be written in time");
         }
         // A request that waits for its record holds it, too.
         self.0.close();
@@ -204,7 +205,45 @@ impl Visit for Said {
     /// What is `Display` comes here as it is, and text that was given as `Debug` in its quotes, which JSON does not need.
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         let text = format!("{value:?}");
-        let unquoted = text.starts_with('"').then(|| serde_json::from_str::<String>(&text).ok()).flatten();
-        self.put(field, unquoted.unwrap_or(text).into());
+        self.put(field, unquoted(&text).unwrap_or(text).into());
+    }
+}
+
+/// What Rust writes in quotes, without them; `None` if it is something else.
+fn unquoted(text: &str) -> Option<String> {
+    let inner = text.strip_prefix('"')?.strip_suffix('"')?;
+    let mut plain = String::with_capacity(inner.len());
+    let mut rest = inner.chars();
+    while let Some(next) = rest.next() {
+        match next {
+            '"' => return None,
+            '\\' => plain.push(match rest.next()? {
+                'n' => '\n',
+                'r' => '\r',
+                't' => '\t',
+                '0' => '\0',
+                'u' => {
+                    let code: String = rest.by_ref().skip(1).take_while(|next| *next != '}').collect();
+                    char::from_u32(u32::from_str_radix(&code, 16).ok()?)?
+                }
+                itself => itself,
+            }),
+            plainly => plain.push(plainly),
+        }
+    }
+    Some(plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::unquoted;
+
+    #[test]
+    fn a_reason_with_a_character_that_turns_the_line_is_recorded_as_it_was_given() {
+        for said in ["plain", "a \u{202e}b", "\"quoted\"", "back\\slash", "line\nend\r\t\0", "\u{1f600} é"] {
+            assert_eq!(unquoted(&format!("{said:?}")).as_deref(), Some(said));
+        }
+        assert_eq!(unquoted("Some(\"x\")"), None);
+        assert_eq!(unquoted("\"a\" and \"b\""), None);
     }
 }

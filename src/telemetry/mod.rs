@@ -8,7 +8,7 @@ pub mod trail;
 
 pub use self::{
     audit::{Attached, Recorder, Task, attach, flush, problem, take_in},
-    relay::{Distant, Relay},
+    relay::{Distant, Outbox, Relay},
 };
 use std::sync::OnceLock;
 

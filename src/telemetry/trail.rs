@@ -5,11 +5,14 @@
 
 mod archive;
 mod file;
+mod head;
 mod reading;
+mod spool;
 #[cfg(test)]
 mod tests;
 
 use std::{
+    error::Error,
     fs::{DirBuilder, File, OpenOptions},
     io,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
@@ -29,12 +32,12 @@ use tokio::sync::watch;
 use self::file::Current;
 pub use self::{
     archive::{Archivable, archivable, move_away},
-    file::head_text,
-    reading::{Check, HEAD, Piece, Verdict, files, newest, pieces, read_file, verify},
+    head::{HEAD, head_text},
+    reading::{Check, Piece, Verdict, files, newest, pieces, read_file, read_shown, verify, vouched},
 };
 use crate::{
     clock::{Clock, SystemClock, Wall},
-    rules::trail::{Fields, LOST, Signer, Uncovered},
+    rules::trail::{Fields, LOST, Link, Signer, Uncovered},
 };
 
 /// The file that whoever writes holds a lock on.
@@ -47,8 +50,8 @@ pub(super) const QUEUE: u64 = 16_384;
 const CHANNEL: usize = 16_384 + 64;
 /// How many records share one fsync at most.
 const BATCH: usize = 512;
-/// After a failed write, the next try.
-const RETRY: Duration = Duration::from_secs(1);
+/// How often it is looked whether the trail is still where it is written to; after a failed write, the next try.
+const LOOK: Duration = Duration::from_secs(1);
 /// How long whoever waits for the disk waits.
 const FLUSH: Duration = Duration::from_secs(10);
 
@@ -86,49 +89,98 @@ struct Entry {
     fields: Fields,
 }
 
+/// What is said of what an earlier writer left and nobody can read.
+const DAMAGED: &str =
+    "what an earlier process could not write was left in `held`, and that is damaged or not ours";
+
 /// The ticket of a record that found no room: it is never durable.
 pub(super) const NEVER: u64 = u64::MAX;
 
-impl Trail {
-    /// Opens the trail in this folder, or begins one. A line that a crash cut off is closed with a record that says so.
-    /// Blocks.
+/// What a trail is written with, for whoever opens it again.
+#[derive(Clone)]
+pub struct Desk {
+    folder: PathBuf,
+    signer: Arc<Signer>,
+    rotate: u64,
+}
+
+impl Desk {
+    /// For the trail in this folder.
+    pub fn new(folder: &Path, signer: Signer) -> Self {
+        Self { folder: folder.to_owned(), signer: Arc::new(signer), rotate: ROTATE_BYTES }
+    }
+
+    /// Opens the trail, or begins one. What a crash cut off is closed with a record that says so. With a disk that is full
+    /// it begins with a problem, and records wait. Blocks.
     ///
     /// # Errors
     /// When the folder cannot be used, or somebody else writes to it.
-    pub fn open(folder: &Path, signer: Signer) -> io::Result<Self> {
-        Self::rotating(folder, signer, ROTATE_BYTES)
+    pub fn open(&self) -> io::Result<Trail> {
+        Trail::start(Writer::new(self), |error| !can_wait(error))
     }
 
+    /// Opens the trail as soon as that is possible; until then it has a problem, and records wait. Blocks.
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub fn reopen(&self) -> io::Result<Trail> {
+        Trail::start(Writer::new(self), |_| false)
+    }
+
+    /// Whether it could be opened if nobody wrote. Blocks.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn look(&self) -> io::Result<()> {
+        if !self.folder.try_exists()? {
+            return Ok(());
+        }
+        file::look(&self.folder, &self.signer, SystemClock::new().wall()).map_err(|error| self.named(&error))
+    }
+
+    fn named(&self, error: &io::Error) -> io::Error {
+        io::Error::new(error.kind(), format!("{}: {error}", self.folder.display()))
+    }
+}
+
+/// Whether it may pass by itself, or be mended while the gate runs.
+fn can_wait(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull
+            | io::ErrorKind::QuotaExceeded
+            | io::ErrorKind::FileTooLarge
+            | io::ErrorKind::InvalidData
+    )
+}
+
+impl Trail {
+    /// The same as [`Desk::open`], for whoever opens it once.
+    ///
+    /// # Errors
+    /// Those of [`Desk::open`].
+    pub fn open(folder: &Path, signer: Signer) -> io::Result<Self> {
+        Desk::new(folder, signer).open()
+    }
+
+    #[cfg(test)]
     fn rotating(folder: &Path, signer: Signer, rotate: u64) -> io::Result<Self> {
-        let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", folder.display()));
-        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(named)?;
-        let lock = lock(folder).map_err(named)?;
-        let now = SystemClock::new().wall();
-        let current = Current::open(folder, signer, rotate, now).map_err(named)?;
+        Desk { rotate, ..Desk::new(folder, signer) }.open()
+    }
+
+    fn start(mut writer: Writer, fatal: impl FnOnce(&io::Error) -> bool) -> io::Result<Self> {
         let (orders, queue) = sync_channel(CHANNEL);
-        let lost = Arc::new(AtomicU64::new(0));
-        let (durable, problem) = (watch::Sender::new(0), watch::Sender::new(None));
-        let told = (durable.subscribe(), problem.subscribe());
-        let folder = folder.to_owned();
-        let (clock, uncovered) = (SystemClock::new(), Uncovered::default());
-        let mut writer = Writer {
-            folder,
-            current,
-            lost: Arc::clone(&lost),
-            durable,
-            problem,
-            clock,
-            uncovered,
-            _lock: lock,
+        let (lost, durable, problem) =
+            (Arc::clone(&writer.lost), writer.durable.subscribe(), writer.problem.subscribe());
+        let begun = match writer.reach() {
+            Err(error) if fatal(&error) => return Err(error),
+            reached => reached.and_then(|()| writer.work(false)),
         };
-        // What the last process left without a checkpoint waits no longer than what is written now.
-        writer.uncovered.note(writer.current.unvouched(), writer.clock.moment().mono);
-        let room = writer.current.reserve();
-        writer.note(room.err());
+        writer.note(begun.err());
         let writer =
             std::thread::Builder::new().name("audit-trail".into()).spawn(move || writer.serve(&queue))?;
         let gate = Mutex::new(Entrance { orders: Some(orders), accepted: 0 });
-        Ok(Self { gate, lost, durable: told.0, problem: told.1, writer: Mutex::new(Some(writer)) })
+        Ok(Self { gate, lost, durable, problem, writer: Mutex::new(Some(writer)) })
     }
 
     /// Writes a record down soon. Never waits. The ticket is for [`Trail::durable`].
@@ -173,6 +225,15 @@ impl Trail {
         let orders = self.entrance().orders.clone();
         orders.is_some_and(|orders| orders.send(Order::Flush(done)).is_ok())
             && written.recv_timeout(FLUSH).is_ok()
+    }
+
+    /// Writes down that so many records are lost, and `why`; `false` if that takes too long. Blocks.
+    pub fn admit(&self, records: u64, why: &str) -> bool {
+        let mut fields = Fields::new();
+        fields.insert("records".into(), records.into());
+        fields.insert("why".into(), why.into());
+        self.write(SystemClock::new().wall(), LOST.into(), fields);
+        self.flush()
     }
 
     /// Takes nothing more, writes what is queued and lets go of the folder. Blocks.
@@ -227,78 +288,205 @@ fn is_held(folder: &Path) -> io::Result<bool> {
 }
 
 struct Writer {
-    folder: PathBuf,
-    current: Current,
+    desk: Desk,
+    open: Option<Open>,
+    /// Where the chain stood when it was open last.
+    remembered: Option<Link>,
+    /// Why it is not open any more.
+    moved: Option<String>,
+    /// Records that are not on the disk.
+    waiting: Vec<Entry>,
     lost: Arc<AtomicU64>,
+    /// What the last writer left could not be read.
+    damaged: bool,
+    /// What is left for the next writer is on the disk, and has to be wiped once it is in the trail.
+    left: bool,
     durable: watch::Sender<u64>,
     problem: watch::Sender<Option<Arc<str>>>,
     clock: SystemClock,
     uncovered: Uncovered,
+}
+
+/// The trail, while nothing is wrong with its place.
+struct Open {
+    current: Current,
     _lock: File,
 }
 
 impl Writer {
+    fn new(desk: &Desk) -> Self {
+        Self {
+            desk: desk.clone(),
+            open: None,
+            remembered: None,
+            moved: None,
+            waiting: Vec::new(),
+            lost: Arc::new(AtomicU64::new(0)),
+            damaged: false,
+            left: false,
+            durable: watch::Sender::new(0),
+            problem: watch::Sender::new(None),
+            clock: SystemClock::new(),
+            uncovered: Uncovered::default(),
+        }
+    }
+
+    /// Opens the trail unless it is.
+    fn reach(&mut self) -> io::Result<()> {
+        if self.open.is_some() {
+            return Ok(());
+        }
+        let Desk { folder, signer, rotate } = &self.desk;
+        let named = |error| self.desk.named(&error);
+        let now = SystemClock::new().wall();
+        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(named)?;
+        let lock = lock(folder).map_err(named)?;
+        let opened = Current::open(folder, Arc::clone(signer), *rotate, now, self.remembered);
+        let mut current = opened.map_err(named)?;
+        if self.remembered.is_none() {
+            let found = spool::find(folder, signer, current.link()).map_err(named)?;
+            self.left = spool::is_waiting(folder);
+            self.damaged = found.damaged;
+            self.lost.fetch_add(found.lost, Ordering::Relaxed);
+            self.waiting.splice(0..0, found.entries);
+        }
+        if let Some(why) = self.moved.take() {
+            current.tell_reopened(now, why);
+        }
+        self.remembered = Some(current.link());
+        self.open = Some(Open { current, _lock: lock });
+        Ok(())
+    }
+
     fn serve(mut self, queue: &Receiver<Order>) {
-        let mut waiting: Vec<Entry> = Vec::new();
         let mut told: Vec<SyncSender<()>> = Vec::new();
         loop {
-            // While the disk refuses, what waits is tried again although nothing new comes.
-            let failing = self.problem.borrow().is_some();
+            // What waits is tried again, and the place looked at, although nothing new comes.
             let due = self.uncovered.left(self.clock.moment().mono);
-            let first = queue.recv_timeout(if failing { RETRY } else { due });
+            // What is due stays due while the disk refuses.
+            let failing = self.problem.borrow().is_some();
+            let first = queue.recv_timeout(if failing { LOOK } else { due.min(LOOK) });
             let ended = matches!(first, Err(RecvTimeoutError::Disconnected));
             let more = std::iter::from_fn(|| queue.try_recv().ok()).take(BATCH);
             for order in first.into_iter().chain(more) {
                 match order {
-                    Order::Write(entry) => waiting.push(entry),
+                    Order::Write(entry) => self.waiting.push(entry),
                     Order::Flush(done) => told.push(done),
                 }
             }
-            let written = self.write(&waiting);
-            if written.is_ok() {
-                if let Some(last) = waiting.last() {
-                    self.durable.send_replace(last.ticket);
-                }
-                waiting.clear();
+            let worked = self.work_where_it_is(ended);
+            if self.waiting.is_empty() {
                 for done in told.drain(..) {
                     // Nobody may be waiting any more.
                     let _ = done.try_send(());
                 }
             }
-            let kept = written.and_then(|()| self.keep(ended));
-            self.note(kept.err());
+            self.note(worked.err());
             if ended {
-                return;
+                return self.leave();
             }
         }
     }
 
-    fn write(&mut self, entries: &[Entry]) -> io::Result<()> {
+    /// Whatever was moved is opened again at once, where it is looked for.
+    fn work_where_it_is(&mut self, ended: bool) -> io::Result<()> {
+        let why = match self.reach().and_then(|()| self.work(ended)) {
+            Err(error) if error.get_ref().is_some_and(<dyn Error + Send + Sync>::is::<file::Moved>) => error,
+            worked => return worked,
+        };
+        tracing::error!(%why, "the audit trail is opened again; find out who did that, and see `panelgate audit verify`");
+        if let Some(Open { current, .. }) = self.open.take() {
+            self.remembered = Some(current.link());
+        }
+        self.moved = Some(why.to_string());
+        self.reach().and_then(|()| self.work(ended))
+    }
+
+    fn work(&mut self, ended: bool) -> io::Result<()> {
+        self.write()?;
+        self.keep(ended)
+    }
+
+    fn write(&mut self) -> io::Result<()> {
+        let Some(Open { current, .. }) = &mut self.open else { return Ok(()) };
         let lost = self.lost.load(Ordering::Relaxed);
         let mut records: Vec<(Wall, &str, &Fields)> =
-            entries.iter().map(|entry| (entry.at, entry.event.as_str(), &entry.fields)).collect();
+            self.waiting.iter().map(|entry| (entry.at, entry.event.as_str(), &entry.fields)).collect();
         let mut fields = Fields::new();
-        if lost > 0 {
+        if self.damaged {
+            fields.insert("why".into(), DAMAGED.into());
+        }
+        if lost > 0 || self.damaged {
             fields.insert("records".into(), lost.into());
             records.push((SystemClock::new().wall(), LOST, &fields));
         }
-        if records.is_empty() {
-            return Ok(());
+        if !records.is_empty() {
+            current.append(&records)?;
+            self.lost.fetch_sub(lost, Ordering::Relaxed);
+            self.damaged = false;
         }
-        self.current.append(&records)?;
-        self.lost.fetch_sub(lost, Ordering::Relaxed);
+        if let Some(last) = self.waiting.last().map(|entry| entry.ticket) {
+            self.durable.send_if_modified(|known| std::mem::replace(known, last.max(*known)) < last);
+        }
+        self.waiting.clear();
+        if self.left {
+            spool::clear(&self.desk.folder)?;
+            self.left = false;
+        }
         Ok(())
     }
 
     /// Vouches for what was written, from time to time and at the end, and looks for room.
     fn keep(&mut self, ended: bool) -> io::Result<()> {
+        let Some(Open { current, .. }) = &mut self.open else { return Ok(()) };
         let now = self.clock.moment();
-        let due = self.uncovered.note(self.current.unvouched(), now.mono);
+        current.settle()?;
+        let due = self.uncovered.note(current.unvouched(), now.mono);
         if ended || due {
-            self.current.checkpoint(now.wall)?;
-            self.uncovered.note(self.current.unvouched(), now.mono);
+            current.checkpoint(now.wall)?;
+            self.uncovered.note(current.unvouched(), now.mono);
         }
-        if ended { self.current.end() } else { self.current.reserve() }
+        if ended { current.end() } else { current.reserve() }
+    }
+
+    /// The place of what waits, if the trail was never open: behind what its head names, with what waits there already.
+    fn behind_head(&mut self) -> Option<(Link, File)> {
+        let Desk { folder, signer, .. } = &self.desk;
+        let lock = lock(folder).ok()?;
+        let link = head::Head::read(folder).ok()?.vouches(folder, &[signer.public()]).ok()?.ok()?;
+        let found = spool::find(folder, signer, link).ok().filter(|found| !found.damaged)?;
+        self.lost.fetch_add(found.lost, Ordering::Relaxed);
+        self.waiting.splice(0..0, found.entries);
+        Some((link, lock))
+    }
+
+    /// What is not on the disk is left for whoever writes next.
+    fn leave(mut self) {
+        let nothing = self.waiting.is_empty() && self.lost.load(Ordering::Relaxed) == 0;
+        if let Some(Open { current, .. }) = &mut self.open {
+            // It was tried already; a disk that is full takes less, and what cannot be given back is given back by the next.
+            let _ = current.end();
+        }
+        if nothing {
+            return;
+        }
+        let link = self.open.as_ref().map_or(self.remembered, |open| Some(open.current.link()));
+        let place = if link.is_none() { self.behind_head() } else { None };
+        let Desk { folder, signer, .. } = &self.desk;
+        let lost = self.lost.load(Ordering::Relaxed);
+        let left = match link.or(place.as_ref().map(|(link, _)| *link)) {
+            Some(link) => spool::leave(folder, signer, link, &self.waiting, lost),
+            None => Err(io::Error::other("it was never open")),
+        };
+        let (folder, records) = (folder.display(), self.waiting.len());
+        match left {
+            Ok(lost) => {
+                tracing::error!(%folder, records, lost, "the audit trail cannot be written: its last records wait there, and the next start writes them");
+            }
+            Err(error) => {
+                tracing::error!(%error, %folder, records, "the last records of the audit trail are lost: nothing can be written");
+            }
+        }
     }
 
     /// Tells whether records can be taken.
@@ -306,7 +494,7 @@ impl Writer {
         let was = self.problem.borrow().is_some();
         let problem = error.map(|error| {
             if !was {
-                let folder = self.folder.display();
+                let folder = self.desk.folder.display();
                 tracing::error!(%error, %folder, "the audit trail cannot be written, so whatever has to be accounted for is refused: make room on that disk, or mend it; nothing has to be restarted");
             }
             Arc::from(error.to_string())

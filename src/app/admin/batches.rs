@@ -1,5 +1,7 @@
 //! What concerns many accounts and sessions at once.
 
+use std::collections::BTreeMap;
+
 use super::{
     AdminAnswer, Handler, NewUser,
     handler::{Outcome, Refusal, check_hash, no},
@@ -7,14 +9,18 @@ use super::{
 use crate::{
     rules::{
         factor::totp,
-        identity::{User, UserId, UserSource},
+        identity::{Role, User, UserId, UserName, UserSource},
         login::Jar,
         seal::Resealed,
         token::KeySet,
     },
     secret::SecretBytes,
     store::{Everything, Import, Reseal, Sealed, UserChange},
+    telemetry,
 };
+
+/// So many records are written at once, at most.
+const PORTION: usize = 4_096;
 
 impl Handler {
     /// All or none; the command line has said what is wrong with which line.
@@ -30,6 +36,11 @@ impl Handler {
             accounts.push(self.account(user).await?);
         }
         let count = accounts.len();
+        let mut known: BTreeMap<UserName, Role> = BTreeMap::new();
+        if update {
+            let users = self.store.everything().await?.users;
+            known.extend(users.into_iter().map(|user| (user.name, user.role)));
+        }
         let written = self.store.import(accounts, update, self.clock.wall()).await?;
         if let Err(taken) = self.settled(written).await {
             let names: Vec<_> = taken.iter().map(|name| format!("`{name}`")).collect();
@@ -37,6 +48,13 @@ impl Handler {
                 "these accounts exist already, or are not the gate's own: {}; nothing is imported",
                 names.join(", ")
             ));
+        }
+        for (at, user) in users.iter().enumerate() {
+            note_imported(user, known.get(&user.name), by);
+            // More than may wait come in portions; what the disk does not take is refused below.
+            if at % PORTION == PORTION - 1 {
+                let _ = tokio::task::spawn_blocking(telemetry::flush).await;
+            }
         }
         tracing::info!(target: "panelgate::audit", event = "users-imported", count, update, by);
         Ok(AdminAnswer::Done)
@@ -111,6 +129,17 @@ impl Handler {
         }
         survey
     }
+}
+
+/// What an import did to one account, whose role was `before` if it was there.
+fn note_imported(user: &NewUser, before: Option<&Role>, by: u32) {
+    let (name, new) = (&user.name, before.is_none());
+    let role = user.role.as_ref().map(ToString::to_string);
+    let before = before.filter(|_| role.is_some()).map(ToString::to_string);
+    let (password, disabled) = (user.password_hash.is_some(), user.disabled);
+    tracing::info!(
+        target: "panelgate::audit", event = "user-imported", user = %name, new, before, role, password, disabled, by
+    );
 }
 
 /// What there is that is sealed.

@@ -234,11 +234,13 @@ impl Handler {
 
     async fn change_user(&self, name: &UserName, change: UserChange, event: &str, by: u32) -> Outcome {
         let account = self.user(name).await?;
+        let role = change.role.as_ref().unwrap_or(&account.role).to_string();
+        let before = change.role.is_some().then(|| account.role.to_string());
         let written = self.store.change_user(account.id, change, self.clock.wall()).await?;
         if !self.settled(written).await {
             return no_user(name);
         }
-        tracing::info!(target: "panelgate::audit", event, user = %name, by);
+        tracing::info!(target: "panelgate::audit", event, user = %name, before, role, by);
         Ok(AdminAnswer::Done)
     }
 

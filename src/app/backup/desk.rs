@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use super::{Contents, Made, Source, make};
 use crate::{
-    app::compose,
+    app::{accounts, compose},
     config::Environment,
     store::{RedbStore, Store, StoreError},
     telemetry,
@@ -79,7 +79,8 @@ pub fn alone(
     }
     super::finish_interrupted(data_dir).map_err(|error| unavailable(&error))?;
     let store = RedbStore::open(&file)?;
-    let trail = compose::open_trail(data_dir).map_err(|error| unavailable(&error))?;
+    let trail = compose::open_trail_alone(data_dir).map_err(|error| unavailable(&error))?;
+    let trail = accounts::attach(trail);
     let (config, environment) = (config.0.to_owned(), config.1.clone());
     let source = Source { store: store.clone(), data_dir: data_dir.to_owned(), config, environment };
     let made = make(&source, contents, None, out, told);

@@ -11,6 +11,8 @@ const CHANGES: &[&str] = &[
     "backup-codes-made",
     "ban-lifted",
     "banned",
+    "bans-listed",
+    "bans-unlisted",
     "high-security",
     "password-changed",
     "password-set",
@@ -23,6 +25,7 @@ const CHANGES: &[&str] = &[
     "user-disabled",
     "user-enabled",
     "user-removed",
+    "user-imported",
     "users-imported",
 ];
 
@@ -47,7 +50,7 @@ impl Undone {
         if !code && !CHANGES.contains(&record.event.as_str()) {
             return None;
         }
-        let members = ["user", "name", "network", "key", "whose", "role", "on"];
+        let members = ["user", "name", "whom", "network", "key", "whose", "role", "on"];
         let what: Vec<String> = members.iter().filter_map(|member| record.text(member)).collect();
         Some(Self {
             seq: record.seq,

@@ -18,16 +18,16 @@ use tokio::{
         UnixStream,
         unix::{OwnedReadHalf, OwnedWriteHalf},
     },
-    sync::mpsc,
     time::{sleep, timeout},
 };
+use tokio_util::sync::CancellationToken;
 
 use super::wire::{self, ToNew, ToOld};
 use crate::{
     app::{Reloader, Running, compose},
     gate::{Gate, accounts::PATIENCE},
     store::{Heir, Lent},
-    telemetry::{self, Distant, Relay},
+    telemetry::{self, Distant, Outbox, Recorder, Relay},
 };
 
 /// Tells a process that it is to take over from the one at the other end of its standard input.
@@ -57,7 +57,7 @@ pub(in crate::app) struct Successor {
 /// What has to be accounted for and is on its way to the process that writes it down.
 pub(in crate::app) struct Records {
     pub(in crate::app) relay: Arc<Relay>,
-    pub(in crate::app) queue: mpsc::UnboundedReceiver<Distant>,
+    pub(in crate::app) queue: Outbox,
 }
 
 /// The process that is to take over.
@@ -139,6 +139,11 @@ fn is_same(a: &Path, b: &Path) -> bool {
 
 /// Starts a new process and hands over to it. Whatever the error, this process goes on as before.
 pub(in crate::app) async fn begin(old: &Running, program: &Program) -> Result<Successor, String> {
+    if let Some(why) = old.book.problem() {
+        return Err(format!(
+            "the audit trail cannot be written, and records wait here for it: {why}; mend that, then send SIGUSR2 again"
+        ));
+    }
     let Started { mut child, mut read, mut write, store } = start(old, program).await?;
     let prepared = timeout(PREPARES, wire::receive(&mut read)).await;
     expect(&mut child, prepared, |message| matches!(message, ToOld::Prepared)).await?;
@@ -164,21 +169,40 @@ pub(in crate::app) async fn begin(old: &Running, program: &Program) -> Result<Su
     }
 }
 
-async fn take_back(old: &Running, lent: Lent, mut records: Records) -> Result<(), String> {
+async fn take_back(old: &Running, lent: Lent, records: Records) -> Result<(), String> {
+    // Before the store: whatever becomes of that, what has to be accounted for is not to be lost.
+    old.reopen_trail(records).await.map_err(|error| error.to_string())?;
     let file = compose::store_file(&old.data_dir);
-    lent.take_back(file).await.map_err(|error| error.to_string())?;
-    let relayed = old.reopen_trail().map_err(|error| error.to_string())?;
-    // What happened meanwhile.
-    while let Ok(Distant { ticket, at, event, fields }) = records.queue.try_recv() {
-        let fields = serde_json::from_str(&fields).unwrap_or_default();
-        if let Some((recorder, written)) = telemetry::take_in(at, event, fields)
-            && recorder.durable(written, PATIENCE).await
-        {
-            records.relay.confirm(ticket);
+    lent.take_back(file).await.map_err(|error| error.to_string())
+}
+
+/// Writes down here what was to be given to a process that has not taken over.
+pub(in crate::app) async fn take_in(mut queue: Outbox, stop: CancellationToken) {
+    loop {
+        let next = tokio::select! {
+            // What waits is taken even if the process is to end.
+            biased;
+            record = queue.next() => record,
+            () = stop.cancelled() => None,
+        };
+        let Some(first) = next else { return };
+        let waiting = std::iter::once(first).chain(std::iter::from_fn(|| queue.waiting()));
+        let taken: Vec<_> = waiting.filter_map(put_down).collect();
+        for (ticket, recorder, written) in taken {
+            if !recorder.durable(written, PATIENCE).await {
+                // Whoever waits for those behind it has given up, too.
+                break;
+            }
+            queue.confirm(ticket);
         }
     }
-    drop(relayed);
-    Ok(())
+}
+
+fn put_down(record: Distant) -> Option<(u64, Arc<dyn Recorder>, u64)> {
+    let Distant { ticket, at, event, fields } = record;
+    let fields = serde_json::from_str(&fields).unwrap_or_default();
+    let (recorder, written) = telemetry::take_in(at, event, fields)?;
+    Some((ticket, recorder, written))
 }
 
 async fn start(old: &Running, program: &Program) -> Result<Started, String> {
@@ -244,8 +268,8 @@ impl Successor {
 }
 
 /// Tells what has to be accounted for.
-async fn account(to: &mut OwnedWriteHalf, queue: &mut mpsc::UnboundedReceiver<Distant>) -> io::Error {
-    while let Some(record) = queue.recv().await {
+async fn account(to: &mut OwnedWriteHalf, queue: &mut Outbox) -> io::Error {
+    while let Some(record) = queue.next().await {
         if let Err(error) = wire::send(to, &ToNew::Account(record)).await {
             return error;
         }

@@ -4,7 +4,7 @@ use std::{io, path::Path};
 
 use data_encoding::HEXLOWER;
 
-use super::failed;
+use super::{Taken, check::place as place_of, failed, own_key};
 use crate::{
     app::admin::AdminRequest,
     cli::{
@@ -13,16 +13,38 @@ use crate::{
         verdict::{Trouble, json},
     },
     clock::Wall,
-    telemetry::trail,
+    telemetry::trail::{self, Check},
 };
+
+/// What has to hold of the trail before anything is moved.
+fn check(place: &Place, taken: &Taken) -> Result<Check, Trouble> {
+    let keys = if taken.key.is_empty() { own_key(place.data_dir())? } else { taken.key.clone() };
+    let (against, accepted) = (taken.after.into_iter().collect(), taken.accept.clone());
+    Ok(Check { keys, against, accepted, ..Check::default() })
+}
 
 /// First the trail says that the files may be elsewhere, then they are moved: whenever this is interrupted, nothing is
 /// missing that it does not say.
-pub(super) fn archive(place: &Place, before: Wall, to: &Path, output: Output) -> Result<String, Trouble> {
+pub(super) fn archive(
+    place: &Place,
+    before: Wall,
+    to: &Path,
+    taken: &Taken,
+    output: Output,
+) -> Result<String, Trouble> {
     let folder = trail::folder(place.data_dir());
     let unreadable = |error: io::Error| failed(&folder, &error);
     let to = std::path::absolute(to).map_err(unreadable)?;
-    let found = trail::archivable(&folder, before).map_err(unreadable)?;
+    let found = trail::archivable(&folder, before, &check(place, taken)?).map_err(unreadable)?;
+    if let Some(first) = found.findings.first() {
+        return Err(Trouble::No(format!(
+            "the audit trail is not intact, and what is moved away could not be told from what is missing: {}: {} ({} findings, \
+             see `panelgate audit verify`); nothing was moved",
+            place_of(first),
+            first.kind,
+            found.findings.len()
+        )));
+    }
     if found.files.is_empty() {
         return Err(Trouble::No("no closed file is that old; the newest one is always kept".into()));
     }

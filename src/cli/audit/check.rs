@@ -9,7 +9,7 @@ use crate::{
         style::{self, Stream},
         verdict::{Trouble, json},
     },
-    rules::trail::{Kind, PublicKey},
+    rules::trail::{Finding, Kind, PublicKey},
     telemetry::trail::{self, Check, Verdict},
 };
 
@@ -26,9 +26,9 @@ pub(super) fn verify(asked: &Verify, folder: &Path, own: &[PublicKey]) -> Result
     }
     let total = sizes.iter().filter_map(|file| fs::metadata(file).ok()).map(|found| found.len()).sum();
     let progress = Progress::bytes("checking the audit trail", total, asked.quiet);
-    let keys = if asked.key.is_empty() { own.to_vec() } else { asked.key.clone() };
-    let against = asked.against.iter().chain(&asked.after).copied().collect();
-    let (archived, accepted) = (asked.archived, asked.accept.clone());
+    let keys = if asked.taken.key.is_empty() { own.to_vec() } else { asked.taken.key.clone() };
+    let against = asked.against.iter().chain(&asked.taken.after).copied().collect();
+    let (archived, accepted) = (asked.archived, asked.taken.accept.clone());
     let check = Check { keys, against, archived, apart, accepted, chain_only: false };
     let verdict = trail::verify(folder, &check, |bytes| progress.advance(bytes)).map_err(unreadable)?;
     progress.finish();
@@ -47,7 +47,7 @@ pub(super) fn verify(asked: &Verify, folder: &Path, own: &[PublicKey]) -> Result
 
 /// Whether nothing says that there ever was a record.
 fn nothing_is_known(asked: &Verify, folder: &Path) -> bool {
-    asked.against.is_empty() && asked.after.is_none() && !folder.join(trail::HEAD).exists()
+    asked.against.is_empty() && asked.taken.after.is_none() && !folder.join(trail::HEAD).exists()
 }
 
 fn document(verdict: &Verdict, check: &Check) -> serde_json::Value {
@@ -66,7 +66,10 @@ fn document(verdict: &Verdict, check: &Check) -> serde_json::Value {
         "first": found.first, "last": found.last.seq, "hash": data_encoding::HEXLOWER.encode(&found.last.hash),
         "unfinished": found.cut_off, "signed": !check.keys.is_empty(), "checkpoints": found.checkpoints,
         "vouched": found.vouched, "head": verdict.head.map(|head| head.seq), "gone": found.gone,
-        "elsewhere": found.elsewhere,
+        "elsewhere": found.elsewhere, "recovered": found.recovered, "waiting": verdict.waiting,
+        "accepted": found.accepted.iter().map(|(record, from, to)| serde_json::json!({
+            "record": record, "from": from, "to": to,
+        })).collect::<Vec<_>>(),
         "findings": findings.collect::<Vec<_>>(),
     })
 }
@@ -104,8 +107,24 @@ fn praise(verdict: &Verdict, check: &Check) -> String {
             noted.join(", ")
         );
     }
-    if !check.accepted.is_empty() {
-        text += "what --accept names was not signed when it was found, and is taken on your word\n";
+    for (record, from, to) in &found.accepted {
+        let what = if from > to {
+            "that nothing is missing before it".into()
+        } else {
+            format!("records {from} to {to}")
+        };
+        let _ = writeln!(text, "taken on your word, as --accept {record} says: {what}");
+    }
+    if !found.recovered.is_empty() {
+        let which: Vec<_> = found.recovered.iter().map(u64::to_string).collect();
+        let _ = writeln!(
+            text,
+            "lines that are no records stand before {}: a crash cut them off, or somebody added them behind the end",
+            which.join(", ")
+        );
+    }
+    if verdict.waiting {
+        text += "records that could not be written wait in `held`; the next start writes them\n";
     }
     if found.cut_off {
         text += "the last line is being written, or was cut off by a crash; the next start closes it\n";
@@ -117,15 +136,19 @@ fn range(verdict: &Verdict) -> String {
     format!("here are records {} to {}\n", verdict.found.first, verdict.found.last.seq)
 }
 
+/// Where it is.
+pub(super) fn place(finding: &Finding) -> String {
+    match &finding.place {
+        (file, _) if file.is_empty() => "at the end".to_owned(),
+        (file, 0) => file.clone(),
+        (file, line) => format!("{file}:{line}"),
+    }
+}
+
 fn complain(verdict: &Verdict, check: &Check) -> String {
     let mut text = "the audit trail was tampered with, or the disk is damaged:\n".to_owned();
     for finding in &verdict.found.findings {
-        let place = match &finding.place {
-            (file, _) if file.is_empty() => "at the end".to_owned(),
-            (file, 0) => file.clone(),
-            (file, line) => format!("{file}:{line}"),
-        };
-        let place = style::strong(Stream::Err).of(place);
+        let place = style::strong(Stream::Err).of(place(finding));
         // Writing to a string cannot fail.
         let _ = writeln!(text, "  {place}: {}", finding.kind);
     }

@@ -186,8 +186,60 @@ fn r29_verify_names_what_a_start_found_unsigned_until_it_is_accepted() {
     drop(Trail::open(&trail::folder(desk.path()), signer).unwrap());
     let (outcome, _) = say(desk.path(), &["verify"]);
     let Err(Trouble::No(why)) = outcome else { panic!("{outcome:?}") };
-    assert!(why.contains("nobody vouches for records 1 to 13") && why.contains("--accept 14"), "{why}");
-    assert!(say(desk.path(), &["verify", "--accept", "3,14"]).0.is_ok());
+    assert!(why.contains("no record between 13 and this one") && why.contains("--accept 14"), "{why}");
+    let text = say(desk.path(), &["verify", "--accept", "3,14"]).0.unwrap();
+    assert!(text.contains("taken on your word, as --accept 14 says"), "{text}");
+    let text = say(desk.path(), &["verify", "--accept", "14", "--json"]).0.unwrap();
+    let said: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let accepted = serde_json::json!([{ "record": 14, "from": 14, "to": 13 }]);
+    assert_eq!((&said["intact"], &said["accepted"]), (&true.into(), &accepted));
+}
+
+#[test]
+fn r29_checkpoint_prints_nothing_that_the_head_does_not_vouch_for() {
+    let desk = signed_desk();
+    let file = desk.path().join("audit/trail-000000000001.jsonl");
+    let text = fs::read_to_string(&file).unwrap();
+    let mut last = crate::rules::trail::read(text.lines().last().unwrap().as_bytes()).unwrap().link();
+    let known = format!("{last}\n");
+    let forged = line(&mut last, Wall::from_secs(1_800_000_000), "banned", &Fields::new()) + "\n";
+    fs::write(&file, text + &forged).unwrap();
+    assert_eq!(say(desk.path(), &["checkpoint"]).0, Ok(known));
+    fs::remove_file(desk.path().join("audit/head")).unwrap();
+    let (outcome, _) = say(desk.path(), &["checkpoint"]);
+    assert!(matches!(outcome, Err(Trouble::No(why)) if why.contains("panelgate audit verify")));
+}
+
+#[test]
+fn r29_a_line_that_was_changed_is_shown_as_that_wherever_records_are_shown() {
+    let desk = desk();
+    let file = desk.path().join("audit/trail-000000000007.jsonl");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, text.replacen("dave", "mallory", 1)).unwrap();
+    for words in [
+        &["tail", "-n", "3"][..],
+        &["search", "--user", "nobody"],
+        &["search", "--event", "sign-in-failed", "--limit", "3"],
+        &["export"],
+        &["export", "--format", "ocsf", "--user", "nobody"],
+    ] {
+        let (_, out) = say(desk.path(), words);
+        assert!(out.contains("trail-altered") && !out.contains("mallory"), "{words:?}: {out}");
+    }
+    let (_, out) = say(desk.path(), &["tail", "-n", "3"]);
+    assert!(out.contains("file=trail-000000000007.jsonl line=2"), "{out}");
+}
+
+#[test]
+fn verify_says_which_lines_a_start_has_closed() {
+    let desk = signed_desk();
+    let file = desk.path().join("audit/trail-000000000001.jsonl");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, text + "junk\n").unwrap();
+    let signer = feeds::keys::signer(&desk.path().join("keys")).unwrap().unwrap();
+    drop(Trail::open(&trail::folder(desk.path()), signer).unwrap());
+    let text = say(desk.path(), &["verify"]).0.unwrap();
+    assert!(text.contains("lines that are no records stand before 14:"), "{text}");
 }
 
 #[test]

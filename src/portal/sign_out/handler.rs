@@ -80,10 +80,13 @@ async fn named(cx: &Cx) -> Option<Sid> {
 }
 
 async fn end(cx: &Cx, sid: Sid) -> Result<(), Fault> {
+    let records = &cx.gate().live().records;
+    let user = records.session(&sid).and_then(|session| records.user(&session.user));
     let written = cx.gate().store().end(Which::One(sid), EndReason::SignedOut, cx.now()).await?;
     let ended = cx.gate().settled(written).await;
     let (client, session) = (cx.visit.facts.client.ip, sid.public());
-    tracing::info!(target: "panelgate::audit", event = "signed-out", %client, %session, ended);
+    let user = user.as_ref().map(|user| user.name.as_str());
+    tracing::info!(target: "panelgate::audit", event = "signed-out", %client, user, %session, ended);
     Ok(())
 }
 

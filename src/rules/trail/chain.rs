@@ -44,6 +44,8 @@ pub enum Kind {
     Unvouched(u64, u64, u64),
     /// A record that was noted elsewhere is not here.
     Unmet(u64),
+    /// A file whose name is not the number of its first record, which is this one.
+    Misnamed(u64),
     /// There is no key to check the signatures with.
     NoKey,
     /// Something is wrong with the file that names the last record.
@@ -86,6 +88,7 @@ impl Kind {
             Self::Behind(..) => "behind",
             Self::Unvouched(..) => "unvouched",
             Self::Unmet(_) => "unmet",
+            Self::Misnamed(_) => "misnamed",
             Self::NoKey => "no-key",
             Self::Head(_) => "head",
         }
@@ -100,8 +103,9 @@ impl Kind {
             | Self::Unlinked(seq)
             | Self::Unsigned(seq)
             | Self::Unmet(seq)
+            | Self::Misnamed(seq)
             | Self::Replaced(seq, _) => Some((seq, seq)),
-            Self::Unvouched(seq, from, to) if from > to => Some((1, seq)),
+            Self::Unvouched(seq, from, to) if from > to => Some((to + 1, seq)),
             Self::Missing(from, to)
             | Self::Truncated(from, to)
             | Self::Open(from, to)
@@ -145,8 +149,10 @@ impl fmt::Display for Kind {
                  (or the power failed; the next start writes down which)"
             ),
             Self::Unvouched(seq, from, to) => {
-                if from > to {
+                if from > to && *to == 0 {
                     f.write_str("nobody vouches for whatever was before this record")?;
+                } else if from > to {
+                    write!(f, "nobody vouches that there was no record between {to} and this one")?;
                 } else {
                     write!(f, "nobody vouches for records {from} to {to}, nor that none is missing among them")?;
                 }
@@ -157,6 +163,10 @@ impl fmt::Display for Kind {
                 )
             }
             Self::Unmet(seq) => write!(f, "record {seq}, which was noted elsewhere, is not here"),
+            Self::Misnamed(seq) => write!(
+                f,
+                "this file is not named after its first record, which is or would be {seq}: somebody has renamed it or put it there"
+            ),
             Self::NoKey => f.write_str(
                 "there is no key here, and none was given with --key: no signature can be checked, so that all of it may \
                  have been written by anybody",
@@ -180,6 +190,8 @@ pub struct Followed {
     pub records: u64,
     /// The number of the first one; 0 if there is none.
     pub first: u64,
+    /// The record before it, as far as it says.
+    pub start: Link,
     /// The last one in order.
     pub last: Link,
     /// What is wrong.
@@ -194,6 +206,10 @@ pub struct Followed {
     pub checkpoints: u64,
     /// The last of them; 0 if there is none.
     pub vouched: u64,
+    /// What was accepted: the record [`UNSIGNED`], and from which record to which it says that nobody vouches.
+    pub accepted: Vec<(u64, u64, u64)>,
+    /// The records that say that a line was cut off, or added behind the end.
+    pub recovered: Vec<u64>,
 }
 
 /// Follows the chain through lines in their order.
@@ -221,10 +237,14 @@ pub struct Chain {
     joints: Vec<Link>,
     gone: u64,
     elsewhere: Vec<u64>,
+    /// The file that is being fed, with the number in its name, until a record has come from it.
+    file: Option<(String, Option<u64>)>,
     /// Which record says that everything up to which was archived.
     archived: Vec<(u64, Link)>,
     checkpoints: u64,
     vouched: u64,
+    taken: Vec<(u64, u64, u64)>,
+    recovered: Vec<u64>,
 }
 
 /// A record that has to be there.
@@ -276,8 +296,25 @@ impl Chain {
         }
     }
 
+    /// The next file begins; `number` is what its name says of its first record.
+    pub fn begin_file(&mut self, name: &str, number: Option<u64>) {
+        self.end_file();
+        self.file = Some((name.to_owned(), number));
+    }
+
+    /// One without records can only be the next one.
+    fn end_file(&mut self) {
+        if let Some((name, number)) = self.file.take()
+            && self.torn_at.is_empty()
+            && number != Some(self.last.seq + 1)
+        {
+            self.findings.push(Finding { place: (name, 0), kind: Kind::Misnamed(self.last.seq + 1) });
+        }
+    }
+
     /// Everything that was found.
     pub fn finish(mut self) -> Followed {
+        self.end_file();
         let torn = std::mem::take(&mut self.torn_at);
         // Only the very last line can have been cut off; whatever stands above it has been ended by somebody.
         let cut_off = torn.len() == 1 && self.torn.last() != Some(&b'\n');
@@ -299,6 +336,7 @@ impl Chain {
         Followed {
             records: self.read,
             first: self.first,
+            start: self.start,
             last: self.last,
             findings: self.findings,
             cut_off,
@@ -306,6 +344,8 @@ impl Chain {
             elsewhere: self.elsewhere,
             checkpoints: self.checkpoints,
             vouched: self.vouched,
+            accepted: self.taken,
+            recovered: self.recovered,
         }
     }
 
@@ -367,6 +407,17 @@ impl Chain {
     }
 
     fn take(&mut self, record: &Record, place: &dyn Fn() -> (String, u64)) {
+        let known = self.findings.len();
+        self.follow(record, place);
+        if let Some((name, number)) = self.file.take()
+            && self.findings.len() == known
+            && number != Some(record.seq)
+        {
+            self.findings.push(Finding { place: (name, 0), kind: Kind::Misnamed(record.seq) });
+        }
+    }
+
+    fn follow(&mut self, record: &Record, place: &dyn Fn() -> (String, u64)) {
         self.read += 1;
         let expected = self.last.seq + 1;
         let linked = std::mem::replace(&mut self.linked, true);
@@ -418,14 +469,24 @@ impl Chain {
                 self.archived.push((record.seq, Link { seq, hash }));
             }
         }
-        if record.event == UNSIGNED && !self.accepted.contains(&record.seq) {
-            let (from, to) = (number("first").unwrap_or(1), number("last").unwrap_or(record.seq));
-            self.findings.push(Finding { place: place(), kind: Kind::Unvouched(record.seq, from, to) });
+        if record.event == RECOVERED {
+            self.recovered.push(record.seq);
+        }
+        if record.event == UNSIGNED {
+            // What a checkpoint vouches for needs nobody's word.
+            let from = number("first").unwrap_or(1).max(self.vouched + 1);
+            let to = number("last").unwrap_or(record.seq);
+            if self.accepted.contains(&record.seq) {
+                self.taken.push((record.seq, from, to));
+            } else {
+                self.findings.push(Finding { place: place(), kind: Kind::Unvouched(record.seq, from, to) });
+            }
         }
     }
 
     /// A line of the right form with a wrong hash: the number in it may be what was changed.
     fn altered(&mut self, line: &[u8], place: &dyn Fn() -> (String, u64)) {
+        self.file = None;
         self.read += 1;
         let expected = self.last.seq + 1;
         let said: Option<serde_json::Value> = serde_json::from_slice(line).ok();

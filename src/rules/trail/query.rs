@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::Record;
+use super::{ALTERED, Record};
 use crate::clock::Wall;
 
 /// Members that name an account.
@@ -35,8 +35,13 @@ impl Query {
     /// Whether a record is wanted.
     pub fn matches(&self, record: &Record) -> bool {
         let secs = record.secs();
-        self.before.is_none_or(|before| record.seq < before)
-            && self.since.is_none_or(|since| secs >= since.secs())
+        // Whatever it was, it may be what is looked for.
+        let altered = record.event == ALTERED && record.fields.contains_key("file");
+        self.before.is_none_or(|before| record.seq < before) && (altered || self.wants(record, secs))
+    }
+
+    fn wants(&self, record: &Record, secs: u64) -> bool {
+        self.since.is_none_or(|since| secs >= since.secs())
             && self.until.is_none_or(|until| secs < until.secs())
             && self.event.as_deref().is_none_or(|wanted| is_event(wanted, &record.event))
             && self.user.as_deref().is_none_or(|user| concerns(record, user))

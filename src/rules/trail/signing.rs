@@ -17,6 +17,8 @@ pub const CHECKPOINT: &str = "checkpoint";
 /// What is signed begins with what it is, so that no signature can stand for another thing.
 const OF_CHECKPOINT: &[u8] = b"panelgate audit checkpoint 1\0";
 const OF_HEAD: &[u8] = b"panelgate audit head 1\0";
+const OF_NEXT: &[u8] = b"panelgate audit next 1\0";
+const OF_HELD: &[u8] = b"panelgate audit held 1\0";
 
 /// The key that vouches.
 pub struct Signer {
@@ -52,7 +54,21 @@ impl Signer {
 
     /// The signature under a head, in base64.
     pub fn head(&self, link: Link) -> String {
-        BASE64.encode(self.pair.sign(&of_head(link)).as_ref())
+        self.sign(&of_head(link))
+    }
+
+    /// The signature under what is about to be written behind `last`, in base64.
+    pub fn next(&self, last: Link, next: Link) -> String {
+        self.sign(&of_next(last, next))
+    }
+
+    /// The signature under records that wait to be written behind `last`, and how many are lost, in base64.
+    pub fn held(&self, last: Link, lost: u64, records: &[u8]) -> String {
+        self.sign(&of_held(last, lost, records))
+    }
+
+    fn sign(&self, message: &[u8]) -> String {
+        BASE64.encode(self.pair.sign(message).as_ref())
     }
 }
 
@@ -85,6 +101,18 @@ impl PublicKey {
         signature.is_ok_and(|signature| self.vouches(&of_head(link), &signature))
     }
 
+    /// The same of [`Signer::next`].
+    pub fn signed_next(&self, last: Link, next: Link, signature: &str) -> bool {
+        let signature = BASE64.decode(signature.as_bytes());
+        signature.is_ok_and(|signature| self.vouches(&of_next(last, next), &signature))
+    }
+
+    /// The same of [`Signer::held`].
+    pub fn signed_held(&self, last: Link, lost: u64, records: &[u8], signature: &str) -> bool {
+        let signature = BASE64.decode(signature.as_bytes());
+        signature.is_ok_and(|signature| self.vouches(&of_held(last, lost, records), &signature))
+    }
+
     fn vouches(&self, message: &[u8], signature: &[u8]) -> bool {
         UnparsedPublicKey::new(&ED25519, &self.0).verify(message, signature).is_ok()
     }
@@ -102,4 +130,12 @@ fn of_checkpoint(seq: u64, prev: &[u8; 32], at: &str) -> Vec<u8> {
 
 fn of_head(link: Link) -> Vec<u8> {
     [OF_HEAD, &link.seq.to_be_bytes(), &link.hash].concat()
+}
+
+fn of_next(last: Link, next: Link) -> Vec<u8> {
+    [OF_NEXT, &last.seq.to_be_bytes(), &last.hash, &next.seq.to_be_bytes(), &next.hash].concat()
+}
+
+fn of_held(last: Link, lost: u64, records: &[u8]) -> Vec<u8> {
+    [OF_HELD, &last.seq.to_be_bytes(), &last.hash, &lost.to_be_bytes(), &hash(records)].concat()
 }

@@ -7,8 +7,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{files, read_file};
-use crate::{clock::Wall, rules::trail::Link};
+use super::{Check, files, read_file, verify};
+use crate::{
+    clock::Wall,
+    rules::trail::{Finding, Link},
+};
 
 /// Files that can be moved away.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,14 +22,20 @@ pub struct Archivable {
     pub after: Link,
     /// The last record in them.
     pub to: Link,
+    /// What is wrong with the trail; nothing can be moved away then, as that would be gone with it.
+    pub findings: Vec<Finding>,
 }
 
-/// The closed files whose records are all older.
+/// The closed files whose records are all older, if the trail is whole and somebody vouches for what was before.
 ///
 /// # Errors
 /// When a file cannot be read.
-pub fn archivable(folder: &Path, before: Wall) -> io::Result<Archivable> {
-    let mut found = Archivable::default();
+pub fn archivable(folder: &Path, before: Wall, check: &Check) -> io::Result<Archivable> {
+    let whole = verify(folder, check, |_| ())?.found;
+    let mut found = Archivable { after: whole.start, findings: whole.findings, ..Archivable::default() };
+    if !found.findings.is_empty() {
+        return Ok(found);
+    }
     let mut all = files(folder)?;
     // The newest is written to.
     all.pop();
@@ -35,9 +44,6 @@ pub fn archivable(folder: &Path, before: Wall) -> io::Result<Archivable> {
         let Some(last) = records.last() else { break };
         if records.iter().any(|record| record.secs() >= before.secs()) {
             break;
-        }
-        if let Some(first) = records.first().filter(|_| found.files.is_empty()) {
-            found.after = Link { seq: first.seq.saturating_sub(1), hash: first.prev };
         }
         found.to = last.link();
         found.files.push(file);

@@ -7,15 +7,14 @@ use std::{
     time::Duration,
 };
 
-use data_encoding::HEXLOWER;
-
-use super::is_held;
-use crate::rules::trail::{
-    Chain, Finding, Followed, HeadFault, Kind, Link, Mark, PublicKey, Query, Record, read,
+use super::{
+    head::{HEAD, Head},
+    is_held, spool,
 };
-
-/// The file that names the last record.
-pub const HEAD: &str = "head";
+use crate::rules::trail::{
+    Chain, Finding, Followed, HeadFault, Kind, Link, Mark, PublicKey, Query, Record, Unreadable, altered,
+    read,
+};
 
 /// What is looked at beside the chain itself.
 #[derive(Clone, Debug, Default)]
@@ -37,6 +36,8 @@ pub struct Check {
 /// How long records of a writer may stand behind the head: as long as the disk may take for them.
 const PATIENCE: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_millis(50);
+/// How often a head that is nobody's is read while somebody writes.
+const TRIES: u32 = 3;
 
 /// What a look at the whole trail found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +48,8 @@ pub struct Verdict {
     pub found: Followed,
     /// The record that the signed head names, if it was looked at.
     pub head: Option<Link>,
+    /// Whether records that could not be written wait for the next start.
+    pub waiting: bool,
 }
 
 /// The files of the trail, oldest first.
@@ -95,6 +98,7 @@ fn look(folder: &Path, check: &Check, seen: &dyn Fn(u64)) -> io::Result<Verdict>
     chain = check.against.iter().fold(chain, |chain, link| chain.knowing(*link, Mark::Noted));
     for file in &files {
         let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        chain.begin_file(&name, number(file));
         let mut lines = BufReader::new(File::open(file)?);
         let mut line = Vec::new();
         for number in 1.. {
@@ -113,7 +117,7 @@ fn look(folder: &Path, check: &Check, seen: &dyn Fn(u64)) -> io::Result<Verdict>
     } else {
         look_at_end(folder, check, head, &mut found)?;
     }
-    Ok(Verdict { files: files.len(), found, head: head.ok() })
+    Ok(Verdict { files: files.len(), found, head: head.ok(), waiting: spool::is_waiting(folder) })
 }
 
 /// Who vouches for the end.
@@ -173,46 +177,28 @@ fn is_left(folder: &Path, check: &Check, caught_up: impl Fn(Link) -> bool) -> io
     }
 }
 
-/// What the head says, or what is wrong with it. Without keys only what it says is looked at.
+/// What the head vouches for, or what is wrong with it. Without keys only what it says is looked at.
 fn head(folder: &Path, keys: &[PublicKey]) -> io::Result<Result<Link, Option<HeadFault>>> {
-    Ok(match Head::read(folder)? {
-        Head::Says(link, _) if keys.is_empty() => Ok(link),
-        Head::Says(link, signature) if keys.iter().any(|key| key.signed_head(link, &signature)) => Ok(link),
-        Head::Missing | Head::Unreadable if keys.is_empty() => Err(None),
-        Head::Missing => Err(Some(HeadFault::Missing)),
-        Head::Says(..) | Head::Unreadable => Err(Some(HeadFault::Forged)),
-    })
-}
-
-/// The file that names the last record.
-pub(super) enum Head {
-    Missing,
-    Unreadable,
-    /// The record, and the signature; heads of before there were signatures have an empty one.
-    Says(Link, String),
-}
-
-impl Head {
-    pub(super) fn read(folder: &Path) -> io::Result<Self> {
-        let text = match fs::read(folder.join(HEAD)) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::Missing),
-            Err(error) => return Err(error),
-        };
-        Ok(Self::parse(&text).unwrap_or(Self::Unreadable))
-    }
-
-    /// Exactly as it is written: nothing in it may be changed unseen.
-    fn parse(text: &[u8]) -> Option<Self> {
-        let text = std::str::from_utf8(text).ok()?.strip_suffix('\n')?;
-        let (seq, rest) = text.split_once(' ')?;
-        let (hash, signature) = rest.split_once(' ').unwrap_or((rest, ""));
-        if seq.len() != 20 || !seq.bytes().all(|byte| byte.is_ascii_digit()) {
-            return None;
+    let mut tries = TRIES;
+    loop {
+        let said = Head::read(folder)?.vouches(folder, keys)?;
+        tries -= 1;
+        // Whoever writes it may be half-way.
+        if said != Err(HeadFault::Forged) || tries == 0 || !is_held(folder)? {
+            return Ok(said.map_err(|fault| Some(fault).filter(|_| !keys.is_empty())));
         }
-        let hash = HEXLOWER.decode(hash.as_bytes()).ok()?.try_into().ok()?;
-        Some(Self::Says(Link { seq: seq.parse().ok()?, hash }, signature.to_owned()))
+        std::thread::park_timeout(LOOK);
     }
+}
+
+/// The last record that the head vouches for and that is there, if there is one.
+///
+/// # Errors
+/// When a file cannot be read.
+pub fn vouched(folder: &Path, keys: &[PublicKey]) -> io::Result<Option<Link>> {
+    let Ok(link) = head(folder, keys)? else { return Ok(None) };
+    let hash = files(folder)?.iter().rev().find_map(|file| hash_of(file, link.seq));
+    Ok(Some(link).filter(|_| !keys.is_empty() && hash == Some(link.hash)))
 }
 
 /// A file of the trail, as far as its records are whole.
@@ -234,7 +220,7 @@ pub fn pieces(folder: &Path) -> io::Result<(Vec<Piece>, Link, Vec<u8>)> {
         return Ok((vec![], Link::default(), vec![]));
     }
     let text = fs::read(folder.join(HEAD))?;
-    let Some(Head::Says(last, _)) = Head::parse(&text) else {
+    let Ok(last) = Head::parse(&text).vouches(folder, &[])? else {
         let what = "does not say which record is the last: see `panelgate audit verify`";
         return Err(io::Error::other(format!("{} {what}", folder.join(HEAD).display())));
     };
@@ -277,6 +263,18 @@ pub(super) fn last_record(bytes: &[u8]) -> Option<(Record, usize)> {
     found
 }
 
+/// The highest number that a record has.
+pub(super) fn newest_of(bytes: &[u8]) -> Option<u64> {
+    let records = bytes.split(|byte| *byte == b'\n').filter_map(|line| read(line).ok());
+    records.map(|record| record.seq).max()
+}
+
+/// The number in the name of a file: that of its first record.
+pub(super) fn number(file: &Path) -> Option<u64> {
+    let number = file.file_name()?.to_str()?.strip_prefix("trail-")?.strip_suffix(".jsonl")?;
+    number.parse().ok().filter(|_| number.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
 /// The hash of the record of this number, if the file has it.
 pub(super) fn hash_of(file: &Path, seq: u64) -> Option<[u8; 32]> {
     let records = read_file(file).ok()?;
@@ -290,7 +288,7 @@ pub(super) fn hash_of(file: &Path, seq: u64) -> Option<[u8; 32]> {
 pub fn newest(folder: &Path, query: &Query, limit: usize) -> io::Result<Vec<Record>> {
     let mut found = Vec::new();
     for file in files(folder)?.iter().rev() {
-        let records = read_file(file)?;
+        let records = read_shown(file)?;
         found.extend(
             records.into_iter().rev().filter(|record| query.matches(record)).take(limit - found.len()),
         );
@@ -308,6 +306,27 @@ pub fn newest(folder: &Path, query: &Query, limit: usize) -> io::Result<Vec<Reco
 pub fn read_file(file: &Path) -> io::Result<Vec<Record>> {
     let bytes = fs::read(file)?;
     Ok(bytes.split(|byte| *byte == b'\n').filter_map(|line| read(line).ok()).collect())
+}
+
+/// The same, with what is shown instead of a line that was changed ([`crate::rules::trail::ALTERED`]).
+///
+/// # Errors
+/// When it cannot be read.
+pub fn read_shown(file: &Path) -> io::Result<Vec<Record>> {
+    let bytes = fs::read(file)?;
+    let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let mut shown: Vec<Record> = Vec::new();
+    for (line, number) in bytes.split(|byte| *byte == b'\n').zip(1..) {
+        match read(line) {
+            Ok(record) => shown.push(record),
+            Err(Unreadable::Hash) => {
+                let (seq, at) = shown.last().map_or((0, ""), |record| (record.seq, &*record.at));
+                shown.push(altered(seq + 1, at, (&name, number)));
+            }
+            Err(Unreadable::Form) => {}
+        }
+    }
+    Ok(shown)
 }
 
 /// What the first record of a file says of the one before it.

@@ -235,6 +235,74 @@ async fn a_new_process_that_fails_at_the_last_step_gives_the_store_back() {
     assert!(house.gate.running.log().contains("it is given the store"), "{}", house.gate.log_tail());
 }
 
+/// A key that is no key shows before anything is handed over.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r29_a_new_process_that_cannot_open_the_trail_is_refused_before_it_is_given_the_store() {
+    let house = House::start("restart-trail-key");
+    let somebody = house.somebody().await;
+    let key = house.read("data/keys/audit.pem");
+    std::fs::write(house.directory.join("data/keys/audit.pem"), "garbage\n").unwrap();
+    signal("USR2", house.serving());
+    house
+        .wait_until("readyz says why", || {
+            house.metrics("/readyz").contains("the new process has not taken over")
+        })
+        .await;
+    assert!(house.metrics("/readyz").contains("audit.pem"), "{}", house.metrics("/readyz"));
+    assert!(!house.gate.running.log().contains("it is given the store"), "{}", house.gate.log_tail());
+    assert_eq!(somebody.refresh().await.status, 200);
+    std::fs::write(house.directory.join("data/keys/audit.pem"), key).unwrap();
+    tokio::task::block_in_place(|| house.replace());
+    assert_eq!(somebody.refresh().await.status, 200);
+}
+
+/// The new process has the store already, fails, and leaves a trail that cannot be opened: nothing goes on without one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r29_after_a_failed_hand_over_nothing_is_done_while_the_trail_cannot_be_opened() {
+    let house = House::start("restart-trail");
+    let somebody = house.somebody().await;
+    let (file, renamed) = ("data/audit/trail-000000000001.jsonl", "data/audit/trail-000000900000.jsonl");
+    house.update(&format!(
+        "#!/usr/bin/env python3\n\
+         import os, socket, sys\n\
+         line = socket.socket(fileno=0)\n\
+         length = int.from_bytes(line.recv(4, socket.MSG_WAITALL), 'big')\n\
+         line.recv(length, socket.MSG_WAITALL)\n\
+         line.sendall(bytes([0, 0, 0, 1, 1]))\n\
+         while line.recv(1) == bytes(1): pass\n\
+         os.rename('{0}/{file}', '{0}/{renamed}')\n\
+         sys.exit(3)\n",
+        house.directory.display()
+    ));
+    signal("USR2", house.serving());
+    house
+        .wait_until("readyz says why nothing is written", || {
+            let said = house.metrics("/readyz");
+            said.contains("[-]audit-trail") && said.contains("not named after its first record")
+        })
+        .await;
+    let config = house.directory.join("config.yaml").display().to_string();
+    let command = |words: &[&str]| {
+        let asked = [words, &["--config", &config]].concat();
+        Command::new(env!("CARGO_BIN_EXE_panelgate")).args(asked).output().expect("panelgate runs")
+    };
+    let refused = command(&["user", "role", "some-user", "reader"]);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && said.contains("nothing was done"), "{said}");
+    assert_eq!(somebody.refresh().await.status, 503);
+    // What takes away is done, and its record waits.
+    assert!(command(&["ban", "add", "203.0.113.77"]).status.success());
+    std::fs::rename(house.directory.join(renamed), house.directory.join(file)).unwrap();
+    house.wait_until("it goes on by itself", || !house.metrics("/readyz").contains("[-]audit-trail")).await;
+    assert_eq!(somebody.refresh().await.status, 200);
+    assert!(command(&["user", "role", "some-user", "reader"]).status.success());
+    let trail = String::from_utf8_lossy(&command(&["audit", "tail", "-n", "100"]).stdout).into_owned();
+    for wanted in ["203.0.113.77", "handover-failed", "role-set"] {
+        assert!(trail.contains(wanted), "{wanted}: {trail}");
+    }
+    assert!(command(&["audit", "verify"]).status.success());
+}
+
 /// The old process has nothing to wait for and goes at once: the new one must not go with it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_new_process_lives_on_when_the_old_one_has_no_connections() {

@@ -56,18 +56,25 @@ impl Handler {
         }
         let (id, scopes) = (&shown.id, shown.scopes.join(" "));
         tracing::info!(
-            target: "panelgate::audit", event = "api-key-made", user = %owner.name, key = %id, scopes, by, name = ?shown.name
+            target: "panelgate::audit", event = "api-key-made", user = %owner.name, site = shown.site, key = %id, scopes,
+            expires = shown.expires, by, name = ?shown.name
         );
         Ok(AdminAnswer::KeyMade { text: text.expose().to_owned(), key: shown })
     }
 
     pub(super) async fn revoke_key(&self, id: &PublicId, by: u32) -> Outcome {
-        let keys = self.store.everything().await?.keys;
+        let Everything { keys, users, .. } = self.store.everything().await?;
         let Some(key) = keys.into_iter().find(|key| key.id.public() == *id) else {
             return no(format!("there is no API key `{id}`: `panelgate key list` shows those there are"));
         };
         self.settled(self.store.remove_key(key.user, key.id).await?).await;
-        tracing::info!(target: "panelgate::audit", event = "api-key-deleted", key = %id, by, name = ?key.name);
+        let owner = users.iter().find(|user| user.id == key.user).map(|user| user.name.to_string());
+        let gone = line(&key, owner.as_ref(), self.clock.wall());
+        let scopes = gone.scopes.join(" ");
+        tracing::info!(
+            target: "panelgate::audit", event = "api-key-deleted", user = gone.user, site = gone.site, key = %id, scopes,
+            expires = gone.expires, by, name = ?key.name
+        );
         Ok(AdminAnswer::Done)
     }
 

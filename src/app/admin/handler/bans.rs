@@ -2,7 +2,7 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, btree_map::Entry},
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
     time::Duration,
 };
 
@@ -13,6 +13,9 @@ use crate::{
     rules::ban::{self, Ban, Sight, Spared, Unbannable, Whom},
     store::Listed,
 };
+
+/// So many bans of a list are in one record.
+const PORTION: usize = 200;
 
 impl Handler {
     pub(super) async fn list_bans(&self, over: bool) -> Outcome {
@@ -75,10 +78,18 @@ impl Handler {
                 Entry::Occupied(_) => {}
             }
         }
+        let known = self.store.everything().await?.bans;
+        let (fresh, gone) = news(&bans, &known, (&name, replace), now);
         let listed = Listed { by: name, bans: bans.into_values().collect() };
         let written = self.settled(self.store.ban_list(listed, replace).await?).await;
         (done.added, done.kept) = (written.added, written.kept);
         (done.others, done.lifted) = (written.others, written.lifted);
+        for (event, whom) in [("bans-listed", fresh), ("bans-unlisted", gone)] {
+            for some in whom.chunks(PORTION) {
+                let whom = some.join(" ");
+                tracing::info!(target: "panelgate::audit", event, list, whom, by);
+            }
+        }
         tracing::info!(
             target: "panelgate::audit", event = "bans-imported", list, added = done.added, kept = done.kept,
             others = done.others, lifted = done.lifted, spared = done.spared_count, replace, by
@@ -105,6 +116,19 @@ impl From<Unbannable> for Refusal {
     fn from(why: Unbannable) -> Self {
         Self::No(why.to_string())
     }
+}
+
+/// Whom a list bans anew, and whom no more.
+fn news(
+    listed: &BTreeMap<Whom, Ban>,
+    known: &[Ban],
+    (name, replace): (&str, bool),
+    now: Wall,
+) -> (Vec<String>, Vec<String>) {
+    let before: BTreeSet<Whom> = known.iter().filter(|ban| ban.counts(now)).map(|ban| ban.whom).collect();
+    let fresh = listed.keys().filter(|whom| !before.contains(whom));
+    let gone = known.iter().filter(|ban| replace && ban.by == name && !listed.contains_key(&ban.whom));
+    (fresh.map(ToString::to_string).collect(), gone.map(|ban| ban.whom.to_string()).collect())
 }
 
 fn made(wanted: &WantedBan, whom: Whom, by: String, now: Wall) -> Result<Ban, Refusal> {

@@ -48,7 +48,10 @@ pub(super) async fn carry_out(cx: &Cx, member: &SignedIn, user: &User, act: &Act
     }
     let (client, name, by) = (cx.visit.facts.client.ip, &user.name, &member.user.name);
     let (event, role) = (event(act), if let Act::Role(role) = act { role } else { &user.role });
-    tracing::info!(target: "panelgate::audit", event, %client, user = %name, %role, %by, session = %member.public);
+    let before = matches!(act, Act::Role(_)).then(|| user.role.to_string());
+    tracing::info!(
+        target: "panelgate::audit", event, %client, user = %name, before, %role, %by, session = %member.public
+    );
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use super::{check, looked_at, open, signer, tampering, write};
 use crate::{
     clock::Wall,
     rules::trail::{ARCHIVED, Fields, Kind, line, read},
-    telemetry::trail::{Check, HEAD, Trail, files, verify},
+    telemetry::trail::{Check, HEAD, Trail, archivable, files, move_away, verify},
 };
 
 /// Six records and a checkpoint, in one file: the folder, the file, and its lines.
@@ -73,7 +73,7 @@ fn r29_a_new_key_beside_an_old_trail_does_not_make_it_good() {
         found.findings.into_iter().map(|finding| finding.kind).collect()
     };
     assert_eq!(with(&[2]), [Kind::Unsigned(7), Kind::Unvouched(8, 1, 7)]);
-    assert_eq!(with(&[1, 2]), [Kind::Unvouched(8, 1, 7)]);
+    assert_eq!(with(&[1, 2]), [Kind::Unvouched(8, 8, 7)], "the old key vouches for what it signed");
 }
 
 #[test]
@@ -105,6 +105,80 @@ fn r29_an_archive_without_its_first_file_is_not_intact_unless_somebody_vouches_f
     assert!(matches!(found.findings[..], [ref one] if one.kind == Kind::NoStart(last.seq)), "{found:?}");
     let found = verify(folder.path(), &Check { against: vec![last], ..apart }, |_| ()).unwrap().found;
     assert_eq!((found.findings, found.first, found.gone), (vec![], last.seq + 1, last.seq));
+}
+
+/// What is moved away is not looked at here any more, so nothing may be moved that is not whole.
+#[test]
+fn r29_archive_does_not_make_a_missing_or_damaged_past_good() {
+    let late = Wall::from_secs(2_000_000_000);
+    let damage: [fn(&[std::path::PathBuf]); 4] = [
+        |files| fs::remove_file(&files[0]).unwrap(),
+        |files| fs::remove_file(&files[1]).unwrap(),
+        |files| {
+            let text = fs::read_to_string(&files[0]).unwrap();
+            fs::write(&files[0], text.replacen("user-0", "user-9", 1)).unwrap();
+        },
+        |files| {
+            let text = fs::read_to_string(&files[1]).unwrap();
+            fs::write(&files[1], text.split_inclusive('\n').take(1).collect::<String>()).unwrap();
+        },
+    ];
+    for (number, damage) in damage.iter().enumerate() {
+        let folder = tempfile::tempdir().unwrap();
+        let trail = open(folder.path(), 300);
+        (0..6).for_each(|_| write(&trail, 2));
+        let whole = archivable(folder.path(), late, &check()).unwrap();
+        assert_eq!((whole.findings, whole.after.seq, whole.files.len() > 2), (vec![], 0, true));
+        damage(&files(folder.path()).unwrap());
+        let found = archivable(folder.path(), late, &check()).unwrap();
+        assert!(found.files.is_empty() && !found.findings.is_empty(), "{number}: {found:?}");
+    }
+}
+
+#[test]
+fn r29_archive_goes_on_where_the_last_one_ended_and_says_so_by_what_is_signed() {
+    let (folder, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let trail = open(folder.path(), 300);
+    let late = Wall::from_secs(2_000_000_000);
+    let mut ends = Vec::new();
+    for _ in 0..2 {
+        (0..3).for_each(|_| write(&trail, 2));
+        let found = archivable(folder.path(), late, &check()).unwrap();
+        assert_eq!(found.findings, []);
+        ends.push((found.after, found.to));
+        let mut fields = Fields::new();
+        fields.insert("to".into(), found.to.seq.into());
+        fields.insert("to_hash".into(), data_encoding::HEXLOWER.encode(&found.to.hash).into());
+        trail.write(late, ARCHIVED.into(), fields);
+        assert!(trail.flush());
+        found.files.iter().for_each(|file| move_away(file, elsewhere.path()).unwrap());
+    }
+    assert_eq!(ends[1].0, ends[0].1);
+    // Without what was moved by hand, only who knows the record before may go on.
+    drop(trail);
+    let first = files(folder.path()).unwrap().remove(0);
+    let text = fs::read_to_string(&first).unwrap();
+    let last = read(text.lines().last().unwrap().as_bytes()).unwrap().link();
+    fs::remove_file(first).unwrap();
+    assert!(!archivable(folder.path(), late, &check()).unwrap().findings.is_empty());
+    let knowing = Check { against: vec![last], ..check() };
+    assert_eq!(archivable(folder.path(), late, &knowing).unwrap().findings, []);
+}
+
+/// Who vouches for the records before the last checkpoint is known, whoever took the head away.
+#[test]
+fn r29_what_is_accepted_is_only_what_no_checkpoint_vouches_for() {
+    let (folder, file, lines) = stopped();
+    let of = |line: &String| read(line.trim_end().as_bytes()).unwrap().link();
+    let mut last = of(&lines[6]);
+    let more = line(&mut last, Wall::from_secs(1_800_000_000), "user-added", &Fields::new()) + "\n";
+    fs::write(&file, lines.concat() + &more).unwrap();
+    fs::remove_file(folder.path().join(HEAD)).unwrap();
+    drop(open(folder.path(), 1 << 20));
+    assert_eq!(looked_at(folder.path()).1, [Kind::Unvouched(9, 8, 8)]);
+    let accepting = Check { accepted: vec![9, 3], ..check() };
+    let found = verify(folder.path(), &accepting, |_| ()).unwrap().found;
+    assert_eq!((found.findings, found.accepted), (vec![], vec![(9, 8, 8)]));
 }
 
 /// The head lags behind by a moment: that is no finding while somebody writes.
