@@ -2,6 +2,9 @@
 //! them, and a plain no beyond it (R28). The threads give way to everybody else, so that a flood of passwords does not
 //! make the checks of requests wait.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, PoisonError, mpsc},
@@ -116,30 +119,5 @@ fn serve(work: &Mutex<mpsc::Receiver<Work>>) {
             Ok(work) => work(),
             Err(mpsc::RecvError) => return,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::{fs, sync::Arc};
-
-    use super::{Hasher, NICE};
-    use crate::clock::SystemClock;
-
-    /// The 19th field of proc(5)'s `stat`.
-    #[tokio::test]
-    async fn whoever_checks_passwords_gives_way_to_everybody_else() {
-        let hasher = Hasher::new(1, Arc::default(), Arc::new(SystemClock::new()));
-        let niceness = || fs::read_to_string("/proc/thread-self/stat").unwrap();
-        let stat = hasher.run(niceness).await.unwrap().unwrap();
-        let (_, fields) = stat.rsplit_once(") ").unwrap();
-        assert_eq!(fields.split(' ').nth(16), Some(NICE.to_string().as_str()), "{stat}");
-    }
-
-    #[tokio::test]
-    async fn work_that_panics_takes_no_thread_with_it() {
-        let hasher = Hasher::new(1, Arc::default(), Arc::new(SystemClock::new()));
-        assert_eq!(hasher.run(|| -> u8 { panic!("on purpose") }).await, Ok(None));
-        assert_eq!(hasher.run(|| 7).await, Ok(Some(7)));
     }
 }
