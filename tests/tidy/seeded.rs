@@ -96,6 +96,11 @@ fn long_files_and_functions_are_found_and_exceptions_only_shrink() {
     finds(&checks::function_length(&files, &[("gate.rs", "big", 80)]), "lower its exception");
     let tricky = "fn a(f: impl Fn(u8) -> [u8; 2]) -> u8 { '{'; \"}\"; 1 }\nfn b();\n";
     assert_eq!(checks::function_length(&one("gate.rs", tricky), &[]).len(), 0);
+    // A field that only tests have ends with its line, and hides nothing of what follows.
+    let field = format!("fn a() -> A {{\n    A {{\n        #[cfg(test)]\n        n: 1,\n    }}\n}}\n{long}");
+    let found = checks::function_length(&one("gate.rs", &field), &[]);
+    finds(&found, "`big` has 72 lines");
+    assert_eq!(found.len(), 1);
 
     let files = one("gate.rs", &"\n".repeat(601));
     finds(&checks::file_length(&files, &[]), "601 lines");

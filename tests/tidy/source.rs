@@ -184,19 +184,27 @@ fn blank(code: &mut [u8], from: usize, to: usize) {
     }
 }
 
-/// Items behind `#[cfg(test)]` that have a body here.
+/// What stands behind `#[cfg(test)]`: an item with its body, a declaration, or a field.
 fn test_blocks(code: &[u8]) -> Vec<(usize, usize)> {
     let text = String::from_utf8_lossy(code);
-    text.match_indices("#[cfg(test)]")
-        .map(|(at, mark)| {
-            let after = at + mark.len();
-            let stop = code[after..]
-                .iter()
-                .position(|byte| matches!(byte, b';' | b'{'))
-                .map_or(code.len(), |n| after + n);
-            let end =
-                if code.get(stop) == Some(&b'{') { closing(code, stop) } else { (stop + 1).min(code.len()) };
-            (at, end)
-        })
-        .collect()
+    text.match_indices("#[cfg(test)]").map(|(at, mark)| (at, end_of_item(code, at + mark.len()))).collect()
+}
+
+/// Where the item or field that begins here ends.
+fn end_of_item(code: &[u8], from: usize) -> usize {
+    let (mut depth, mut before) = (0_usize, b' ');
+    for (at, byte) in code.iter().enumerate().skip(from) {
+        match byte {
+            b'(' | b'[' | b'<' => depth += 1,
+            // The arrow of a function's result closes nothing.
+            b'>' if before == b'-' => {}
+            b')' | b']' | b'>' => depth = depth.saturating_sub(1),
+            b'{' => return closing(code, at),
+            b';' if depth == 0 => return at + 1,
+            b',' | b'}' if depth == 0 => return at,
+            _ => {}
+        }
+        before = *byte;
+    }
+    code.len()
 }
