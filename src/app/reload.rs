@@ -70,13 +70,7 @@ pub(super) enum Cause {
 impl Reloader {
     pub(super) fn new(settings: &Settings, environment: Environment, gate: &Arc<Gate>, parts: Parts) -> Self {
         let digest = Arc::clone(&settings.outline.digest);
-        let state = ReloadState {
-            at: gate.moment().wall,
-            digest: Arc::clone(&digest),
-            compared: true,
-            ..ReloadState::default()
-        };
-        gate.live().reload.store(Arc::new(state));
+        gate.live().note_started(gate.moment().wall, &digest);
         Self {
             environment,
             gate: Arc::clone(gate),

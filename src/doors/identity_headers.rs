@@ -6,7 +6,7 @@ mod tests;
 mod credentials;
 
 use bytes::BytesMut;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue};
 use smol_str::ToSmolStr;
 
 pub use self::credentials::{for_panel, strip_credentials};
@@ -45,11 +45,6 @@ pub fn is_forbidden(name: &str) -> bool {
     !plain || begins("remote-") || begins("x-gate-") || is_method_override(name)
 }
 
-/// Removes every header for which [`is_forbidden`] holds.
-pub fn strip(headers: &mut HeaderMap) {
-    remove_where(headers, |name| is_forbidden(name.as_str()));
-}
-
 /// Whether a field belongs to one connection only (RFC 9110 §7.6.1). `Transfer-Encoding` is not among them: framing is
 /// the proxy engine's, which rebuilds it.
 pub fn is_hop_by_hop(name: &str) -> bool {
@@ -65,11 +60,6 @@ pub fn is_hop_by_hop(name: &str) -> bool {
         "http2-settings",
     ];
     FIELDS.iter().any(|field| field.eq_ignore_ascii_case(name))
-}
-
-/// Removes the fields for which [`is_hop_by_hop`] holds. Set identity headers after.
-pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
-    remove_where(headers, |name| is_hop_by_hop(name.as_str()));
 }
 
 fn stamps(
@@ -119,11 +109,4 @@ fn shown_name(bearer: &Bearer) -> &str {
 
 fn is_field_text(text: &str) -> bool {
     text.bytes().all(|byte| byte == b'\t' || (b' '..=b'~').contains(&byte))
-}
-
-fn remove_where(headers: &mut HeaderMap, condition: impl Fn(&HeaderName) -> bool) {
-    let names: Vec<HeaderName> = headers.keys().filter(|name| condition(name)).cloned().collect();
-    for name in names {
-        headers.remove(name);
-    }
 }

@@ -1,6 +1,9 @@
 //! How the configuration in force came to be, and why a newer one may not be: for `/readyz`, metrics, pages and the
 //! command line.
 
+#[cfg(test)]
+mod tests;
+
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::Live;
@@ -47,6 +50,17 @@ pub struct ReloadProblem {
 }
 
 impl Live {
+    /// Notes what is in force from the start. What the audit trail has said before stands.
+    pub fn note_started(&self, at: Wall, digest: &Arc<str>) {
+        self.reload.rcu(|state| ReloadState {
+            at,
+            digest: Arc::clone(digest),
+            compared: true,
+            unaccounted: state.unaccounted.clone(),
+            ..ReloadState::default()
+        });
+    }
+
     /// Notes that a process that was to take over did not, or, without a problem, that this is no news any more.
     pub fn note_not_replaced(&self, problem: Option<ReloadProblem>) {
         self.reload.rcu(|state| ReloadState { not_replaced: problem.clone(), ..ReloadState::clone(state) });

@@ -31,7 +31,7 @@ use tokio::sync::watch;
 
 use self::file::Current;
 pub use self::{
-    archive::{Archivable, archivable, move_away},
+    archive::{Archivable, archivable, copy_away, is_within},
     head::{HEAD, head_text},
     reading::{Check, Piece, Verdict, files, newest, pieces, read_file, read_shown, verify, vouched},
 };

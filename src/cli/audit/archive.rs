@@ -1,6 +1,6 @@
 //! `panelgate audit archive`.
 
-use std::{io, path::Path};
+use std::{fs, io, path::Path};
 
 use data_encoding::HEXLOWER;
 
@@ -23,8 +23,8 @@ fn check(place: &Place, taken: &Taken) -> Result<Check, Trouble> {
     Ok(Check { keys, against, accepted, ..Check::default() })
 }
 
-/// First the trail says that the files may be elsewhere, then they are moved: whenever this is interrupted, nothing is
-/// missing that it does not say.
+/// First the files are written there, then the trail says so, then they are removed here: whenever this is interrupted,
+/// nothing is missing that it does not say, and it says nothing that is not so.
 pub(super) fn archive(
     place: &Place,
     before: Wall,
@@ -50,12 +50,22 @@ pub(super) fn archive(
     }
     let files = found.files.len();
     let shown = to.display().to_string();
+    let cannot = |file: &Path, error: &io::Error| {
+        Trouble::Failed(format!("{} cannot be moved to {shown}: {error}; run this again", file.display()))
+    };
+    if trail::is_within(&to, &folder).map_err(|error| failed(&to, &error))? {
+        let folder = folder.display();
+        return Err(Trouble::No(format!(
+            "{shown} is in the folder of the trail itself ({folder}); name another one, best on another disk; nothing was moved"
+        )));
+    }
+    for file in &found.files {
+        trail::copy_away(file, &to).map_err(|error| cannot(file, &error))?;
+    }
     let (to_seq, to_hash) = (found.to.seq, HEXLOWER.encode(&found.to.hash));
     place.ask(AdminRequest::NoteArchived { to: to_seq, to_hash, folder: shown.clone(), files })?;
     for file in &found.files {
-        trail::move_away(file, &to).map_err(|error| {
-            Trouble::Failed(format!("{} cannot be moved to {shown}: {error}; run this again", file.display()))
-        })?;
+        fs::remove_file(file).map_err(|error| cannot(file, &error))?;
     }
     if output.json {
         return json(

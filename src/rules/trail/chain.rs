@@ -363,10 +363,12 @@ impl Chain {
         };
         let of = |mark| self.known.iter().filter(move |known| known.mark == mark).map(|known| known.link);
         let signed = of(Mark::Head).map(|link| link.seq).max().unwrap_or_default();
+        // What somebody took on his word is not what the trail says.
         let doubted = |seq: &u64| {
-            self.findings.iter().any(
+            let unvouched = self.findings.iter().any(
                 |finding| matches!(finding.kind, Kind::Unvouched(_, from, to) if (from..=to).contains(seq)),
-            )
+            );
+            unvouched || self.taken.iter().any(|(_, from, to)| (from..=to).contains(&seq))
         };
         let said: Vec<Link> = self
             .archived

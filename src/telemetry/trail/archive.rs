@@ -3,7 +3,7 @@
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
     io,
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
@@ -51,20 +51,35 @@ pub fn archivable(folder: &Path, before: Wall, check: &Check) -> io::Result<Arch
     Ok(found)
 }
 
-/// Moves one file: it is removed here once it is on the disk there, and the same.
+/// Whether what is moved to `to` would stay in the trail's own folder. Makes `to` if it is not there.
 ///
 /// # Errors
-/// When it cannot be written there, or another file of its name is there. It is still here then.
-pub fn move_away(file: &Path, to: &Path) -> io::Result<()> {
+/// When one of them cannot be looked at.
+pub fn is_within(to: &Path, folder: &Path) -> io::Result<bool> {
     DirBuilder::new().recursive(true).mode(0o700).create(to)?;
+    let ours = fs::metadata(folder)?;
+    for above in to.canonicalize()?.ancestors() {
+        let found = fs::metadata(above)?;
+        if (found.dev(), found.ino()) == (ours.dev(), ours.ino()) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Copies one file to a folder; it is on the disk there, and the same, when this returns.
+///
+/// # Errors
+/// When it cannot be written there, or another file of its name is there.
+pub fn copy_away(file: &Path, to: &Path) -> io::Result<()> {
     let name = file.file_name().ok_or(io::ErrorKind::InvalidInput)?;
     let target = to.join(name);
     if target.try_exists()? {
-        if fs::read(&target)? != fs::read(file)? {
-            let what = format!("{} is there already, and is another one", target.display());
-            return Err(io::Error::new(io::ErrorKind::AlreadyExists, what));
+        if fs::read(&target)? == fs::read(file)? {
+            return Ok(());
         }
-        return fs::remove_file(file);
+        let what = format!("{} is there already, and is another one", target.display());
+        return Err(io::Error::new(io::ErrorKind::AlreadyExists, what));
     }
     let mut partial = name.to_owned();
     partial.push(".partial");
@@ -77,6 +92,5 @@ pub fn move_away(file: &Path, to: &Path) -> io::Result<()> {
         return Err(io::Error::other(format!("{} does not read as it was written", partial.display())));
     }
     fs::rename(&partial, &target)?;
-    File::open(to)?.sync_all()?;
-    fs::remove_file(file)
+    File::open(to)?.sync_all()
 }

@@ -10,7 +10,7 @@ use std::{
 };
 
 use rustix::{
-    fs::{FallocateFlags, fallocate},
+    fs::{FallocateFlags, OFlags, fallocate},
     io::Errno,
     process::{Resource, getrlimit},
 };
@@ -40,7 +40,7 @@ pub(super) struct Moved(PathBuf);
 impl fmt::Display for Moved {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = self.0.display();
-        write!(f, "{path} was removed, moved or replaced while it was written to")
+        write!(f, "{path} was removed, moved, replaced or cut short while it was written to")
     }
 }
 
@@ -269,7 +269,8 @@ impl Current {
 
     /// Gives back the room that nobody used.
     pub(super) fn end(&mut self) -> io::Result<()> {
-        self.file.set_len(self.length)
+        // What somebody added behind the end is for the next start to find.
+        if self.file.metadata()?.len() > self.length { Ok(()) } else { self.file.set_len(self.length) }
     }
 
     fn put(&mut self, records: &[(Wall, &str, &Fields)]) -> io::Result<()> {
@@ -304,8 +305,13 @@ impl Current {
 
     /// Whether what is written to is what others find.
     fn look_where(&self) -> io::Result<()> {
-        for (path, file) in [(&self.path, &self.file), (&self.folder.join(HEAD), &self.head)] {
+        for (path, file, least) in
+            [(&self.path, &self.file, self.length), (&self.folder.join(HEAD), &self.head, 0)]
+        {
             let ours = file.metadata()?;
+            if ours.len() < least {
+                return Err(io::Error::other(Moved(path.clone())));
+            }
             let found = match fs::metadata(path) {
                 Ok(found) => Some(found),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => None,
@@ -383,8 +389,22 @@ pub(super) fn name(first: u64) -> String {
     format!("trail-{first:012}.jsonl")
 }
 
+/// A pipe in its place is an error rather than a wait for ever.
 fn create(path: &Path) -> io::Result<File> {
-    OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(false).mode(0o600);
+    options.custom_flags(OFlags::NONBLOCK.bits().cast_signed()).open(path)
+}
+
+/// Opens a regular file, and nothing else.
+pub(super) fn regular(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+    let flags = OFlags::NONBLOCK | OFlags::NOFOLLOW;
+    let file = options.custom_flags(flags.bits().cast_signed()).open(path)?;
+    if file.metadata()?.is_file() {
+        return Ok(file);
+    }
+    let what = format!("{} is no regular file: move it away", path.display());
+    Err(io::Error::new(io::ErrorKind::InvalidInput, what))
 }
 
 fn sync_folder(folder: &Path) -> io::Result<()> {

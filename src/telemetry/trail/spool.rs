@@ -5,7 +5,7 @@
 
 use std::{
     fs::{File, OpenOptions},
-    io,
+    io::{self, Read},
     os::unix::fs::{FileExt, OpenOptionsExt},
     path::Path,
 };
@@ -17,7 +17,11 @@ use rustix::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::Entry;
+use super::{
+    Entry,
+    file::regular,
+    reading::{files, read_file},
+};
 use crate::{
     clock::Wall,
     rules::trail::{Fields, Link, Signer},
@@ -99,25 +103,44 @@ pub(super) fn leave(
 
 /// What waits to be written behind `last`.
 pub(super) fn find(folder: &Path, signer: &Signer, last: Link) -> io::Result<Left> {
-    let bytes = match std::fs::read(folder.join(SPOOL)) {
-        Ok(bytes) => bytes,
+    let mut bytes = Vec::new();
+    match regular(OpenOptions::new().read(true), &folder.join(SPOOL)) {
+        Ok(file) => _ = file.take(2 * ROOM).read_to_end(&mut bytes)?,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Left::default()),
         Err(error) => return Err(error),
-    };
+    }
     if bytes.iter().take(512).all(|byte| *byte == 0) {
         return Ok(Left::default());
     }
     Ok(match parse(&bytes, signer) {
         Some((of, left)) if of == last => left,
         // It was written already, and whoever did that was interrupted before it was wiped.
-        Some(_) => Left::default(),
-        None => Left { damaged: true, ..Left::default() },
+        Some((of, left)) if of.seq < last.seq && is_written(folder, of, &left)? => Left::default(),
+        Some(_) | None => Left { damaged: true, ..Left::default() },
     })
+}
+
+/// Whether the trail has it behind `of`: that it is longer is no proof, since anybody can add a line.
+fn is_written(folder: &Path, of: Link, left: &Left) -> io::Result<bool> {
+    let Some(last) = left.entries.last() else { return Ok(true) };
+    for file in files(folder)?.iter().rev() {
+        let records = read_file(file)?;
+        let mut behind = records.iter().filter(|record| record.seq > of.seq);
+        if behind.any(|record| record.event == last.event && record.fields == last.fields) {
+            return Ok(true);
+        }
+        if records.first().is_some_and(|first| first.seq <= of.seq) {
+            break;
+        }
+    }
+    Ok(false)
 }
 
 /// Whether anything waits there, whoever has signed it.
 pub(super) fn is_waiting(folder: &Path) -> bool {
-    std::fs::read(folder.join(SPOOL)).is_ok_and(|bytes| bytes.first().is_some_and(|byte| *byte != 0))
+    let mut first = [0];
+    let file = regular(OpenOptions::new().read(true), &folder.join(SPOOL));
+    file.and_then(|mut file| file.read_exact(&mut first)).is_ok() && first != [0]
 }
 
 /// All of it is in the trail.
@@ -154,5 +177,5 @@ fn wipe(file: &File) -> io::Result<()> {
 }
 
 fn open(folder: &Path) -> io::Result<File> {
-    OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(folder.join(SPOOL))
+    regular(OpenOptions::new().write(true).create(true).truncate(false).mode(0o600), &folder.join(SPOOL))
 }

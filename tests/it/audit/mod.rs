@@ -236,3 +236,27 @@ async fn r29_records_say_what_was_done_and_to_whom() {
     assert_eq!(of("signed-out")["user"], json!(name));
     assert_eq!(of("banned")["reason"], "turns \u{202e}round");
 }
+
+/// A folder that cannot take the files leaves no record that says they are there, and the trail's own folder is none.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r29_archive_says_nothing_before_the_files_are_where_they_go() {
+    let house = House::start("audit-archive");
+    tokio::task::block_in_place(|| grow(&house, 17 << 20));
+    let _ = sign_in(&house).await;
+    let own = house.directory.join("data/audit").display().to_string();
+    let file = house.directory.join("config.yaml").display().to_string();
+    for (to, why) in [(&own, "in the folder of the trail itself"), (&file, "config.yaml")] {
+        let (done, said) = audit(&house, &["archive", "--before", "0s", to]);
+        assert!(!done && said.contains(why), "{said}");
+    }
+    let archived = |records: Vec<Value>| records.iter().any(|one| one["event"] == "trail-archived");
+    assert!(!archived(records(&house)));
+    assert!(house.directory.join("data/audit/trail-000000000001.jsonl").exists());
+    let elsewhere = house.directory.join("elsewhere");
+    let (done, said) = audit(&house, &["archive", "--before", "0s", &elsewhere.display().to_string()]);
+    assert!(done && archived(records(&house)), "{said}");
+    assert!(elsewhere.join("trail-000000000001.jsonl").exists());
+    assert!(!house.directory.join("data/audit/trail-000000000001.jsonl").exists());
+    let (intact, text) = audit(&house, &["verify"]);
+    assert!(intact, "{text}");
+}

@@ -184,3 +184,33 @@ async fn r29_a_start_on_a_full_disk_with_a_torn_end_waits_for_room() {
     assert_eq!((named(folder.path(), "user-added").len(), named(folder.path(), RECOVERED).len()), (3, 1));
     assert_eq!(looked_at(folder.path()).1, []);
 }
+
+/// A pipe in the place of the file must not hold the trail up for ever.
+#[tokio::test]
+async fn r29_a_pipe_in_the_place_of_what_is_held_closes_the_trail_until_it_is_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let trail = open(folder.path(), 1 << 20);
+    write(&trail, 1);
+    let held = folder.path().join(SPOOL);
+    fs::remove_file(&held).unwrap();
+    let made = std::process::Command::new("mkfifo").arg(&held).status().unwrap();
+    assert!(made.success());
+    let mut problem = trail.problem();
+    let noticed = tokio::time::timeout(Duration::from_secs(10), problem.wait_for(Option::is_some)).await;
+    assert!(noticed.is_ok(), "nobody noticed");
+    fs::remove_file(&held).unwrap();
+    let ticket = trail.write(AT, "user-added".into(), Fields::new());
+    assert!(trail.durable(ticket, Duration::from_secs(10)).await);
+}
+
+/// What waits is not taken for written because somebody added a record behind the end.
+#[test]
+fn r29_what_is_held_does_not_vanish_behind_a_forged_record() {
+    let folder = ended_full();
+    let file = files(folder.path()).unwrap().pop().unwrap();
+    let text = fs::read_to_string(&file).unwrap();
+    let mut last = read(text.lines().last().unwrap().as_bytes()).unwrap().link();
+    fs::write(&file, text + &line(&mut last, AT, "user-added", &Fields::new()) + "\n").unwrap();
+    drop(open(folder.path(), 1 << 20));
+    assert_eq!(named(folder.path(), LOST).len(), 1);
+}

@@ -6,7 +6,7 @@ use super::{check, looked_at, open, signer, tampering, write};
 use crate::{
     clock::Wall,
     rules::trail::{ARCHIVED, Fields, Kind, line, read},
-    telemetry::trail::{Check, HEAD, Trail, archivable, files, move_away, verify},
+    telemetry::trail::{Check, HEAD, Trail, archivable, copy_away, files, is_within, verify},
 };
 
 /// Six records and a checkpoint, in one file: the folder, the file, and its lines.
@@ -31,6 +31,11 @@ fn r29_deleted_records_do_not_pass_with_an_unsigned_trail_archived_behind_the_he
     assert_eq!(looked_at(folder.path()).1, [Kind::NoStart(3), Kind::Behind(8, 8)]);
     drop(open(folder.path(), 1 << 20));
     assert_eq!(looked_at(folder.path()).1, [Kind::NoStart(3), Kind::Unvouched(9, 8, 8)]);
+    // Nor does it pass when somebody has accepted it with the rest.
+    let accepting = Check { accepted: vec![9], ..check() };
+    let found = verify(folder.path(), &accepting, |_| ()).unwrap().found;
+    let kinds: Vec<Kind> = found.findings.into_iter().map(|finding| finding.kind).collect();
+    assert_eq!((kinds, found.accepted), (vec![Kind::NoStart(3)], vec![(9, 8, 8)]));
 }
 
 #[test]
@@ -151,7 +156,10 @@ fn r29_archive_goes_on_where_the_last_one_ended_and_says_so_by_what_is_signed() 
         fields.insert("to_hash".into(), data_encoding::HEXLOWER.encode(&found.to.hash).into());
         trail.write(late, ARCHIVED.into(), fields);
         assert!(trail.flush());
-        found.files.iter().for_each(|file| move_away(file, elsewhere.path()).unwrap());
+        for file in &found.files {
+            copy_away(file, elsewhere.path()).unwrap();
+            fs::remove_file(file).unwrap();
+        }
     }
     assert_eq!(ends[1].0, ends[0].1);
     // Without what was moved by hand, only who knows the record before may go on.
@@ -192,4 +200,25 @@ fn a_trail_that_is_being_written_has_no_findings() {
             assert_eq!(looked_at(folder.path()).1, []);
         }
     });
+}
+
+/// What is there already is not copied, so that what is removed afterwards would be all there is.
+#[test]
+fn r29_nothing_is_archived_into_the_folder_of_the_trail_itself() {
+    let home = tempfile::tempdir().unwrap();
+    let (folder, elsewhere) = (home.path().join("audit"), home.path().join("elsewhere"));
+    write(&open(&folder, 1 << 20), 1);
+    let link = home.path().join("link");
+    std::os::unix::fs::symlink(&folder, &link).unwrap();
+    for within in [&folder, &link, &folder.join("old"), &link.join("old/older"), &folder.join("../audit")] {
+        assert!(is_within(within, &folder).unwrap(), "{}", within.display());
+    }
+    assert!(!is_within(&elsewhere, &folder).unwrap());
+    let file = files(&folder).unwrap().remove(0);
+    for _ in 0..2 {
+        copy_away(&file, &elsewhere).unwrap();
+        assert!(file.exists(), "whoever copies removes nothing");
+    }
+    fs::write(elsewhere.join(file.file_name().unwrap()), "another").unwrap();
+    assert!(copy_away(&file, &elsewhere).is_err());
 }

@@ -116,3 +116,15 @@ fn a_renamed_file_shows_and_is_not_written_to() {
     write(&trail, 1);
     assert_eq!(looked_at(folder.path()).1, []);
 }
+
+/// As by logrotate's `copytruncate`: what comes next would stand behind a hole.
+#[tokio::test]
+async fn r29_a_file_that_was_cut_short_while_it_was_written_to_gets_no_hole_and_the_loss_shows() {
+    let folder = tempfile::tempdir().unwrap();
+    let trail = open(folder.path(), 1 << 20);
+    write(&trail, 3);
+    fs::File::options().write(true).open(folder.path().join(FIRST)).unwrap().set_len(0).unwrap();
+    assert!(is_written(&trail).await);
+    assert_eq!((events(folder.path(), "user-added"), events(folder.path(), REOPENED)), (1, 1));
+    assert_eq!(looked_at(folder.path()).1, [Kind::NoStart(3)]);
+}
