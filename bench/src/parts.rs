@@ -82,7 +82,11 @@ impl Parts {
         let tokens: Vec<String> = used.iter().map(|session| place::token(session, &keys, now)).collect();
         let sids = used.iter().map(|session| session.sid).collect();
         let records = Records::default();
-        records.load(Everything { users, sessions: sessions.into_iter().map(Arc::new).collect(), ..Everything::default() });
+        records.load(Everything {
+            users,
+            sessions: sessions.into_iter().map(Arc::new).collect(),
+            ..Everything::default()
+        });
         let mut parts = Self {
             sites,
             keys,
@@ -214,7 +218,8 @@ impl Parts {
             "dialect: allowed" => {
                 let grant = self.grant();
                 Box::new(move |_| {
-                    let identity = identity_headers::all(&grant, http::HeaderValue::from_static("")).collect();
+                    let identity =
+                        identity_headers::all(&grant, http::HeaderValue::from_static("")).collect();
                     Dialect::AuthRequest.render(Answer::Allow { identity }).headers().len()
                 })
             }

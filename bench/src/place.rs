@@ -208,6 +208,23 @@ const BROWSER: &str = "User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gec
                        Accept: text/html,application/xhtml+xml\r\nAccept-Language: en-US,en;q=0.5\r\n\
                        Sec-Fetch-Dest: document\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Site: same-origin\r\n";
 
+/// A hundred pages, each with conditions, on which so many of four roles have conditions of their own.
+pub fn policy_of_terms(roles: usize) -> String {
+    let mut text = String::from(
+        "version: 1\nroles: [root, admin, reseller, user]\nelevation: { lasts: 15m, methods: [totp, backup-code] }\n\
+         default: none\npages:\n",
+    );
+    let when = "when: { networks: [198.51.0.0/16, 127.0.0.0/8], methods: [GET, POST] }";
+    for page in 0..100 {
+        let _ =
+            write!(text, "  - name: page-{page}\n    paths: [\"/p{page}/**\"]\n    {when}\n    access:\n");
+        for role in ["user", "reseller", "admin", "root"].into_iter().take(roles) {
+            let _ = writeln!(text, "      {role}: {{ unelevated: full, elevated: full, {when} }}");
+        }
+    }
+    text
+}
+
 /// A policy of so many pages: the usual roles, every fourth page with conditions.
 pub fn policy(pages: usize) -> String {
     let mut text = String::from(

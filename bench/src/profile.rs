@@ -37,7 +37,10 @@ const AREAS: [(&str, &[&str]); 12] = [
     ("TLS", &["rustls::conn", "rustls::record_layer", "rustls::common_state", "aws_lc_"]),
     ("the system's calls for writing", &["sys_sendto", "sys_writev", "tcp_sendmsg"]),
     ("the system's calls for reading", &["sys_recvfrom", "sys_read", "tcp_recvmsg"]),
-    ("waiting and waking", &["sys_epoll", "sys_futex", "runtime::scheduler::multi_thread::worker::Context::park"]),
+    (
+        "waiting and waking",
+        &["sys_epoll", "sys_futex", "runtime::scheduler::multi_thread::worker::Context::park"],
+    ),
     ("the rest of the gate at the edge", &["edge::gateway", "gate::Gate"]),
     ("the HTTP engine", &["pingora_", "hyper::"]),
 ];

@@ -464,8 +464,9 @@ pub(crate) fn handshakes(ground: &mut Ground) -> Outcome<()> {
     let counts = format!("; of {all} the edge resumed {}, pingora {}", resumed[0], resumed[1]);
     let (whole, resumed) =
         (note(&edge_whole, &pingora_whole), note(&edge_resumed, &pingora_resumed) + &counts);
-    let note =
-        format!("{RETURNING} clients, each back after {HANDSHAKES} connections of others; by what the clients say");
+    let note = format!(
+        "{RETURNING} clients, each back after {HANDSHAKES} connections of others; by what the clients say"
+    );
     let what = "handshakes resumed at the edge / all that could be";
     ground.row(what, Target::AtLeast(1.0), Figure::of([crowd]), "", note);
     ground.row(

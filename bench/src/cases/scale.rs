@@ -5,7 +5,7 @@ use std::{fs, process::Command, sync::Arc};
 use panelgate_bench::{
     Outcome,
     load::Script,
-    place::{Place, Size, Variant},
+    place::{Place, Size, Variant, policy_of_terms},
     plot,
     probe::{Gate, local},
     report::{Section, Target, number},
@@ -18,8 +18,19 @@ use crate::Ground;
 const SMALL: Size = Size { sessions: 1_000, pages: 10, bans: 0 };
 const LARGE: Size = Size { sessions: 1_000_000, pages: 10_000, bans: 0 };
 
+/// The curve of policies rather than of sizes.
+const TERMS: &str = "roles-with-conditions";
+
 fn gate(ground: &Ground, name: &str, size: Size) -> Outcome<Gate> {
+    gate_under(ground, name, size, None)
+}
+
+/// The same under another policy.
+fn gate_under(ground: &Ground, name: &str, size: Size, policy: Option<&str>) -> Outcome<Gate> {
     let place = Place::make(ground.dir(), name, size)?;
+    if let Some(policy) = policy {
+        fs::write(place.dir.join("policy.yaml"), policy)?;
+    }
     place.configure(&Variant { assertion: "session", upstream: local(9), origins: &[] })?;
     Gate::start(&Arc::new(place), &ground.gate)
 }
@@ -81,11 +92,11 @@ pub(crate) fn scale(ground: &mut Ground) -> Outcome<()> {
     Ok(())
 }
 
-/// One curve for each of sessions, pages and bans, beside its first point.
+/// One curve for each of sessions, pages, bans, and roles with conditions, beside its first point.
 pub(crate) fn curves(ground: &mut Ground) -> Outcome<()> {
     let names = ["a", "b", "c", "d"];
     let base = Size { sessions: 1_000, pages: 100, bans: 0 };
-    let curves: [(&str, Vec<(usize, Size)>); 3] = [
+    let curves: [(&str, Vec<(usize, Size)>); 4] = [
         (
             "sessions",
             [1_000, 10_000, 100_000, 1_000_000]
@@ -94,13 +105,17 @@ pub(crate) fn curves(ground: &mut Ground) -> Outcome<()> {
         ),
         ("pages", [10, 100, 1_000, 10_000].map(|pages| (pages, Size { pages, ..base })).to_vec()),
         ("bans", [0, 1_000, 100_000, 1_000_000].map(|bans| (bans, Size { bans, ..base })).to_vec()),
+        (TERMS, [1, 2, 3, 4].map(|roles| (roles, base)).to_vec()),
     ];
     let mut lines = Vec::new();
     let mut pictures = Vec::new();
     for (what, sizes) in curves {
         let gates: Vec<Gate> = sizes
             .iter()
-            .map(|(count, size)| gate(ground, &format!("{what}-{count}"), *size))
+            .map(|(count, size)| {
+                let policy = (what == TERMS).then(|| policy_of_terms(*count));
+                gate_under(ground, &format!("{what}-{count}"), *size, policy.as_deref())
+            })
             .collect::<Outcome<_>>()?;
         let contenders = names
             .iter()

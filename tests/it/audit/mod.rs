@@ -243,6 +243,8 @@ async fn r29_archive_says_nothing_before_the_files_are_where_they_go() {
     let house = House::start("audit-archive");
     tokio::task::block_in_place(|| grow(&house, 17 << 20));
     let _ = sign_in(&house).await;
+    // What is of this second is not older.
+    tokio::time::sleep(Duration::from_millis(1100)).await;
     let own = house.directory.join("data/audit").display().to_string();
     let file = house.directory.join("config.yaml").display().to_string();
     for (to, why) in [(&own, "in the folder of the trail itself"), (&file, "config.yaml")] {
