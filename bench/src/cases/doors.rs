@@ -36,6 +36,22 @@ pub(super) fn panel(ground: &Ground) -> Outcome<(Process, SocketAddr)> {
     Ok((process, local(port)))
 }
 
+/// pingora's own server before the panel, with the place's certificate; its ports for plain requests and for TLS.
+pub(super) fn pass_through(
+    ground: &Ground,
+    place: &Place,
+    upstream: SocketAddr,
+) -> Outcome<(Process, [u16; 2])> {
+    let (certificate, key) = place.certificate();
+    let ports = [free_port()?, free_port()?];
+    let [plain, tls] = ports.map(|port| port.to_string());
+    let [certificate, key] = [certificate, key].map(|path| path.display().to_string());
+    let args = ["pingora", &plain, &tls, &certificate, &key, &upstream.to_string()];
+    let mut process = ground.floor("pingora", args)?;
+    process.listens_on(ports[1])?;
+    Ok((process, ports))
+}
+
 /// A gate of the usual size; the store is filled once and copied.
 pub(super) fn usual(
     ground: &Ground,
@@ -180,7 +196,6 @@ pub(crate) fn proxies(ground: &mut Ground) -> Outcome<()> {
     let (panel, upstream) = panel(ground)?;
     let (with_gate, with_hyper, with_tls, proxying) =
         (free_port()?, free_port()?, free_port()?, free_port()?);
-    let (plain, tls) = (free_port()?, free_port()?);
     let origins = [format!("https://localhost:{with_tls}")];
     let place = usual(ground, "proxies", "session", upstream, &origins)?;
     let gate = Gate::start(&place, &ground.gate)?;
@@ -198,16 +213,7 @@ pub(crate) fn proxies(ground: &mut Ground) -> Outcome<()> {
     let asks_bare = nginx("nginx-bare", with_hyper, None, &bare)?;
     let asks_tls = nginx("nginx-tls", with_tls, Some(shown), &socket)?;
     let proxy = nginx::proxying("nginx-proxy", proxying, shown, upstream, ground.dir())?;
-    let args = [
-        plain.to_string(),
-        tls.to_string(),
-        certificate.display().to_string(),
-        key.display().to_string(),
-        upstream.to_string(),
-    ];
-    let mut pingora =
-        ground.floor("pingora", ["pingora", &args[0], &args[1], &args[2], &args[3], &args[4]])?;
-    pingora.listens_on(tls)?;
+    let (pingora, [plain, tls]) = pass_through(ground, &place, upstream)?;
     let script = |name: &str, host: &str| Script::write(ground.dir().join(name), &place.requests(host));
     let edge = place.ports.edge;
     let [plain_script, tls_script, edge_script] = [
@@ -420,18 +426,8 @@ pub(crate) fn handshakes(ground: &mut Ground) -> Outcome<()> {
     let place = Place::make(ground.dir(), "handshakes", Size { sessions: 1_000, ..USUAL })?;
     place.configure(&Variant { assertion: "session", upstream, origins: &[] })?;
     let gate = Gate::start(&Arc::new(place), &ground.gate)?;
-    let (certificate, key) = gate.place.certificate();
-    let (plain, tls) = (free_port()?, free_port()?);
-    let args = [
-        plain.to_string(),
-        tls.to_string(),
-        certificate.display().to_string(),
-        key.display().to_string(),
-        upstream.to_string(),
-    ];
-    let mut pingora =
-        ground.floor("pingora", ["pingora", &args[0], &args[1], &args[2], &args[3], &args[4]])?;
-    pingora.listens_on(tls)?;
+    let (certificate, _) = gate.place.certificate();
+    let (pingora, [_, tls]) = pass_through(ground, &gate.place, upstream)?;
     let edge = gate.place.ports.edge;
     let request = gate.place.requests(&format!("localhost:{edge}")).swap_remove(0);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

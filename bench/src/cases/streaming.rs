@@ -4,12 +4,11 @@ use panelgate_bench::{
     Outcome,
     load::Script,
     probe::Gate,
-    process::free_port,
     report::{Target, number},
     rounds::{self, Contender, Figure},
 };
 
-use super::doors::{panel, usual};
+use super::doors::{panel, pass_through, usual};
 use crate::Ground;
 
 /// Of one body.
@@ -20,18 +19,7 @@ pub(crate) fn streaming(ground: &mut Ground) -> Outcome<()> {
     let (panel, upstream) = panel(ground)?;
     let place = usual(ground, "streaming", "session", upstream, &[])?;
     let gate = Gate::start(&place, &ground.gate)?;
-    let (certificate, key) = place.certificate();
-    let (plain, tls) = (free_port()?, free_port()?);
-    let args = [
-        plain.to_string(),
-        tls.to_string(),
-        certificate.display().to_string(),
-        key.display().to_string(),
-        upstream.to_string(),
-    ];
-    let mut pingora =
-        ground.floor("pingora", ["pingora", &args[0], &args[1], &args[2], &args[3], &args[4]])?;
-    pingora.listens_on(tls)?;
+    let (pingora, [_, tls]) = pass_through(ground, &place, upstream)?;
     let edge = place.ports.edge;
     let host = format!("localhost:{edge}");
     let bodies = [("download", place.download(&host, BYTES)), ("upload", place.upload(&host, BYTES))];
