@@ -7,7 +7,7 @@ mod credentials;
 
 use bytes::BytesMut;
 use http::{HeaderName, HeaderValue};
-use smol_str::ToSmolStr;
+use smol_str::{SmolStr, ToSmolStr};
 
 pub use self::credentials::{for_panel, strip_credentials};
 use crate::rules::{
@@ -16,7 +16,7 @@ use crate::rules::{
 };
 
 /// Every identity header, in the order in which they are sent.
-pub const NAMES: [HeaderName; 11] = [
+pub static NAMES: [HeaderName; 11] = [
     HeaderName::from_static("remote-user"),
     HeaderName::from_static("remote-groups"),
     HeaderName::from_static("remote-email"),
@@ -33,6 +33,11 @@ pub const NAMES: [HeaderName; 11] = [
 /// All identity headers for a grant, in a fixed order; those without a value are empty, never left out.
 pub fn all(grant: &Grant, assertion: HeaderValue) -> impl Iterator<Item = (HeaderName, HeaderValue)> + use<> {
     stamps(grant.bearer(), grant.access(), &grant.decision().to_smolstr(), assertion)
+}
+
+/// The same one by one, for whoever writes them himself. Every value is one that a header can carry.
+pub fn each(grant: &Grant, assertion: &HeaderValue, tell: impl FnMut(&HeaderName, &[u8])) {
+    tell_each(grant.bearer(), grant.access(), &grant.decision().to_smolstr(), assertion, tell);
 }
 
 /// Whether a client's header must not reach the panel: an identity header in any spelling, a method override (R36), or
@@ -68,28 +73,27 @@ fn stamps(
     decision: &str,
     assertion: HeaderValue,
 ) -> impl Iterator<Item = (HeaderName, HeaderValue)> + use<> {
-    NAMES.into_iter().zip(told(bearer, access, decision).into_iter().chain([assertion]))
+    NAMES.iter().cloned().zip(told(bearer, access, decision).into_iter().chain([assertion]))
+}
+
+fn tell_each(
+    bearer: Option<&Bearer>,
+    access: Access,
+    decision: &str,
+    assertion: &HeaderValue,
+    mut tell: impl FnMut(&HeaderName, &[u8]),
+) {
+    let until = until(bearer);
+    let texts = texts(bearer, access, &until, decision).map(str::as_bytes);
+    for (name, value) in NAMES.iter().zip(texts.into_iter().chain([assertion.as_bytes()])) {
+        tell(name, value);
+    }
 }
 
 /// The values of [`NAMES`], without the assertion. They share one allocation.
 fn told(bearer: Option<&Bearer>, access: Access, decision: &str) -> [HeaderValue; 10] {
-    let until = bearer.and_then(|bearer| bearer.elevated_until).map(|until| until.secs().to_smolstr());
-    let until = until.unwrap_or_default();
-    let role = bearer.map_or("", |bearer| &*bearer.role);
-    let texts = [
-        bearer.map_or("", |bearer| bearer.user.name.as_str()),
-        role,
-        bearer.map_or("", |bearer| &bearer.user.email),
-        bearer.map_or("", shown_name),
-        role,
-        bearer.map_or("", |bearer| &bearer.public.0),
-        access.as_str(),
-        &until,
-        bearer.and_then(|bearer| bearer.actor.as_ref()).map_or("", |actor| actor.user.name.as_str()),
-        decision,
-    ];
-    // Anything but tabs, spaces and visible ASCII is sent as empty rather than changed (R21).
-    let texts = texts.map(|text| if is_field_text(text) { text } else { "" });
+    let until = until(bearer);
+    let texts = texts(bearer, access, &until, decision);
     let mut whole = BytesMut::with_capacity(texts.iter().map(|text| text.len()).sum());
     for text in texts {
         whole.extend_from_slice(text.as_bytes());
@@ -99,6 +103,29 @@ fn told(bearer: Option<&Bearer>, access: Access, decision: &str) -> [HeaderValue
         let value = rest.split_to(text.len());
         HeaderValue::from_maybe_shared(value).unwrap_or(HeaderValue::from_static(""))
     })
+}
+
+fn texts<'a>(bearer: Option<&'a Bearer>, access: Access, until: &'a str, decision: &'a str) -> [&'a str; 10] {
+    let role = bearer.map_or("", |bearer| &*bearer.role);
+    let texts = [
+        bearer.map_or("", |bearer| bearer.user.name.as_str()),
+        role,
+        bearer.map_or("", |bearer| &bearer.user.email),
+        bearer.map_or("", shown_name),
+        role,
+        bearer.map_or("", |bearer| &bearer.public.0),
+        access.as_str(),
+        until,
+        bearer.and_then(|bearer| bearer.actor.as_ref()).map_or("", |actor| actor.user.name.as_str()),
+        decision,
+    ];
+    // Anything but tabs, spaces and visible ASCII is sent as empty rather than changed (R21).
+    texts.map(|text| if is_field_text(text) { text } else { "" })
+}
+
+/// The end of the elevation, in seconds since the Unix epoch; empty if there is none.
+fn until(bearer: Option<&Bearer>) -> SmolStr {
+    bearer.and_then(|bearer| bearer.elevated_until).map(|until| until.secs().to_smolstr()).unwrap_or_default()
 }
 
 /// The display name where a header can carry it, else the account name.

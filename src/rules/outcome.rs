@@ -89,19 +89,16 @@ pub struct DecisionId(pub [u8; 5]);
 impl fmt::Display for DecisionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Crockford's alphabet: no letter that is taken for another.
-        const ALPHABET: [char; 32] = [
-            '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F', 'G', 'H', 'J',
-            'K', 'M', 'N', 'P', 'Q', 'R', 'S', 'T', 'V', 'W', 'X', 'Y', 'Z',
-        ];
+        const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
         let bits = self.0.iter().fold(0_u64, |bits, byte| (bits << 8) | u64::from(*byte));
-        for index in 0..8 {
-            if index == 4 {
-                f.write_str("-")?;
+        let mut text = *b"....-....";
+        for (place, index) in [0, 1, 2, 3, 5, 6, 7, 8].into_iter().zip(0..8) {
+            let digit = usize::try_from((bits >> (35 - 5 * index)) & 31).unwrap_or_default();
+            if let (Some(place), Some(letter)) = (text.get_mut::<usize>(place), ALPHABET.get(digit)) {
+                *place = *letter;
             }
-            let digit = (bits >> (35 - 5 * index)) & 31;
-            write!(f, "{}", ALPHABET.get(usize::try_from(digit).unwrap_or(0)).copied().unwrap_or('0'))?;
         }
-        Ok(())
+        f.write_str(std::str::from_utf8(&text).unwrap_or_default())
     }
 }
 

@@ -20,7 +20,7 @@ const MAX_VALUE: usize = 8 * 1024;
 
 /// A head that is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct BadHead {
+pub(crate) struct BadHead {
     /// The status to answer with.
     pub(super) status: u16,
     /// What is wrong; never contains the input.
@@ -55,7 +55,7 @@ impl BadHead {
 
 /// Where a head ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Scan {
+pub(crate) enum Scan {
     /// Not yet.
     More,
     /// After this many bytes, the empty line included.
@@ -63,7 +63,7 @@ pub(super) enum Scan {
 }
 
 /// Looks for the end of the head in everything received so far. `from`: how much was looked at before.
-pub(super) fn scan(held: &[u8], from: usize) -> Result<Scan, BadHead> {
+pub(crate) fn scan(held: &[u8], from: usize) -> Result<Scan, BadHead> {
     if matches!(held.first(), Some(b'\r' | b'\n')) {
         return Err(BadHead::bad("the request begins with an empty line"));
     }

@@ -18,7 +18,7 @@ pub use self::tls::Certificates;
 pub(crate) use self::{
     conn::Conn,
     guard::conn_of,
-    head::MAX_FIELDS,
+    head::{MAX_FIELDS, Scan, scan},
     redirect::{OriginOf, redirect},
     serve::{Reception, TurnsAway},
     tls::make_default,

@@ -72,9 +72,15 @@ pub(super) fn finish(headers: &mut HeaderMap, sealed: &str) {
 }
 
 /// No answer of the gate may be kept or given to somebody else (R26).
+pub static UNCACHED: [(HeaderName, HeaderValue); 2] = [
+    (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    (VARY, HeaderValue::from_static("Cookie, Authorization")),
+];
+
 fn keep_from_caches(headers: &mut HeaderMap) {
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(VARY, HeaderValue::from_static("Cookie, Authorization"));
+    for (name, value) in &UNCACHED {
+        headers.insert(name, value.clone());
+    }
 }
 
 fn status_for(kind: RefusalKind) -> StatusCode {

@@ -2,7 +2,7 @@
 //!
 //! Envoy refuses a `#` in `:path` before it asks, so none is missed here though the HTTP library cuts it off.
 
-use http::request::Parts;
+use http::{HeaderName, request::Parts};
 
 use super::{
     Caller, DialectError,
@@ -16,10 +16,16 @@ pub(super) const PREFIX: &str = "/api/authz/ext-authz";
 /// How the dialect is called.
 pub(super) const NAME: &str = "ext-authz";
 
-const PROTO: Field =
-    Field { name: "X-Forwarded-Proto", mend: "list it in allowed_headers of the ext_authz filter" };
-const FOR: Field =
-    Field { name: "X-Forwarded-For", mend: "list it in allowed_headers of the ext_authz filter" };
+const PROTO: Field = Field {
+    name: "X-Forwarded-Proto",
+    key: HeaderName::from_static("x-forwarded-proto"),
+    mend: "list it in allowed_headers of the ext_authz filter",
+};
+const FOR: Field = Field {
+    name: "X-Forwarded-For",
+    key: HeaderName::from_static("x-forwarded-for"),
+    mend: "list it in allowed_headers of the ext_authz filter",
+};
 
 /// What Envoy asks about.
 pub(super) fn ask<'a>(parts: &'a Parts, caller: &Caller<'_>) -> Result<Ask<'a>, DialectError> {

@@ -3,7 +3,7 @@
 //! HAProxy's Lua copies the client's fields one by one, so `Cookie` arrives as it was sent and no dedicated field for it
 //! is needed. It gets `X-Gate-Outcome` as well, for recipes that can carry nothing but a status.
 
-use http::request::Parts;
+use http::{HeaderName, request::Parts};
 
 use super::{
     Caller, DialectError,
@@ -14,13 +14,31 @@ use crate::rules::facts::{Ask, Door, Route};
 /// How the dialect is called.
 pub(super) const NAME: &str = "forward-auth";
 
-const METHOD: Field =
-    Field { name: "X-Forwarded-Method", mend: "let the proxy set it to the client's method" };
-const PROTO: Field = Field { name: "X-Forwarded-Proto", mend: "let the proxy set it to the client's scheme" };
-const HOST: Field = Field { name: "X-Forwarded-Host", mend: "let the proxy set it to the client's Host" };
-const URI: Field =
-    Field { name: "X-Forwarded-Uri", mend: "let the proxy set it to the client's path and query" };
-const FOR: Field = Field { name: "X-Forwarded-For", mend: "let the proxy set it to the client's address" };
+const METHOD: Field = Field {
+    name: "X-Forwarded-Method",
+    key: HeaderName::from_static("x-forwarded-method"),
+    mend: "let the proxy set it to the client's method",
+};
+const PROTO: Field = Field {
+    name: "X-Forwarded-Proto",
+    key: HeaderName::from_static("x-forwarded-proto"),
+    mend: "let the proxy set it to the client's scheme",
+};
+const HOST: Field = Field {
+    name: "X-Forwarded-Host",
+    key: HeaderName::from_static("x-forwarded-host"),
+    mend: "let the proxy set it to the client's Host",
+};
+const URI: Field = Field {
+    name: "X-Forwarded-Uri",
+    key: HeaderName::from_static("x-forwarded-uri"),
+    mend: "let the proxy set it to the client's path and query",
+};
+const FOR: Field = Field {
+    name: "X-Forwarded-For",
+    key: HeaderName::from_static("x-forwarded-for"),
+    mend: "let the proxy set it to the client's address",
+};
 
 /// What the proxy asks about; its own request line says nothing.
 pub(super) fn ask<'a>(parts: &'a Parts, caller: &Caller<'_>) -> Result<Ask<'a>, DialectError> {

@@ -18,7 +18,10 @@ use std::net::IpAddr;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, request::Parts};
 
-pub use self::{answer::problem, read::DialectError};
+pub use self::{
+    answer::{UNCACHED, problem},
+    read::DialectError,
+};
 use crate::{
     gate::RefusalKind,
     rules::{address::TrustedProxies, facts::Ask, outcome::DecisionId},

@@ -25,14 +25,17 @@ const GATE_RETRY_AFTER: HeaderName = HeaderName::from_static("x-gate-retry-after
 
 const URL: Field = Field {
     name: "X-Original-URL",
+    key: HeaderName::from_static("x-original-url"),
     mend: "set it in the auth location: proxy_set_header X-Original-URL $scheme://$http_host$request_uri",
 };
 const METHOD: Field = Field {
     name: "X-Original-Method",
+    key: HeaderName::from_static("x-original-method"),
     mend: "set it in the auth location: proxy_set_header X-Original-Method $request_method",
 };
 const FOR: Field = Field {
     name: "X-Forwarded-For",
+    key: HeaderName::from_static("x-forwarded-for"),
     mend: "set it in the auth location: proxy_set_header X-Forwarded-For $remote_addr",
 };
 

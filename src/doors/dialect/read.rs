@@ -1,15 +1,17 @@
 //! Reading the fields of a dialect: each exactly once.
 
-use http::{HeaderMap, Version, header::HOST, request::Parts};
+use http::{HeaderMap, HeaderName, Version, header::HOST, request::Parts};
 
 use super::Caller;
 use crate::rules::address::{ClientAddr, walk, walk_beyond};
 
 /// A field that a dialect reads, with the line that makes the proxy send it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Field {
     /// As people write it.
     pub(super) name: &'static str,
+    /// The same for looking it up.
+    pub(super) key: HeaderName,
     /// What to do when it is missing.
     pub(super) mend: &'static str,
 }
@@ -50,8 +52,8 @@ pub enum DialectError {
 
 /// The one value of a field.
 pub(super) fn one<'a>(headers: &'a HeaderMap, field: &Field) -> Result<&'a [u8], DialectError> {
-    let Field { name, mend } = *field;
-    let mut values = headers.get_all(name).iter();
+    let Field { name, ref key, mend } = *field;
+    let mut values = headers.get_all(key).iter();
     let value =
         values.next().filter(|value| !value.is_empty()).ok_or(DialectError::Missing { name, mend })?;
     if values.next().is_some() {
@@ -97,7 +99,8 @@ pub(super) fn origin_form(parts: &Parts) -> Result<&str, DialectError> {
 
 /// The host that the request line or the `Host` field names, exactly once; both must agree (R6).
 pub(super) fn own_host(parts: &Parts) -> Result<&[u8], DialectError> {
-    const HOST_FIELD: Field = Field { name: "Host", mend: "pass the client's own Host on" };
+    const HOST_FIELD: Field =
+        Field { name: "Host", key: HeaderName::from_static("host"), mend: "pass the client's own Host on" };
     let authority = parts.uri.authority().map(|authority| authority.as_str().as_bytes());
     match authority {
         None => one(&parts.headers, &HOST_FIELD),

@@ -11,7 +11,7 @@ use http::{
 };
 
 use crate::rules::{
-    facts::{CredentialNames, X_API_KEY, is_key},
+    facts::{CredentialNames, X_API_KEY, cookies, is_key},
     token,
 };
 
@@ -54,9 +54,9 @@ fn without_gate_cookies(headers: &HeaderMap, names: &CredentialNames) -> Option<
     let ours = [&names.access, &names.refresh, &names.pending];
     let mut kept = BytesMut::with_capacity(headers.get_all(COOKIE).iter().map(HeaderValue::len).sum());
     for line in headers.get_all(COOKIE) {
-        let pairs = line.as_bytes().split(|byte| *byte == b';');
-        for pair in pairs {
-            let name = pair.split(|byte| *byte == b'=').next().unwrap_or_default().trim_ascii();
+        for pair in cookies(line.as_bytes()) {
+            let end = memchr::memchr(b'=', pair).unwrap_or(pair.len());
+            let name = pair.get(..end).unwrap_or_default().trim_ascii();
             let is_ours = ours.iter().any(|one| !one.is_empty() && one.as_bytes() == name);
             if !is_ours && !pair.trim_ascii().is_empty() {
                 kept.extend_from_slice(if kept.is_empty() { b"" } else { b"; " });

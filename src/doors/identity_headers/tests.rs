@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{NAMES, is_forbidden, is_hop_by_hop, stamps};
+use super::{NAMES, is_forbidden, is_hop_by_hop, stamps, tell_each};
 use crate::{
     clock::Wall,
     rules::{
@@ -42,8 +42,17 @@ fn bearer(display: &str, email: &str) -> Bearer {
 }
 
 fn stamped(bearer: Option<&Bearer>) -> Vec<(String, String)> {
-    let stamps = stamps(bearer, Access::Read, "7K3F-92QD", HeaderValue::from_static("a.b.c"));
-    stamps.map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned())).collect()
+    let assertion = HeaderValue::from_static("a.b.c");
+    let (access, decision) = (Access::Read, "7K3F-92QD");
+    let mut told = Vec::new();
+    tell_each(bearer, access, decision, &assertion, |name, value| {
+        told.push((name.to_string(), String::from_utf8(value.to_vec()).unwrap()));
+    });
+    let stamps = stamps(bearer, access, decision, assertion);
+    let stamps: Vec<_> =
+        stamps.map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned())).collect();
+    assert_eq!(told, stamps, "whoever writes them himself and whoever has them written tell the same");
+    stamps
 }
 
 fn without(headers: &mut HeaderMap, condition: impl Fn(&str) -> bool) {

@@ -1,12 +1,13 @@
 //! Accepting: TCP, TLS with client certificates, and the Unix socket with peer ids.
 
-use std::{sync::Arc, time::Duration};
+use std::{future::poll_fn, pin::pin, sync::Arc, time::Duration};
 
-use http::{HeaderValue, header::CONNECTION};
+use bytes::Bytes;
+use http::Method;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt as _},
     net::{TcpListener, UnixListener},
     sync::Semaphore,
 };
@@ -14,13 +15,17 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    service::{Service, Silence},
+    question::{self, Deadlines, Heads, Next},
+    reply::Replies,
+    rewound::Rewound,
+    service::Service,
     trust::Channel,
 };
 use crate::doors::each_peer;
 
-/// For a whole request head (R25).
-const HEAD: Duration = Duration::from_secs(10);
+/// For a whole request head (R25); and between two, longer than nginx (60 s), Traefik (90 s) and Caddy (2 min) keep a
+/// connection that they do not use, so that none of them asks on one that is just being closed.
+const DEADLINES: Deadlines = Deadlines { head: Duration::from_secs(10), idle: Duration::from_secs(180) };
 /// For a TLS handshake (R25).
 const HANDSHAKE: Duration = Duration::from_secs(5);
 /// A head of more bytes, or of more than the 100 fields that hyper reads without allocating, is refused with 431;
@@ -100,29 +105,71 @@ pub(super) struct Stop {
     pub(super) serving: CancellationToken,
 }
 
-async fn serve<S>(stream: S, channel: Channel, service: Service, stop: Stop)
+async fn serve<S>(mut stream: S, channel: Channel, service: Service, stop: Stop)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let serving = stop.serving.clone();
-    let answering = Arc::new((service, stop.accepting));
-    let answer = hyper::service::service_fn(move |request| {
-        let answering = Arc::clone(&answering);
-        async move {
-            let (service, accepting) = &*answering;
-            let mut answer = service.answer(channel, request).await?;
-            if accepting.is_cancelled() {
-                // A connection that is closed between two requests loses the second one.
-                answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    if let Some(held) = converse(&mut stream, channel, &service, &stop).await {
+        // Apart, so that an idle connection takes no room for the engine.
+        Box::pin(engage(Rewound::new(held, stream), channel, service, stop)).await;
+    }
+}
+
+/// Answers plain questions. When something else comes, gives back everything that was read and not answered.
+async fn converse<S>(stream: &mut S, channel: Channel, service: &Service, stop: &Stop) -> Option<Bytes>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let (mut heads, mut replies) = (Heads::new(DEADLINES), Replies::default());
+    let mut draining = pin!(stop.accepting.cancelled());
+    let mut closing = pin!(stop.serving.cancelled());
+    let mut drains = false;
+    loop {
+        let next = tokio::select! {
+            biased;
+            next = poll_fn(|cx| heads.poll(stream, cx)) => next,
+            () = closing.as_mut() => return None,
+            () = draining.as_mut(), if !drains => {
+                drains = true;
+                heads.hurry();
+                continue;
             }
-            Ok::<_, Silence>(answer)
+        };
+        let head = match next {
+            Next::Head(head) => head,
+            Next::Odd => return Some(heads.into_held(&[])),
+            Next::Over => return None,
+        };
+        let Some(question) = question::read(&head) else { return Some(heads.into_held(&head)) };
+        let to_head = question.parts.method == Method::HEAD;
+        let reply = service.question(question.dialect, channel, question.parts).await.ok()?;
+        // A connection that is closed between two requests loses the second one.
+        let last = question.last || stop.accepting.is_cancelled();
+        let reply = replies.write(&reply, service.wall(), to_head, last);
+        stream.write_all(&reply).await.ok()?;
+        stream.flush().await.ok()?;
+        if last {
+            let _ = stream.shutdown().await;
+            return None;
         }
+    }
+}
+
+/// Has the HTTP engine answer one request, after which the connection ends: the next one may be a plain question again.
+async fn engage<S>(stream: Rewound<S>, channel: Channel, service: Service, stop: Stop)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let service = Arc::new(service);
+    let answer = hyper::service::service_fn(move |request| {
+        let service = Arc::clone(&service);
+        async move { service.answer(channel, request).await }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD)
+        .header_read_timeout(DEADLINES.head)
         .max_buf_size(HEAD_BYTES)
-        .pipeline_flush(true)
+        .keep_alive(false)
         .serve_connection(TokioIo::new(stream), answer);
     tokio::pin!(connection);
     let mut stopping = false;
@@ -130,7 +177,7 @@ where
         tokio::select! {
             // A proxy that breaks off its own question is not worth a log line.
             _ = connection.as_mut() => return,
-            () = serving.cancelled(), if !stopping => {
+            () = stop.serving.cancelled(), if !stopping => {
                 stopping = true;
                 connection.as_mut().graceful_shutdown();
             }

@@ -1,6 +1,9 @@
 //! The sidecar: other proxies ask here about every request (forward auth), and send `/_gate/**` here.
 
 mod listen;
+mod question;
+mod reply;
+mod rewound;
 mod service;
 #[cfg(test)]
 mod tests;

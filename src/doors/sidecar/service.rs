@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use axum::body::Body;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header, request::Parts};
+use http::{HeaderValue, Request, Response, StatusCode, header, request::Parts};
 use http_body_util::{BodyExt, Either, Full, Limited};
 use hyper::body::Incoming;
 use tokio::time::timeout;
@@ -12,9 +12,11 @@ use tower::ServiceExt;
 
 use super::{
     PortalService,
+    reply::{Reply, Yes},
     trust::{Channel, SECRET, Standing, Vouchers},
 };
 use crate::{
+    clock::Wall,
     doors::{
         dialect::{Answer, Caller, Dialect, DialectError, problem},
         identity_headers, trace,
@@ -34,8 +36,6 @@ fn whole(body: Bytes) -> Answered {
     Either::Left(Full::new(body))
 }
 
-/// Room for the header fields of a yes.
-const FIELDS_OF_YES: usize = 20;
 /// The longest body that the portal is given (R28).
 const LONGEST_BODY: usize = 64 << 10;
 /// For a whole body: proxies pass slow ones on as they come (R25).
@@ -56,6 +56,11 @@ impl Service {
         Self { gate, portal, vouchers }
     }
 
+    /// The clock's time.
+    pub(super) fn wall(&self) -> Wall {
+        self.gate.clock().wall()
+    }
+
     /// Answers; there is no error that is not an answer, but for the silence that somebody asked for.
     pub(super) async fn answer(
         &self,
@@ -63,24 +68,38 @@ impl Service {
         request: Request<Incoming>,
     ) -> Result<Response<Answered>, Silence> {
         let (mut parts, body) = request.into_parts();
-        let standing = channel.standing(&parts.headers, &self.vouchers.secrets());
-        parts.headers.remove(SECRET);
         Ok(match Dialect::of(parts.uri.path()) {
             Some(Dialect::Portal) => {
                 let since = self.gate.mono();
-                // Boxed, like everything rare: each connection keeps room for the whole future of a request.
-                let response = Box::pin(self.portal(channel, standing, parts, body)).await;
+                let standing = self.standing(channel, &mut parts);
+                let response = self.portal(channel, standing, parts, body).await;
                 self.gate.took(Door::Sidecar, Stage::Portal, since);
                 response.map(Answered::Right)
             }
-            Some(dialect) => {
-                let since = self.gate.mono();
-                let answer = self.authorize(dialect, channel, standing, &parts).await?;
-                self.gate.took(Door::Sidecar, Stage::Answer, since);
-                answer.map(whole)
-            }
+            Some(dialect) => self.question(dialect, channel, parts).await?.into_response(dialect).map(whole),
             None => self.nothing_here(channel, &parts).map(whole),
         })
+    }
+
+    /// Answers a question about a request.
+    pub(super) async fn question(
+        &self,
+        dialect: Dialect,
+        channel: Channel,
+        mut parts: Parts,
+    ) -> Result<Reply, Silence> {
+        let since = self.gate.mono();
+        let standing = self.standing(channel, &mut parts);
+        let answer = self.authorize(dialect, channel, standing, &parts).await?;
+        self.gate.took(Door::Sidecar, Stage::Answer, since);
+        Ok(answer)
+    }
+
+    /// What speaks for the peer. Its secret goes no further.
+    fn standing(&self, channel: Channel, parts: &mut Parts) -> Standing {
+        let standing = channel.standing(&parts.headers, &self.vouchers.secrets());
+        parts.headers.remove(SECRET);
+        standing
     }
 
     async fn authorize(
@@ -89,15 +108,15 @@ impl Service {
         channel: Channel,
         standing: Standing,
         parts: &Parts,
-    ) -> Result<Response<Bytes>, Silence> {
+    ) -> Result<Reply, Silence> {
         let mut visit = match self.visit(channel, standing, |caller| dialect.ask(parts, caller)) {
             Ok(visit) => visit,
             Err(Unjudged::Misunderstood(error)) => {
                 let decision = self.stray(dialect.name(), channel, parts, &error.to_string());
-                return Ok(dialect.misunderstood(&error, decision));
+                return Ok(Reply::Whole(dialect.misunderstood(&error, decision)));
             }
             Err(Unjudged::Refused(refusal)) => {
-                return Ok(Box::pin(self.refused(dialect, None, *refusal)).await);
+                return Ok(Reply::Whole(Box::pin(self.refused(dialect, None, *refusal)).await));
             }
         };
         if self.gate.watches().wants_silence(&visit.facts.target.raw) {
@@ -106,17 +125,15 @@ impl Service {
         // Nobody but a trusted proxy can ask.
         self.gate.place_in_trace(&mut visit, || trace::parent(&parts.headers));
         let judgement = self.gate.decide(&visit).await;
-        if let Outcome::Allow(grant) = &judgement.outcome {
-            let assertion = self.gate.assertion(&visit, grant);
-            // The map's own reckoning would grow it twice.
-            let mut identity = HeaderMap::with_capacity(FIELDS_OF_YES);
-            identity.extend(identity_headers::all(grant, assertion));
-            identity.extend(identity_headers::for_panel(&parts.headers, &visit.site.credentials));
-            return Ok(dialect.render(Answer::Allow { identity }));
-        }
-        Ok(match self.gate.refusal(&visit, &judgement) {
-            Some(refusal) => Box::pin(self.refused(dialect, Some(visit), refusal)).await,
-            None => self.nothing_here(channel, parts),
+        let refusal = self.gate.refusal(&visit, &judgement);
+        Ok(match (judgement.outcome, refusal) {
+            (Outcome::Allow(grant), _) => {
+                let assertion = self.gate.assertion(&visit, &grant);
+                let credentials = identity_headers::for_panel(&parts.headers, &visit.site.credentials);
+                Reply::Yes(Yes { grant, assertion, credentials })
+            }
+            (_, Some(refusal)) => Reply::Whole(Box::pin(self.refused(dialect, Some(visit), refusal)).await),
+            (_, None) => Reply::Whole(self.nothing_here(channel, parts)),
         })
     }
 

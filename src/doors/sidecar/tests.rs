@@ -121,3 +121,83 @@ async fn who_asks_the_portal_is_looked_at_only_when_the_whole_body_is_there() {
     let text = String::from_utf8_lossy(&answer[..read]).into_owned();
     assert!(text.starts_with("HTTP/1.1 421 "), "{text}");
 }
+
+const PORTAL: &str = "GET /_gate/ HTTP/1.1\r\nHost: panel.test\r\nX-Forwarded-Proto: https\r\n\
+                      X-Forwarded-Host: panel.test\r\nX-Forwarded-For: 192.0.2.1\r\n\r\n";
+
+/// Everything that comes until the connection is closed.
+async fn all(connection: &mut TcpStream) -> String {
+    let mut answer = Vec::new();
+    timeout(Duration::from_secs(10), connection.read_to_end(&mut answer))
+        .await
+        .expect("it stays open")
+        .unwrap();
+    String::from_utf8(answer).unwrap()
+}
+
+fn statuses(text: &str) -> Vec<&str> {
+    text.lines().filter(|line| line.starts_with("HTTP/1.1 ")).collect()
+}
+
+/// Questions are read here, everything else by the engine, whose answer is the last: neither may lose or repeat what
+/// came with the other.
+#[tokio::test]
+async fn questions_and_pages_on_one_connection_are_answered_in_their_order() {
+    let (address, _stop) = start(10);
+    let mut connection = TcpStream::connect(address).await.unwrap();
+    let question = format!("{ASKS}\r\n");
+    connection.write_all([&question, &question, PORTAL].concat().as_bytes()).await.unwrap();
+    let answers = all(&mut connection).await;
+    assert_eq!(statuses(&answers), ["HTTP/1.1 421 Misdirected Request"; 3], "{answers}");
+    assert_eq!(answers.matches("connection: close").count(), 1, "{answers}");
+}
+
+/// What is no plain question is answered as ever: by the engine.
+#[tokio::test]
+async fn odd_questions_are_answered_by_the_engine() {
+    let (address, _stop) = start(10);
+    for (odd, answer) in [
+        (format!("{ASKS}Connection: upgrade\r\n\r\n"), "HTTP/1.1 421 Misdirected Request"),
+        (format!("{ASKS}Content-Length: 2\r\n\r\n{{}}"), "HTTP/1.1 421 Misdirected Request"),
+        (format!("{ASKS}Cookie: {}\r\n\r\n", "x".repeat(40_000)), "HTTP/1.1 421 Misdirected Request"),
+        (format!("\r\n{ASKS}\r\n"), "HTTP/1.1 421 Misdirected Request"),
+        (
+            format!("{ASKS}Cookie: {}\r\n\r\n", "x".repeat(200_000)),
+            "HTTP/1.1 431 Request Header Fields Too Large",
+        ),
+        (format!("{ASKS}Content-Length: +0\r\n\r\n"), "HTTP/1.1 400 Bad Request"),
+        ("GET / HTTP/1.1\r\nHost: gate\r\n\r\n".to_owned(), "HTTP/1.1 404 Not Found"),
+        ("nonsense\r\n\r\n".to_owned(), "HTTP/1.1 400 Bad Request"),
+    ] {
+        let mut connection = TcpStream::connect(address).await.unwrap();
+        // Whoever is refused early may not get rid of all.
+        let _ = connection.write_all(odd.as_bytes()).await;
+        let mut read = [0; 100];
+        let read_bytes = timeout(Duration::from_secs(10), connection.read(&mut read)).await.unwrap().unwrap();
+        let text = String::from_utf8_lossy(&read[..read_bytes]).into_owned();
+        assert!(text.starts_with(answer), "{text}: {}", odd.get(..400).unwrap_or(&odd));
+    }
+}
+
+/// A proxy that is told nothing sends its next question into a connection that is about to be closed.
+#[tokio::test]
+async fn a_sidecar_that_ends_says_so_with_the_next_answer_of_each_connection() {
+    let (address, stop) = start(10);
+    let mut connection = TcpStream::connect(address).await.unwrap();
+    assert_eq!(ask(&mut connection, "").await, "HTTP/1.1 421 Misdirected Request");
+    stop.accepting.cancel();
+    connection.write_all(format!("{ASKS}\r\n").as_bytes()).await.unwrap();
+    let answer = all(&mut connection).await;
+    assert_eq!(statuses(&answer), ["HTTP/1.1 421 Misdirected Request"]);
+    assert!(answer.contains("connection: close\r\n"), "{answer}");
+}
+
+/// An idle connection would hold up a stop until its time is over.
+#[tokio::test]
+async fn connections_on_which_nothing_is_asked_are_closed_at_a_stop() {
+    let (address, stop) = start(10);
+    let mut connection = TcpStream::connect(address).await.unwrap();
+    assert_eq!(ask(&mut connection, "").await, "HTTP/1.1 421 Misdirected Request");
+    stop.serving.cancel();
+    assert_eq!(all(&mut connection).await, "");
+}

@@ -3,7 +3,7 @@
 use std::{net::IpAddr, sync::Arc};
 
 use arc_swap::ArcSwap;
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use rustls::ServerConfig;
 
 use crate::secret::{SecretBytes, same};
@@ -58,7 +58,7 @@ pub(super) enum Channel {
 }
 
 /// The header that carries a proxy's secret.
-pub(super) const SECRET: &str = "x-gate-proxy-secret";
+pub(super) const SECRET: HeaderName = HeaderName::from_static("x-gate-proxy-secret");
 
 impl Channel {
     /// The peer's address; a socket's peer is this machine.
@@ -71,7 +71,7 @@ impl Channel {
 
     /// What speaks for the peer beside its address. A secret that is presented must be right, whoever presents it.
     pub(super) fn standing(self, headers: &HeaderMap, secrets: &[ProxySecret]) -> Standing {
-        let mut presented = headers.get_all(SECRET).iter();
+        let mut presented = headers.get_all(&SECRET).iter();
         let known =
             |secret: &HeaderValue| secrets.iter().any(|known| same(secret.as_bytes(), known.secret.expose()));
         match (presented.next(), presented.next()) {

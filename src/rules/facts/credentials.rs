@@ -1,5 +1,7 @@
 //! Credentials as presented (R10, R19): read exactly, never mended, never verified here.
 
+use std::borrow::Cow;
+
 use http::{
     HeaderMap, HeaderValue,
     header::{AUTHORIZATION, COOKIE},
@@ -32,15 +34,12 @@ fn cookie_values<const N: usize>(
     names: [&str; N],
 ) -> Result<[Vec<SecretText>; N], BadAsk> {
     let mut found = [const { Vec::<SecretText>::new() }; N];
-    let lines = headers.get_all(COOKIE).iter();
-    for pair in lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b';')) {
-        let Some((named, value)) = split_pair(pair).filter(|(named, _)| !named.is_empty()) else { continue };
+    for (named, value) in headers.get_all(COOKIE).iter().flat_map(|line| pairs(line.as_bytes())) {
         for (name, values) in names.iter().zip(&mut found) {
             if named != name.as_bytes() || value.is_empty() {
                 continue;
             }
-            // A value that is not text is kept as one that cannot verify: malformed is not absent (R3).
-            let value = String::from_utf8_lossy(value);
+            let value = text_of(value);
             if values.iter().any(|known| known.expose() == value) {
                 continue;
             }
@@ -55,11 +54,29 @@ fn cookie_values<const N: usize>(
     Ok(found)
 }
 
-/// Name and value of a cookie pair, without the blanks around each.
-fn split_pair(pair: &[u8]) -> Option<(&[u8], &[u8])> {
-    let equals = pair.iter().position(|byte| *byte == b'=')?;
-    let (name, value) = pair.split_at_checked(equals)?;
-    Some((trim(name), trim(value.get(1..)?)))
+/// A value that is not text is kept as one that cannot verify: malformed is not absent (R3).
+fn text_of(value: &[u8]) -> Cow<'_, str> {
+    // `from_utf8_lossy` looks for what it has to replace byte by byte, also where there is nothing.
+    std::str::from_utf8(value).map_or_else(|_| String::from_utf8_lossy(value), Cow::Borrowed)
+}
+
+/// Name and value of each cookie in a line, without the blanks around each.
+fn pairs(line: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    cookies(line).filter_map(|piece| {
+        let (name, value) = piece.split_at_checked(memchr::memchr(b'=', piece)?)?;
+        Some((trim(name), trim(value.get(1..)?))).filter(|(name, _)| !name.is_empty())
+    })
+}
+
+/// What stands between the semicolons of a `Cookie` line.
+pub fn cookies(line: &[u8]) -> impl Iterator<Item = &[u8]> {
+    // Long tokens are most of it; byte by byte this is much of what a request costs.
+    let ends = memchr::memchr_iter(b';', line).chain([line.len()]);
+    ends.scan(0, |begin, end| {
+        let piece = line.get(*begin..end);
+        *begin = end + 1;
+        piece
+    })
 }
 
 fn trim(mut bytes: &[u8]) -> &[u8] {
@@ -132,7 +149,7 @@ fn header_token(
     if lines.next().is_some() {
         return Err(BadAsk::conflicting("a header that carries a token was sent more than once"));
     }
-    let token = String::from_utf8_lossy(line.as_bytes()).into_owned();
+    let token = text_of(line.as_bytes()).into_owned();
     // A key of ours in its own field is not an issuer's token, whatever the configuration says about the field.
     let ours = field.eq_ignore_ascii_case(key::X_API_KEY.as_str()) && key::is_key(token.as_bytes());
     Ok(Some(token).filter(|token| !token.is_empty() && !ours).map(Into::into))

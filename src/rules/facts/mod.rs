@@ -18,6 +18,7 @@ use smol_str::SmolStr;
 pub(in crate::rules) use self::host::split_port;
 pub use self::{
     build::{Ask, BadAsk, CredentialNames, Route},
+    credentials::cookies,
     host::{BadHost, Host},
     key::{X_API_KEY, is_key},
     nature::is_method_override,

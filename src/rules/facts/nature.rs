@@ -20,7 +20,8 @@ const REFERRER_BYTES: usize = 1024;
 /// Whether a header, in any spelling that a backend could fold into it, changes the method (R36).
 pub fn is_method_override(name: &str) -> bool {
     // Asked of every header of every request: without building the folded name.
-    OVERRIDES.iter().any(|known| name.chars().map(fold).eq(known.chars()))
+    let same = |known: &&str| name.len() == known.len() && name.chars().map(fold).eq(known.chars());
+    OVERRIDES.iter().any(same)
 }
 
 /// An upgrade, or what is left of one: most proxies drop `Upgrade` from what they ask, but none the handshake fields.
@@ -116,7 +117,9 @@ pub(super) fn user_agent(headers: &HeaderMap) -> Arc<str> {
 }
 
 fn is_plain(text: &str) -> bool {
-    text.len() <= USER_AGENT_CHARS && text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
+    // Without a way out in between, which would be taken byte by byte.
+    let plain = |so_far, byte| so_far & matches!(byte, b' '..=b'~');
+    text.len() <= USER_AGENT_CHARS && text.bytes().fold(true, plain)
 }
 
 /// The one value of a header; sent twice, it is an error, since two programs may read different ones.

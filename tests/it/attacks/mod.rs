@@ -5,6 +5,7 @@ mod fail2ban;
 mod guessing;
 mod networks;
 mod places;
+mod plain;
 mod wire;
 
 use serde_json::json;

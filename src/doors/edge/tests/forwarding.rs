@@ -61,7 +61,7 @@ async fn r7_identity_headers_are_the_gates_whatever_the_client_sends() {
         ] {
             assert_eq!(answer.status, 200, "{name}: {answer:?}");
             assert!(!answer.text().contains("mallory"), "{name}: {}", answer.text());
-            for identity in identity_headers::NAMES {
+            for identity in &identity_headers::NAMES {
                 assert!(
                     answer.echoed(identity.as_str()).is_some(),
                     "{identity} is missing: {}",
