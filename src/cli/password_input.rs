@@ -71,7 +71,8 @@ fn hash(password: &SecretText) -> Result<String, Trouble> {
         return Err(Trouble::No(format!("a password has at least {SHORTEST} characters")));
     }
     let entropy: &dyn Entropy = &SystemEntropy;
-    password::hash(password, COST, entropy.array()).map_err(|refused| Trouble::No(refused.to_string()))
+    password::hash(password, COST, entropy.array(), password::no_pause)
+        .map_err(|refused| Trouble::No(refused.to_string()))
 }
 
 /// The first line without its end. One byte more than bcrypt takes is enough to refuse it.
@@ -149,7 +150,7 @@ mod tests {
             assert!(matches!(hash(&text), Err(Trouble::No(_))), "{length}");
         }
         let longest = SecretText::from(read("x".repeat(72).as_bytes()));
-        assert!(password::verify(&longest, &hash(&longest).unwrap()));
+        assert!(password::verify(&longest, &hash(&longest).unwrap(), password::no_pause));
     }
 
     #[test]

@@ -125,7 +125,8 @@ fn account(gate: &Gate, person: &Person, now: Wall) -> Result<User, DemoError> {
     });
     // Nobody knows these codes; they are there so that the pages have a number to show.
     let codes = totp.as_ref().map(|_| backup::generate(std::array::from_fn(|_| entropy.array())));
-    let hash = password::hash(&SecretText::from(person.password.clone()), COST, entropy.array());
+    let hash =
+        password::hash(&SecretText::from(person.password.clone()), COST, entropy.array(), password::no_pause);
     let display =
         CAST.iter().find(|(name, ..)| *name == person.name).map_or("", |(_, _, display, _)| display);
     Ok(User {

@@ -38,7 +38,8 @@ impl Account {
         let name = format!("{PREFIX}{}", random(&entropy.array::<5>()));
         let name = UserName::parse(&name).map_err(|_| format!("{name} is no account name"))?;
         let password = random(&entropy.array::<20>());
-        let hash = password::hash(&SecretText::from(password.clone()), COST, entropy.array());
+        let hash =
+            password::hash(&SecretText::from(password.clone()), COST, entropy.array(), password::no_pause);
         inside.ask(AdminRequest::AddUser {
             name: name.clone(),
             role: role.clone(),

@@ -1,6 +1,6 @@
 //! Password checks off the request path, on threads of their own: as many at once as there are cores, a short queue before
-//! them, and a plain no beyond it (R28). The threads give way to everybody else, so that a flood of passwords does not
-//! make the checks of requests wait.
+//! them, and a plain no beyond it (R28). The threads are nice, and ask many times in each hash whether somebody else wants
+//! the core, so that a flood of passwords does not make the checks of requests wait.
 
 #[cfg(test)]
 mod tests;
@@ -69,13 +69,18 @@ impl Hasher {
     ) -> Result<bool, Busy> {
         #[cfg(test)]
         self.checks.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        let matches = self.run(move || password::verify_evenly(&password, hash.as_deref(), cost)).await?;
+        let matches = self
+            .run(move || password::verify_evenly(&password, hash.as_deref(), cost, thread::yield_now))
+            .await?;
         Ok(matches.unwrap_or(false))
     }
 
     /// The hash of a new password; `None` for one that cannot have any. The salt must be fresh random bytes.
     pub(crate) async fn hash(&self, password: SecretText, salt: [u8; 16]) -> Result<Option<String>, Busy> {
-        Ok(self.run(move || password::hash(&password, password::USUAL_COST, salt).ok()).await?.flatten())
+        Ok(self
+            .run(move || password::hash(&password, password::USUAL_COST, salt, thread::yield_now).ok())
+            .await?
+            .flatten())
     }
 
     /// Does slow work when it is its turn; `None` if it panicked.

@@ -7,6 +7,7 @@ use super::super::{
     connect::{Place, tests::place},
     verdict::Trouble,
 };
+use crate::rules::factor::password::{no_pause, verify};
 
 /// Runs a command line against a data directory.
 pub(in crate::cli) fn say(place: &Place, words: &[&str]) -> Result<String, Trouble> {
@@ -93,7 +94,7 @@ fn the_password_is_what_the_file_says_without_the_line_end() {
         store.user_by_name(&crate::rules::identity::UserName::parse("carol").unwrap()).await.unwrap().unwrap()
     });
     let password = crate::secret::SecretText::from("correct horse battery".to_owned());
-    assert!(crate::rules::factor::password::verify(&password, &carol.password.unwrap()));
+    assert!(verify(&password, &carol.password.unwrap(), no_pause));
 }
 
 #[test]

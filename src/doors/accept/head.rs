@@ -68,7 +68,7 @@ pub(crate) fn scan(held: &[u8], from: usize) -> Result<Scan, BadHead> {
         return Err(BadHead::bad("the request begins with an empty line"));
     }
     let fresh = held.get(from..).unwrap_or_default();
-    for at in fresh.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| from + at) {
+    for at in memchr::memchr_iter(b'\n', fresh).map(|at| from + at) {
         if at == 0 || held.get(at - 1) != Some(&b'\r') {
             return Err(BadHead::bad("a line ends in a bare LF"));
         }

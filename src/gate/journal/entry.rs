@@ -12,12 +12,12 @@ use crate::{
         facts::{Door, Facts, PresentedKey},
         identity::User,
         judge::{self, Bench, Credential, Signed, View},
-        outcome::{Access, DecisionId, Judgement, Outcome},
+        outcome::{Access, DecisionId, Grant, Judgement, Outcome},
         place::Country,
         policy::RuleSet,
         reason::Reason,
         record::{Acted, Asked, Client, Held, Kept, Person, Place, Record, Reply, Said, Shown},
-        session::Session,
+        session::{PublicId, Session},
     },
 };
 
@@ -48,6 +48,8 @@ pub struct Judged {
     pub(in crate::gate) page: Option<Arc<str>>,
     pub(in crate::gate) have: Option<Access>,
     pub(in crate::gate) until: Option<Wall>,
+    /// The public id of what was shown, where it is known already.
+    pub(in crate::gate) public: Option<PublicId>,
 }
 
 impl std::fmt::Debug for Judged {
@@ -117,17 +119,16 @@ impl Judged {
         live: &Live,
     ) -> Self {
         let said = Said::of(&judgement.outcome);
-        let (have, until) = match &judgement.outcome {
-            Outcome::Allow(grant) => {
-                (Some(grant.access()), grant.bearer().and_then(|bearer| bearer.elevated_until))
-            }
+        let grant = match &judgement.outcome {
+            Outcome::Allow(grant) => Some(grant),
             Outcome::SignIn(_)
             | Outcome::StepUp { .. }
             | Outcome::Deny(_)
             | Outcome::Throttle { .. }
             | Outcome::Unavailable(_)
-            | Outcome::BadRequest(_) => (None, None),
+            | Outcome::BadRequest(_) => None,
         };
+        let bearer = grant.and_then(Grant::bearer);
         Self {
             relaxed: signed.is_some_and(|signed| !live.records.high_security(&signed.user)),
             visit: visit.clone(),
@@ -141,15 +142,16 @@ impl Judged {
             reason: judgement.reason,
             detail: None,
             page: judgement.page.clone(),
-            have,
-            until,
+            have: grant.map(Grant::access),
+            until: bearer.and_then(|bearer| bearer.elevated_until),
+            public: bearer.map(|bearer| bearer.public.clone()),
         }
     }
 
     fn record(self, live: &Live) -> Record {
         let Visit { facts, site, snapshot, .. } = &self.visit;
         let who = match &self.signed {
-            Some(signed) => Some(person(signed, self.relaxed, self.at, live)),
+            Some(signed) => Some(self.person(signed, live)),
             None => named(&self.visit, self.known, live),
         };
         let country = facts.client.certain().and_then(|ip| snapshot.places.country_code(ip));
@@ -170,6 +172,16 @@ impl Judged {
             record.reply.ways = record.ways(&site.policy);
         }
         record
+    }
+
+    fn person(&self, signed: &Signed, live: &Live) -> Person {
+        let (held, acting) = match &signed.credential {
+            Credential::Session(session) => {
+                (of_session(session, self.public.clone()), acting(session, self.at, live))
+            }
+            Credential::Key(key) => (Held::Key { id: key.id.public(), scopes: key.scopes.clone() }, None),
+        };
+        Person { relaxed: self.relaxed, held, acting, accepted: true, ..account(&signed.user, &signed.role) }
     }
 
     fn reply(&self, policy: &RuleSet, who: Option<&Person>) -> Reply {
@@ -239,14 +251,6 @@ fn shown(facts: &Facts) -> Vec<Shown> {
     key.into_iter().chain(cookie).chain(bearer).chain(issuers).collect()
 }
 
-fn person(signed: &Signed, relaxed: bool, at: Wall, live: &Live) -> Person {
-    let (held, acting) = match &signed.credential {
-        Credential::Session(session) => (of_session(session), acting(session, at, live)),
-        Credential::Key(key) => (Held::Key { id: key.id.public(), scopes: key.scopes.clone() }, None),
-    };
-    Person { relaxed, held, acting, accepted: true, ..account(&signed.user, &signed.role) }
-}
-
 /// Whose credential it was that was not good: of a token that we signed, or a key that we know.
 fn named(visit: &Visit, known: bool, live: &Live) -> Option<Person> {
     let Visit { facts, site, snapshot, moment, trace: _ } = visit;
@@ -264,7 +268,7 @@ fn named(visit: &Visit, known: bool, live: &Live) -> Option<Person> {
     let user = live.records.user(&session.user)?;
     let accepted = known && session.ended.is_none() && moment.wall < claims.exp;
     let acting = acting(&session, moment.wall, live);
-    Some(Person { held: of_session(&session), acting, accepted, ..account(&user, &user.role) })
+    Some(Person { held: of_session(&session, None), acting, accepted, ..account(&user, &user.role) })
 }
 
 fn account(user: &User, role: &Arc<str>) -> Person {
@@ -273,15 +277,15 @@ fn account(user: &User, role: &Arc<str>) -> Person {
         role: Arc::clone(role),
         enrolled: user.totp.is_some(),
         relaxed: false,
-        held: Held::Key { id: crate::rules::session::PublicId(SmolStr::default()), scopes: Vec::new() },
+        held: Held::Key { id: PublicId(SmolStr::default()), scopes: Vec::new() },
         acting: None,
         accepted: true,
     }
 }
 
-fn of_session(session: &Session) -> Held {
+fn of_session(session: &Session, public: Option<PublicId>) -> Held {
     Held::Session {
-        id: session.sid.public(),
+        id: public.unwrap_or_else(|| session.sid.public()),
         opened: session.opened,
         proof: session.elevation,
         ended: session.ended,

@@ -83,6 +83,7 @@ impl Gate {
                 page: None,
                 have: None,
                 until: None,
+                public: None,
             })
         });
     }
@@ -122,6 +123,7 @@ impl Gate {
                 page: page.clone(),
                 have: Some(grant.access()),
                 until: None,
+                public: None,
             })
         });
         Refusal {

@@ -137,7 +137,10 @@ impl World {
             email: String::new(),
             role: role.into(),
             source: UserSource::Embedded,
-            password: Some(password::hash(&SecretText::from(format!("{name}-pass")), 4, [1; 16]).unwrap()),
+            password: Some(
+                password::hash(&SecretText::from(format!("{name}-pass")), 4, [1; 16], password::no_pause)
+                    .unwrap(),
+            ),
             disabled: false,
             totp: enrolled
                 .then(|| Totp { sealed_secret: totp::seal(&sealer, &id, &SECRET, [2; 12]), last_step: 0 }),

@@ -43,11 +43,13 @@ pub(in crate::rules) fn hop_address(hop: &[u8]) -> Option<IpAddr> {
         let (inner, port) = literal.split_once(']')?;
         port.is_empty().then_some(()).or_else(|| port.strip_prefix(':').and_then(parse_port))?;
         IpAddr::V6(inner.parse::<Ipv6Addr>().ok()?)
-    } else if let Ok(v6) = text.parse::<Ipv6Addr>() {
-        IpAddr::V6(v6)
     } else if let Some((v4, port)) = text.split_once(':') {
-        parse_port(port)?;
-        IpAddr::V4(v4.parse::<Ipv4Addr>().ok()?)
+        if let Ok(v6) = text.parse::<Ipv6Addr>() {
+            IpAddr::V6(v6)
+        } else {
+            parse_port(port)?;
+            IpAddr::V4(v4.parse::<Ipv4Addr>().ok()?)
+        }
     } else {
         IpAddr::V4(text.parse::<Ipv4Addr>().ok()?)
     };

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::bcrypt::Hash;
 use crate::secret::SecretText;
 
 /// The longest password, in bytes: bcrypt looks at no more, and cutting would make different passwords equal.
@@ -33,48 +34,49 @@ pub enum Refused {
     Cost(u32),
 }
 
-/// Hashes a password. The salt must be fresh random bytes.
+/// Hashes a password. The salt must be fresh random bytes. `pause` comes again and again while that lasts, for whoever
+/// has others waiting for his core.
 ///
 /// # Errors
 /// When bcrypt would not look at the whole password, or the cost is out of range.
-pub fn hash(password: &SecretText, cost: u32, salt: [u8; 16]) -> Result<String, Refused> {
+pub fn hash(password: &SecretText, cost: u32, salt: [u8; 16], pause: fn()) -> Result<String, Refused> {
     check(password)?;
     if !(LOWEST_COST..=HIGHEST_COST).contains(&cost) {
         return Err(Refused::Cost(cost));
     }
-    // Exactly 72 bytes fill bcrypt's key; the crate's variant that never truncates refuses them for the final NUL.
-    let parts = bcrypt::hash_with_salt(password.expose(), cost, salt).map_err(|_| Refused::Cost(cost))?;
-    Ok(parts.format_for_version(bcrypt::Version::TwoB))
+    Ok(Hash::of(password.expose(), cost, salt, pause).text())
 }
 
-/// Whether the password has this hash: `$2a$`, `$2b$` or `$2y$`, as every panel writes them.
-pub fn verify(password: &SecretText, hash: &str) -> bool {
-    check(password).is_ok() && well_formed(hash) && bcrypt::verify(password.expose(), hash).unwrap_or(false)
+/// Whether the password has this hash: `$2a$`, `$2b$` or `$2y$`, as every panel writes them. `pause` as for [`hash`].
+pub fn verify(password: &SecretText, hash: &str, pause: fn()) -> bool {
+    check(password).is_ok() && parse(hash).is_some_and(|hash| hash.is_of(password.expose(), pause))
 }
 
 /// [`verify`], with the work of `cost` whatever there is to check against: no hash, or one that is cheaper. The time must
 /// not tell whether an account exists, nor where its hash was imported from (R31). Costs above `cost` are not hidden.
-pub fn verify_evenly(password: &SecretText, hash: Option<&str>, cost: u32) -> bool {
-    let matches = hash.is_some_and(|hash| verify(password, hash));
+pub fn verify_evenly(password: &SecretText, hash: Option<&str>, cost: u32, pause: fn()) -> bool {
+    let matches = hash.is_some_and(|hash| verify(password, hash, pause));
     for step in missing(hash.and_then(cost_of), cost.min(HIGHEST_COST)) {
-        verify(password, &nobodys(step));
+        verify(password, &nobodys(step), pause);
     }
     matches
 }
 
+/// For whoever keeps nobody waiting.
+pub fn no_pause() {}
+
 /// The cost of a hash that [`verify`] works with.
 pub fn cost_of(hash: &str) -> Option<u32> {
-    hash.parse::<bcrypt::HashParts>().ok().map(|parts| parts.get_cost()).filter(|_| well_formed(hash))
+    parse(hash).map(|hash| hash.cost)
 }
 
 /// Whether `text` is a bcrypt hash that [`verify`] works with: for importing accounts.
 pub fn well_formed(text: &str) -> bool {
-    let known = ["$2a$", "$2b$", "$2y$"].iter().any(|prefix| text.starts_with(prefix));
-    let cost = text.parse::<bcrypt::HashParts>().map(|parts| parts.get_cost());
-    known
-        && text.len() == 60
-        && text.is_ascii()
-        && cost.is_ok_and(|cost| (LOWEST_COST..=HIGHEST_COST).contains(&cost))
+    parse(text).is_some()
+}
+
+fn parse(text: &str) -> Option<Hash> {
+    Hash::parse(text).filter(|hash| (LOWEST_COST..=HIGHEST_COST).contains(&hash.cost))
 }
 
 /// The costs of the checks that are missing after one of cost `done`, if any, for the work of `wanted`:

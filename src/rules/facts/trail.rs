@@ -35,7 +35,12 @@ impl Trail {
                 whole.to_mut().extend_from_slice(line);
             }
             let kept = whole.split_at_checked(whole.len().saturating_sub(KEPT)).map_or(&[][..], |cut| cut.1);
-            kept.escape_ascii().to_smolstr()
+            // Addresses and commas: nothing to escape, nearly always.
+            let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b".:, ".contains(byte);
+            match std::str::from_utf8(kept) {
+                Ok(text) if kept.iter().all(plain) => text.into(),
+                _ => kept.escape_ascii().to_smolstr(),
+            }
         });
         Self { dialect, peer, forwarded }
     }

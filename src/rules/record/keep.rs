@@ -131,6 +131,10 @@ fn bare(segments: Vec<SmolStr>, trailing_slash: bool, ambiguities: Vec<Ambiguity
 
 /// API keys and signed tokens do not belong into paths, and some programs put them there.
 fn without_keys(text: &SmolStr) -> SmolStr {
+    // Shorter than anything that could be one: nearly every segment of a path.
+    if text.len() < KEY_LETTERS {
+        return text.clone();
+    }
     if let Some((before, after)) = text.split_once(api_key::PREFIX)
         && after.chars().take_while(char::is_ascii_alphanumeric).count() >= KEY_LETTERS
     {

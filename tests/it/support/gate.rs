@@ -139,7 +139,7 @@ fn add_accounts(data: &Path) -> (Vec<Operator>, [String; 2]) {
     let (clock, entropy): (_, &dyn Entropy) = (SystemClock::new(), &SystemEntropy);
     let keys =
         feeds::keys::load_or_create(&data.join("keys"), entropy, clock.wall()).expect("keys can be made");
-    let hash = password::hash(&SecretText::from(PASSWORD.to_owned()), 4, entropy.array())
+    let hash = password::hash(&SecretText::from(PASSWORD.to_owned()), 4, entropy.array(), password::no_pause)
         .expect("the password is acceptable");
     let account = |name: &str, role: &str| User {
         id: UserId(entropy.array()),

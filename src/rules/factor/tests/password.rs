@@ -1,8 +1,20 @@
-use super::super::password::{Refused, cost_of, hash, missing, nobodys, verify, verify_evenly, well_formed};
+use super::super::password::{self, Refused, cost_of, missing, no_pause, nobodys, well_formed};
 use crate::secret::SecretText;
 
 fn text(text: &str) -> SecretText {
     SecretText::from(text.to_owned())
+}
+
+fn hash(password: &SecretText, cost: u32, salt: [u8; 16]) -> Result<String, Refused> {
+    password::hash(password, cost, salt, no_pause)
+}
+
+fn verify(password: &SecretText, hash: &str) -> bool {
+    password::verify(password, hash, no_pause)
+}
+
+fn verify_evenly(password: &SecretText, hash: Option<&str>, cost: u32) -> bool {
+    password::verify_evenly(password, hash, cost, no_pause)
 }
 
 fn quick(password: &str) -> Result<String, Refused> {
