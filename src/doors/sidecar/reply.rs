@@ -70,7 +70,7 @@ impl Replies {
             Reply::Yes(yes) => {
                 out.extend_from_slice(b"HTTP/1.1 200 OK\r\n");
                 identity_headers::each(&yes.grant, &yes.assertion, |name, value| {
-                    field(&mut out, name, value)
+                    field(&mut out, name, value);
                 });
                 for (name, value) in yes.credentials.iter().chain(&UNCACHED) {
                     field(&mut out, name, value.as_bytes());

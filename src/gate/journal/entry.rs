@@ -22,6 +22,7 @@ use crate::{
 };
 
 /// What the queue holds.
+#[expect(clippy::large_enum_variant, reason = "nearly all are the large one, and the queue has them boxed")]
 #[derive(Clone, Debug)]
 pub enum Entry {
     /// A request that was described.
@@ -48,8 +49,10 @@ pub struct Judged {
     pub(in crate::gate) page: Option<Arc<str>>,
     pub(in crate::gate) have: Option<Access>,
     pub(in crate::gate) until: Option<Wall>,
-    /// The public id of what was shown, where it is known already.
+    /// The public id of what was shown, and what the request needed: where they are known already, they are not looked
+    /// for again.
     pub(in crate::gate) public: Option<PublicId>,
+    pub(in crate::gate) needed: Option<Access>,
 }
 
 impl std::fmt::Debug for Judged {
@@ -145,6 +148,7 @@ impl Judged {
             have: grant.map(Grant::access),
             until: bearer.and_then(|bearer| bearer.elevated_until),
             public: bearer.map(|bearer| bearer.public.clone()),
+            needed: grant.map(Grant::needed),
         }
     }
 
@@ -189,7 +193,8 @@ impl Judged {
         // What was turned away before the policy was asked, or is none of its business, needed nothing.
         let before = [Reason::Banned, Reason::RateLimited, Reason::Portal].contains(&self.reason)
             || self.visit.facts.target.raw.starts_with("/_gate/");
-        let needs = (!before).then(|| policy.rule(&self.visit.facts).needs);
+        let needed = || self.needed.unwrap_or_else(|| policy.rule(&self.visit.facts).needs);
+        let needs = (!before).then(needed);
         let role = who.filter(|person| person.accepted).map(|person| match &person.acting {
             Some(Acted::For { role, .. }) => role,
             Some(Acted::Over) | None => &person.role,

@@ -84,6 +84,7 @@ impl Gate {
                 have: None,
                 until: None,
                 public: None,
+                needed: None,
             })
         });
     }
@@ -124,6 +125,7 @@ impl Gate {
                 have: Some(grant.access()),
                 until: None,
                 public: None,
+                needed: None,
             })
         });
         Refusal {

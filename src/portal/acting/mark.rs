@@ -6,6 +6,7 @@ use http::HeaderMap;
 
 use super::END;
 use crate::{
+    clock::Wall,
     gate::Visit,
     portal::{
         pages,
@@ -35,37 +36,47 @@ struct Page<'a> {
     ink: &'static str,
 }
 
+/// What a protected page says about itself.
+enum State {
+    /// It is open until then.
+    Until(Wall),
+    /// A second factor opens it.
+    ReadOnly,
+}
+
 /// The mark of a page that was let through: of an impersonation always, of a protected page where its policy wants it.
 pub fn mark(headers: &HeaderMap, visit: &Visit, grant: &Grant) -> Option<Mark> {
-    let words = words::choose(headers);
     let bearer = grant.bearer()?;
-    let back = visit.facts.return_url();
-    if bearer.actor.is_some() {
-        let text = fill(words.acting.bar_acting, &[("name", bearer.user.name.as_str())]);
-        let href = portal_page(&visit.site, END, &back);
-        let page = Page {
-            acting: true,
-            text: &text,
-            label: words.acting.end,
-            href: &href,
-            ground: "#ff8a1f",
-            ink: "#000000",
-        };
-        return render(&page, true);
+    if bearer.actor.is_none() {
+        // First, as most pages have none, and the words are looked for in vain.
+        let state = page_state(visit, grant, bearer)?;
+        return of_page(&state, words::choose(headers), visit);
     }
-    let (text, label) = page_state(visit, grant, bearer, words)?;
-    let href = portal_page(&visit.site, "step-up", &back);
+    let words = words::choose(headers);
+    let text = fill(words.acting.bar_acting, &[("name", bearer.user.name.as_str())]);
+    let href = portal_page(&visit.site, END, &visit.facts.return_url());
+    let page = Page {
+        acting: true,
+        text: &text,
+        label: words.acting.end,
+        href: &href,
+        ground: "#ff8a1f",
+        ink: "#000000",
+    };
+    render(&page, true)
+}
+
+fn of_page(state: &State, words: &words::Words, visit: &Visit) -> Option<Mark> {
+    let (text, label) = match state {
+        State::Until(until) => (fill(words.acting.bar_until, &[("time", &pages::clock(*until))]), ""),
+        State::ReadOnly => (words.bar_read_only.to_owned(), words.bar_verify),
+    };
+    let href = portal_page(&visit.site, "step-up", &visit.facts.return_url());
     let page = Page { acting: false, text: &text, label, href: &href, ground: "#22272e", ink: "#ffffff" };
     render(&page, false)
 }
 
-/// What a protected page says about itself, and the label of the way on, if there is one.
-fn page_state(
-    visit: &Visit,
-    grant: &Grant,
-    bearer: &Bearer,
-    words: &words::Words,
-) -> Option<(String, &'static str)> {
+fn page_state(visit: &Visit, grant: &Grant, bearer: &Bearer) -> Option<State> {
     let policy = &visit.site.policy;
     let page = policy.page_for(&visit.facts.target).filter(|page| page.bar)?;
     let levels = policy.levels(Some(page), &bearer.role);
@@ -73,10 +84,8 @@ fn page_state(
         return None;
     }
     match bearer.elevated_until {
-        Some(until) => Some((fill(words.acting.bar_until, &[("time", &pages::clock(until))]), "")),
-        None if grant.access() < levels.elevated && bearer.user.totp.is_some() => {
-            Some((words.bar_read_only.to_owned(), words.bar_verify))
-        }
+        Some(until) => Some(State::Until(until)),
+        None if grant.access() < levels.elevated && bearer.user.totp.is_some() => Some(State::ReadOnly),
         None => None,
     }
 }
