@@ -7,13 +7,13 @@ use futures_util::stream::BoxStream;
 use tokio::sync::oneshot;
 
 use super::{
-    Change, Cursor, Everything, ExternalOpened, Import, Reseal, Store, StoreError, UserChange, Which,
-    Written,
+    Beginning, Change, Cursor, Everything, ExternalOpened, Found, Import, Reseal, Store, StoreError,
+    UserChange, Which, Written,
     bans::{self, ListBanned, Listed},
     batches::{self, Restored},
     failures,
     feed::{self, Feed},
-    operations,
+    operations, pieces,
     records::{Reading, Writing},
     tables::{Read, Staged, Tables},
 };
@@ -40,6 +40,9 @@ pub(super) trait Engine: Send + Sync + 'static {
         question: impl FnOnce(&dyn Read) -> Result<T, StoreError> + Send + 'static,
     ) -> impl Future<Output = Result<T, StoreError>> + Send;
 
+    /// What is committed at this moment, for as long as it is held; `None` if it is elsewhere.
+    fn view(&self) -> impl Future<Output = Result<Option<View>, StoreError>> + Send;
+
     /// Runs a job in a durable transaction, publishes its changes, and only then lets it answer.
     fn submit(&self, job: Box<dyn Job>) -> impl Future<Output = Result<(), StoreError>> + Send;
 
@@ -49,6 +52,9 @@ pub(super) trait Engine: Send + Sync + 'static {
     /// Lets go of everything.
     fn shut(&self) -> impl Future<Output = Result<(), StoreError>> + Send;
 }
+
+/// A moment that is held fast.
+pub(super) type View = Arc<dyn Read + Send + Sync>;
 
 /// A write on its way to the transaction that it will share with others.
 pub(super) trait Job: Send {
@@ -138,6 +144,17 @@ impl<E: Engine + Clone> Store for E {
         self.ask(|tables| Reading(tables).everything()).await
     }
 
+    async fn rest(&self) -> Result<Everything, StoreError> {
+        self.ask(|tables| Reading(tables).rest()).await
+    }
+
+    async fn begin(&self) -> Result<Beginning, StoreError> {
+        match self.view().await? {
+            Some(view) => pieces::begin(view).await,
+            None => Ok(pieces::whole(self.everything().await?)),
+        }
+    }
+
     async fn changes(&self, from: Cursor) -> Result<BoxStream<'static, (Cursor, Change)>, StoreError> {
         let last = self.ask(|tables| Reading(tables).cursor()).await?;
         // A position that was never reached comes from another history of this store: start over.
@@ -148,6 +165,16 @@ impl<E: Engine + Clone> Store for E {
     async fn session(&self, sid: &Sid) -> Result<Option<Session>, StoreError> {
         let sid = *sid;
         self.ask(move |tables| Ok(Reading(tables).session(&sid)?.map(|kept| kept.session))).await
+    }
+
+    async fn session_at(&self, sid: &Sid) -> Result<Found<Option<Session>>, StoreError> {
+        let sid = *sid;
+        let question = move |tables: &dyn Read| {
+            let records = Reading(tables);
+            let value = records.session(&sid)?.map(|kept| kept.session);
+            Ok(Found { value, cursor: records.cursor()? })
+        };
+        self.ask(question).await
     }
 
     async fn user_by_name(&self, name: &UserName) -> Result<Option<User>, StoreError> {

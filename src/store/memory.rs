@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     Cursor, StoreError,
-    engine::{Engine, Failure, Job, apply, gone},
+    engine::{Engine, Failure, Job, View, apply, gone},
     feed::Feed,
     tables::{Entry, Read, Table, Tables, is_empty},
 };
@@ -61,6 +61,11 @@ impl Engine for MemoryStore {
         question(tables.as_ref().ok_or_else(gone)?)
     }
 
+    async fn view(&self) -> Result<Option<View>, StoreError> {
+        let tables = self.tables()?;
+        Ok(Some(Arc::new(tables.as_ref().ok_or_else(gone)?.clone())))
+    }
+
     async fn submit(&self, mut job: Box<dyn Job>) -> Result<(), StoreError> {
         let outcome = self.run(&mut *job);
         job.answer(outcome);
@@ -79,7 +84,7 @@ impl Engine for MemoryStore {
 }
 
 /// Tables in memory.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Maps(BTreeMap<Table, BTreeMap<Vec<u8>, Vec<u8>>>);
 
 impl Read for Maps {

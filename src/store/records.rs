@@ -11,7 +11,8 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{
-    Change, Cursor, Everything, StoreError,
+    Change, Cursor, Everything, Piece, StoreError,
+    pieces::Pages,
     tables::{Entry, Read, StagedWrites, Table, Tables},
 };
 use crate::{
@@ -21,7 +22,7 @@ use crate::{
         ban::{Ban, Whom},
         identity::{User, UserId, UserName},
         place::Asn,
-        session::{ExternalKey, Origin, Session, Sid, SiteId},
+        session::{ExternalKey, Origin, Session, Sid},
     },
 };
 
@@ -143,11 +144,35 @@ impl Reading<'_> {
         entries.iter().map(|(key, _)| sid_at_end(key, 8, "sessions_due")).collect()
     }
 
+    /// The same, and `None` for one that is there and cannot be read: whoever presents it is refused, so that what is
+    /// done to all of an account, or to all that are over, can leave it out.
+    pub(super) fn readable_session(&self, sid: &Sid) -> Result<Option<Kept>, StoreError> {
+        let bytes = self.0.get(Table::Sessions, &sid.0)?;
+        Ok(bytes.and_then(|bytes| session_from(&bytes, &sid.0).ok()))
+    }
+
+    /// Whether there is a record of this session, readable or not.
+    pub(super) fn has_session(&self, sid: &Sid) -> Result<bool, StoreError> {
+        Ok(self.0.get(Table::Sessions, &sid.0)?.is_some())
+    }
+
     /// Every record.
     pub(super) fn everything(&self) -> Result<Everything, StoreError> {
+        let mut everything = self.rest()?;
+        let mut pages = Pages::default();
+        while let Some(Piece { sessions, unreadable }) = pages.next(self, AT_ONCE)? {
+            everything.sessions.extend(sessions);
+            everything.unreadable.extend(unreadable);
+        }
+        Ok(everything)
+    }
+
+    /// Every record but the sessions.
+    pub(super) fn rest(&self) -> Result<Everything, StoreError> {
         Ok(Everything {
             cursor: self.cursor()?,
-            sessions: self.sessions()?,
+            sessions: Vec::new(),
+            unreadable: Vec::new(),
             users: self.all(Table::Users, |key, value| user_from(value, key))?,
             keys: self.all(Table::Keys, |key, value| key_from(value, key))?,
             bans: self.bans()?,
@@ -156,28 +181,14 @@ impl Reading<'_> {
         })
     }
 
-    /// Whether every record can be read; the position of the last change.
+    /// Whether every record but the sessions can be read; the position of the last change.
     pub(super) fn check(&self) -> Result<Cursor, StoreError> {
-        self.each(Table::Sessions, |key, value| session_from(value, key).map(drop))?;
         self.each(Table::Users, |key, value| user_from(value, key).map(drop))?;
         self.each(Table::Keys, |key, value| key_from(value, key).map(drop))?;
         self.each(Table::Bans, |key, value| ban_from(value, key).map(drop))?;
         self.all_failures()?;
         self.high_security()?;
         self.cursor()
-    }
-
-    fn sessions(&self) -> Result<Vec<Arc<Session>>, StoreError> {
-        // Nearly all are of the same few sites: one name for all of them.
-        let mut sites: Vec<SiteId> = Vec::new();
-        self.all(Table::Sessions, move |key, value| {
-            let mut session = session_from(value, key)?.session;
-            match sites.iter().find(|known| **known == session.site) {
-                Some(known) => session.site = Arc::clone(known),
-                None => sites.push(Arc::clone(&session.site)),
-            }
-            Ok(Arc::new(session))
-        })
     }
 
     /// The position of the last change.
@@ -410,7 +421,7 @@ fn whole<T: DeserializeOwned>(body: &[u8], what: &str) -> Result<T, StoreError> 
     if rest.is_empty() { Ok(record) } else { Err(damaged(what, "something follows it")) }
 }
 
-fn session_from(bytes: &[u8], key: &[u8]) -> Result<Kept, StoreError> {
+pub(super) fn session_from(bytes: &[u8], key: &[u8]) -> Result<Kept, StoreError> {
     let kept: Kept = decode_or::<v1::Kept, _>(bytes, "a session")?;
     if kept.session.sid.0 == key {
         Ok(kept)
