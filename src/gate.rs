@@ -454,7 +454,7 @@ impl Gate {
             expires: now.plus(lifetimes.absolute).max(identity.expires),
             family: Family {
                 seed: SecretBytes::new(self.entropy().array::<32>()),
-                key: visit.snapshot.keys.current_refresh_key().to_owned(),
+                key: visit.snapshot.keys.current_refresh_key().into(),
                 generation: 0,
                 current_seen: None,
             },

@@ -19,7 +19,7 @@ use crate::{
         factor::password,
         identity::{User, UserId, UserName},
         judge::View,
-        session::{ExternalKey, Origin, PublicId, Session, Sid},
+        session::{ExternalKey, Origin, PublicId, Session, Short, Sid},
         token::{AccessClaims, BadToken, KeySet},
     },
     store::{Change, Cursor, Everything},
@@ -30,7 +30,7 @@ pub struct Records {
     pub(super) loading: Loading,
     sessions: Map<Sid, Arc<Session>>,
     external: DashMap<ExternalKey, Sid>,
-    public: DashMap<PublicId, Sid>,
+    public: Map<Short, Sid>,
     users: Map<UserId, Arc<User>>,
     names: DashMap<UserName, UserId>,
     keys: Map<KeyId, Arc<ApiKey>>,
@@ -55,7 +55,7 @@ impl Default for Records {
             loading: Loading::default(),
             sessions: Map::default(),
             external: DashMap::new(),
-            public: DashMap::new(),
+            public: Map::default(),
             users: Map::default(),
             names: DashMap::new(),
             keys: Map::default(),
@@ -196,7 +196,7 @@ impl Records {
 
     /// The session with this public id, if it is here.
     pub(super) fn by_public(&self, id: &PublicId) -> Option<Arc<Session>> {
-        let sid = *self.public.get(id)?;
+        let sid = *self.public.get(&id.short()?)?;
         self.session(&sid)
     }
 
@@ -305,7 +305,7 @@ impl Records {
         if let Origin::External(key) = &session.origin {
             self.external.insert(ExternalKey::clone(key), session.sid);
         }
-        self.public.insert(session.sid.public(), session.sid);
+        self.public.insert(session.sid.short(), session.sid);
     }
 
     fn drop_session(&self, sid: &Sid) {
@@ -313,7 +313,7 @@ impl Records {
             if let Origin::External(key) = &session.origin {
                 self.external.remove_if(key, |_, now| now == sid);
             }
-            self.public.remove(&sid.public());
+            self.public.remove(&sid.short());
             self.touched.remove(sid);
             self.tokens.forget(sid);
         }

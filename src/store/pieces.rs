@@ -10,7 +10,7 @@ use super::{
     records::{Reading, session_from},
     tables::{Entry, Table},
 };
-use crate::rules::session::{Sid, SiteId};
+use crate::rules::session::Sid;
 
 /// So many sessions are in a piece: whoever takes it has them for a moment, and goes on with something else.
 const PIECE: usize = 512;
@@ -20,8 +20,6 @@ const PIECE: usize = 512;
 pub(super) struct Pages {
     from: Vec<u8>,
     ended: bool,
-    /// Nearly all are of the same few sites: one name for all of them.
-    sites: Vec<SiteId>,
 }
 
 impl Pages {
@@ -40,21 +38,11 @@ impl Pages {
         let mut piece = Piece::default();
         for (key, value) in &entries {
             match session_from(value, key) {
-                Ok(mut kept) => {
-                    self.share(&mut kept.session.site);
-                    piece.sessions.push(Arc::new(kept.session));
-                }
+                Ok(kept) => piece.sessions.push(Arc::new(kept.session)),
                 Err(error) => piece.unreadable.push(format!("{}: {error}", name(key))),
             }
         }
         Ok(Some(piece))
-    }
-
-    fn share(&mut self, site: &mut SiteId) {
-        match self.sites.iter().find(|known| *known == site) {
-            Some(known) => *site = Arc::clone(known),
-            None => self.sites.push(Arc::clone(site)),
-        }
     }
 }
 

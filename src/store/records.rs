@@ -1,6 +1,7 @@
 //! Records in tables: how each is spelled, and the indexes that go with it.
 
 mod failures;
+mod names;
 #[cfg(test)]
 mod tests;
 mod v1;
@@ -422,7 +423,9 @@ fn whole<T: DeserializeOwned>(body: &[u8], what: &str) -> Result<T, StoreError> 
 }
 
 pub(super) fn session_from(bytes: &[u8], key: &[u8]) -> Result<Kept, StoreError> {
-    let kept: Kept = decode_or::<v1::Kept, _>(bytes, "a session")?;
+    let mut kept: Kept = decode_or::<v1::Kept, _>(bytes, "a session")?;
+    names::share(&mut kept.session.site);
+    names::share(&mut kept.session.family.key);
     if kept.session.sid.0 == key {
         Ok(kept)
     } else {

@@ -122,3 +122,15 @@ fn a_store_with_bans_of_networks_alone_is_read_and_brought_up_to_ours() {
     let bans: Vec<_> = reading.bans().unwrap().iter().map(|ban| ban.whom.to_string()).collect();
     assert_eq!(bans, ["2001:db8::/64", "asn:64500", "country:DE"]);
 }
+
+#[test]
+fn sessions_that_are_read_share_the_names_of_their_site_and_key() {
+    let read = || {
+        let kept = Kept { named_until: contract::START, session: contract::session(1, 1) };
+        session_from(&encode(&kept).unwrap(), &[1; 32]).unwrap().session
+    };
+    let (one, other) = (read(), read());
+    assert!(Arc::ptr_eq(&one.site, &other.site));
+    assert!(Arc::ptr_eq(&one.family.key, &other.family.key));
+    assert_eq!((&*one.site, &*one.family.key), ("panel", "k1"));
+}
