@@ -195,7 +195,8 @@ pub(super) fn open_external(
     if let Some(known) = to.read().external(&identity.key)? {
         let session = known.session.clone();
         if identity.expires > known.named_until {
-            let longer = Kept { named_until: identity.expires, ..known.clone() };
+            let mut longer = known.clone();
+            longer.named_until = identity.expires;
             to.put_session(Some(&known), longer)?;
         }
         return Ok(ExternalOpened::Known(session));
@@ -255,7 +256,7 @@ fn put_new(
     if account.is_none_or(|user| user.disabled) {
         session.ended = Some(Ended { at: session.opened, why: EndReason::AccountDisabled });
     }
-    to.put_session(None, Kept { session: session.clone(), named_until })?;
+    to.put_session(None, Kept::new(session.clone(), named_until))?;
     Ok(session)
 }
 
@@ -310,25 +311,13 @@ pub(super) fn touch(to: &mut Writing<'_>, uses: &[(Sid, Wall)]) -> Result<(), St
 }
 
 pub(super) fn purge(to: &mut Writing<'_>, now: Wall, limit: usize) -> Result<usize, StoreError> {
-    let mut removed = 0;
-    for sid in to.read().due(now, limit)? {
-        match to.read().readable_session(&sid)? {
-            Some(kept) => {
-                to.remove_session(&kept)?;
-                removed += 1;
-            }
-            // Its record stays: what it was the tombstone of must not be opened again.
-            None if to.read().has_session(&sid)? => {}
-            None => {
-                return Err(StoreError::Damaged(
-                    "the index of expiries names a session that is not there".into(),
-                ));
-            }
-        }
+    let due = to.read().due(now, limit)?;
+    for kept in &due {
+        to.remove_session(kept)?;
     }
     bans::purge(to, now, limit)?;
     failures::purge(to, now)?;
-    Ok(removed)
+    Ok(due.len())
 }
 
 /// Applies a transition and writes the record if it changed. `None`: no such session.

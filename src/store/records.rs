@@ -28,14 +28,21 @@ use crate::{
 };
 
 /// The layout of all tables together. A change that an older program would misread counts it up.
-pub const SCHEMA: u32 = 5;
+pub const SCHEMA: u32 = 6;
 
 /// How long a session that nothing can name any more is kept, so that late requests still hear why.
 const PURGE_GRACE: Duration = Duration::from_secs(3600);
 
-/// The first byte of every record, so that a record can change its form within a schema.
-const RECORD_VERSION: u8 = 2;
+/// The first byte of every record, so that a record can change its form within a schema. Version 2 differs in how a session
+/// stands in the index of expiries, and in nothing else.
+const RECORD_VERSION: u8 = 3;
+const EXACT_DUE_VERSION: u8 = 2;
 const FIRST_VERSION: u8 = 1;
+
+/// The index of expiries has times of so many milliseconds as one, so that most uses of a session leave it alone.
+const SPAN: u64 = 600_000;
+/// So many entries of that index are looked at beyond what is to be removed: those that are not due yet.
+const LOOK: usize = 4096;
 
 /// So many entries of a table are read at once.
 const AT_ONCE: usize = 4096;
@@ -51,9 +58,17 @@ pub(super) struct Kept {
     pub(super) session: Session,
     /// The latest expiry of any foreign token that names it; its tombstone stays that long.
     pub(super) named_until: Wall,
+    /// It stands in the index of expiries with its exact time: it was written before there were spans.
+    #[serde(skip)]
+    exact: bool,
 }
 
 impl Kept {
+    /// A session that is to be written.
+    pub(super) fn new(session: Session, named_until: Wall) -> Self {
+        Self { session, named_until, exact: false }
+    }
+
     /// When nothing can name the session any more. Our own refresh tokens die of idleness, a foreign token only of
     /// its own expiry.
     fn due(&self) -> Wall {
@@ -67,8 +82,18 @@ impl Kept {
         last.plus(PURGE_GRACE)
     }
 
+    /// Where it stands in the index of expiries once it is written.
     fn due_key(&self) -> Vec<u8> {
-        [&self.due().millis().to_be_bytes()[..], &self.session.sid.0].concat()
+        self.indexed_at(self.due().millis() / SPAN * SPAN)
+    }
+
+    /// Where it stands now.
+    fn present_due_key(&self) -> Vec<u8> {
+        if self.exact { self.indexed_at(self.due().millis()) } else { self.due_key() }
+    }
+
+    fn indexed_at(&self, millis: u64) -> Vec<u8> {
+        [&millis.to_be_bytes()[..], &self.session.sid.0].concat()
     }
 }
 
@@ -138,11 +163,34 @@ impl Reading<'_> {
         entries.iter().map(|(key, _)| sid_at_end(key, 16, "sessions_by_user")).collect()
     }
 
-    /// At most `limit` sessions that nothing can name any more at `now`, longest dead first.
-    pub(super) fn due(&self, now: Wall, limit: usize) -> Result<Vec<Sid>, StoreError> {
+    /// At most `limit` sessions that nothing can name any more at `now`, longest dead first. One that cannot be read is not
+    /// among them: its record stays, since what it may be the tombstone of must not be opened again.
+    pub(super) fn due(&self, now: Wall, limit: usize) -> Result<Vec<Kept>, StoreError> {
         let end = now.millis().saturating_add(1).to_be_bytes();
-        let entries = self.0.range(Table::Due, &[], Bound::Excluded(&end), limit)?;
-        entries.iter().map(|(key, _)| sid_at_end(key, 8, "sessions_due")).collect()
+        let entries = self.0.range(Table::Due, &[], Bound::Excluded(&end), limit.saturating_add(LOOK))?;
+        let (mut due, mut span) = (Vec::new(), None);
+        for (key, _) in &entries {
+            // A span that was begun is looked at as a whole: its entries are in no order.
+            let of = key.first_chunk::<8>();
+            if due.len() >= limit && span != of {
+                break;
+            }
+            span = of;
+            let sid = sid_at_end(key, 8, "sessions_due")?;
+            match self.readable_session(&sid)? {
+                Some(kept) if kept.due() <= now => due.push(kept),
+                Some(_) => {}
+                None if self.0.get(Table::Sessions, &sid.0)?.is_some() => {}
+                None => {
+                    return Err(StoreError::Damaged(
+                        "the index of expiries names a session that is not there".into(),
+                    ));
+                }
+            }
+        }
+        due.sort_by_key(|kept| (kept.due(), kept.session.sid));
+        due.truncate(limit);
+        Ok(due)
     }
 
     /// The same, and `None` for one that is there and cannot be read: whoever presents it is refused, so that what is
@@ -150,11 +198,6 @@ impl Reading<'_> {
     pub(super) fn readable_session(&self, sid: &Sid) -> Result<Option<Kept>, StoreError> {
         let bytes = self.0.get(Table::Sessions, &sid.0)?;
         Ok(bytes.and_then(|bytes| session_from(&bytes, &sid.0).ok()))
-    }
-
-    /// Whether there is a record of this session, readable or not.
-    pub(super) fn has_session(&self, sid: &Sid) -> Result<bool, StoreError> {
-        Ok(self.0.get(Table::Sessions, &sid.0)?.is_some())
     }
 
     /// Every record.
@@ -272,10 +315,13 @@ impl<'a> Writing<'a> {
     /// Writes a session and its indexes; `old` is what stood there.
     pub(super) fn put_session(&mut self, old: Option<&Kept>, new: Kept) -> Result<(), StoreError> {
         let sid = new.session.sid;
-        if let Some(old) = old.filter(|old| old.due() != new.due()) {
-            self.tables.remove(Table::Due, &old.due_key())?;
+        let (present, due) = (old.map(Kept::present_due_key), new.due_key());
+        if present.as_ref() != Some(&due) {
+            if let Some(present) = present {
+                self.tables.remove(Table::Due, &present)?;
+            }
+            self.tables.put(Table::Due, &due, &[])?;
         }
-        self.tables.put(Table::Due, &new.due_key(), &[])?;
         if old.is_none() {
             self.tables.put(Table::ByUser, &by_user_key(&new.session), &[])?;
             if let Origin::External(key) = &new.session.origin {
@@ -292,7 +338,7 @@ impl<'a> Writing<'a> {
     /// Removes a session and its indexes.
     pub(super) fn remove_session(&mut self, kept: &Kept) -> Result<(), StoreError> {
         let sid = kept.session.sid;
-        self.tables.remove(Table::Due, &kept.due_key())?;
+        self.tables.remove(Table::Due, &kept.present_due_key())?;
         self.tables.remove(Table::ByUser, &by_user_key(&kept.session))?;
         if let Origin::External(key) = &kept.session.origin {
             self.tables.remove(Table::External, &external_key(key))?;
@@ -396,7 +442,7 @@ fn encode(record: &impl Serialize) -> Result<Vec<u8>, StoreError> {
 
 fn decode<T: DeserializeOwned>(bytes: &[u8], what: &str) -> Result<T, StoreError> {
     let (version, body) = versioned(bytes, what)?;
-    if version != RECORD_VERSION {
+    if !(EXACT_DUE_VERSION..=RECORD_VERSION).contains(&version) {
         return Err(damaged(what, &format!("its version is {version}")));
     }
     whole(body, what)
@@ -424,6 +470,7 @@ fn whole<T: DeserializeOwned>(body: &[u8], what: &str) -> Result<T, StoreError> 
 
 pub(super) fn session_from(bytes: &[u8], key: &[u8]) -> Result<Kept, StoreError> {
     let mut kept: Kept = decode_or::<v1::Kept, _>(bytes, "a session")?;
+    kept.exact = versioned(bytes, "a session")?.0 <= EXACT_DUE_VERSION;
     names::share(&mut kept.session.site);
     names::share(&mut kept.session.family.key);
     if kept.session.sid.0 == key {
