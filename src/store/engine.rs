@@ -14,8 +14,8 @@ use super::{
     failures,
     feed::{self, Feed},
     operations, pieces,
-    records::{Reading, Writing},
-    tables::{Read, Staged, Tables},
+    records::{self, Reading, Writing},
+    tables::{Read, Tables},
 };
 use crate::{
     clock::Wall,
@@ -65,6 +65,27 @@ pub(super) trait Job: Send {
     fn answer(self: Box<Self>, outcome: Result<Cursor, StoreError>);
 }
 
+/// How far the changes of a transaction are counted. It is written down once, not by each of the jobs that share the
+/// transaction; to them it looks as if it were.
+pub(super) struct Position {
+    at: Cursor,
+    /// What the tables say.
+    written: Cursor,
+}
+
+impl Position {
+    /// Where the tables are.
+    pub(super) fn of(tables: &dyn Read) -> Result<Self, StoreError> {
+        let at = Reading(tables).cursor()?;
+        Ok(Self { at, written: at })
+    }
+
+    /// Writes it down.
+    pub(super) fn keep(self, tables: &mut dyn Tables) -> Result<(), StoreError> {
+        if self.at > self.written { records::put_cursor(tables, self.at) } else { Ok(()) }
+    }
+}
+
 /// What a job has left in the transaction.
 pub(super) struct Applied {
     /// The position after it.
@@ -84,16 +105,24 @@ pub(super) enum Failure {
 }
 
 /// Runs a job against a transaction, all or nothing.
-pub(super) fn apply(job: &mut dyn Job, tables: &mut dyn Tables) -> Result<Applied, Failure> {
-    let mut staged = Staged::over(tables);
+pub(super) fn apply(
+    job: &mut dyn Job,
+    tables: &mut dyn Tables,
+    position: &mut Position,
+) -> Result<Applied, Failure> {
+    let mut staged = records::counted(tables, position.at);
     let mut writing = Writing::new(&mut staged);
     job.run(&mut writing).map_err(Failure::Job)?;
-    let changes = writing.number_changes().map_err(Failure::Job)?;
-    let cursor = Reading(&staged).cursor().map_err(Failure::Job)?;
+    let Cursor(before) = position.at;
+    let changes: Vec<_> = writing.into_changes().into_iter().zip(before + 1..).collect();
+    let changes: Vec<_> = changes.into_iter().map(|(change, at)| (Cursor(at), change)).collect();
     let writes = staged.into_writes();
     let wrote = !writes.is_empty();
     writes.play(tables).map_err(Failure::Transaction)?;
-    Ok(Applied { cursor, changes, wrote })
+    if let Some((last, _)) = changes.last() {
+        position.at = *last;
+    }
+    Ok(Applied { cursor: position.at, changes, wrote })
 }
 
 /// The answer when the engine is gone before it could give one.

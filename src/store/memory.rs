@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     Cursor, StoreError,
-    engine::{Engine, Failure, Job, View, apply, gone},
+    engine::{Engine, Failure, Job, Position, View, apply, gone},
     feed::Feed,
     tables::{Entry, Read, Table, Tables, is_empty},
 };
@@ -38,8 +38,11 @@ impl MemoryStore {
 
     fn run(&self, job: &mut dyn Job) -> Result<Cursor, StoreError> {
         let mut tables = self.tables()?;
-        let applied = apply(job, tables.as_mut().ok_or_else(gone)?)
+        let tables = tables.as_mut().ok_or_else(gone)?;
+        let mut position = Position::of(tables)?;
+        let applied = apply(job, tables, &mut position)
             .map_err(|(Failure::Job(error) | Failure::Transaction(error))| error)?;
+        position.keep(tables)?;
         // Still under the lock, so that the stream has the order of the writes.
         self.0.feed.publish(applied.changes);
         Ok(applied.cursor)

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use super::{
     Change, Cursor, Everything, Piece, StoreError,
     pieces::Pages,
-    tables::{Entry, Read, StagedWrites, Table, Tables},
+    tables::{Entry, Read, Staged, StagedWrites, Table, Tables},
 };
 use crate::{
     clock::Wall,
@@ -412,17 +412,16 @@ impl<'a> Writing<'a> {
     pub(super) fn put_schema(&mut self, schema: u32) -> Result<(), StoreError> {
         self.tables.put(Table::Meta, SCHEMA_KEY, &schema.to_be_bytes())
     }
+}
 
-    /// Gives each change its position and writes the last position down.
-    pub(super) fn number_changes(self) -> Result<Vec<(Cursor, Change)>, StoreError> {
-        let Cursor(before) = self.read().cursor()?;
-        let numbered: Vec<_> =
-            self.changes.into_iter().zip(before + 1..).map(|(change, at)| (Cursor(at), change)).collect();
-        if let Some((Cursor(last), _)) = numbered.last() {
-            self.tables.put(Table::Meta, CURSOR_KEY, &last.to_be_bytes())?;
-        }
-        Ok(numbered)
-    }
+/// Writes the position of the last change down.
+pub(super) fn put_cursor(tables: &mut dyn Tables, Cursor(last): Cursor) -> Result<(), StoreError> {
+    tables.put(Table::Meta, CURSOR_KEY, &last.to_be_bytes())
+}
+
+/// Writes of one operation over tables whose position is not written down yet.
+pub(super) fn counted(tables: &dyn Read, Cursor(at): Cursor) -> Staged<'_> {
+    Staged::ahead_of(tables, Table::Meta, CURSOR_KEY, at.to_be_bytes().to_vec())
 }
 
 fn by_user_key(session: &Session) -> Vec<u8> {

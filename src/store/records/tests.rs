@@ -1,7 +1,13 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::store::{contract, memory::Maps, operations, tables::Staged};
+use crate::store::{
+    contract,
+    engine::{Job, Position, apply},
+    memory::Maps,
+    operations,
+    tables::Staged,
+};
 
 /// A table of bytes, as the first version left it.
 #[derive(Default)]
@@ -198,4 +204,31 @@ fn a_session_of_the_schema_before_is_used_and_purged_and_leaves_nothing_in_the_i
     let over = over.plus(Duration::from_secs(7));
     assert_eq!(operations::purge(&mut Writing::new(&mut used), over, 10).unwrap(), 1);
     assert_eq!(rows(&used), Vec::<Vec<u8>>::new());
+}
+
+/// Writes an account down and looks how far everything is counted.
+struct Counts(u8, Option<Cursor>);
+
+impl Job for Counts {
+    fn run(&mut self, to: &mut Writing<'_>) -> Result<(), StoreError> {
+        self.1 = Some(Reading(to.tables()).cursor()?);
+        operations::add_user(to, contract::user(self.0)).map(drop)
+    }
+
+    fn answer(self: Box<Self>, _: Result<Cursor, StoreError>) {}
+}
+
+/// The position is written once for all that share a transaction; what is read in it must not look older than it is.
+#[test]
+fn whoever_reads_within_a_batch_sees_the_position_of_what_was_written_before() {
+    let mut tables = Maps::default();
+    let mut position = Position::of(&tables).unwrap();
+    for n in 1..=3 {
+        let mut job = Counts(n, None);
+        let applied = apply(&mut job, &mut tables, &mut position).ok().unwrap();
+        assert_eq!((job.1, applied.cursor), (Some(Cursor(u64::from(n) - 1)), Cursor(n.into())));
+    }
+    assert_eq!(Reading(&tables).cursor().unwrap(), Cursor(0), "not before the end of it");
+    position.keep(&mut tables).unwrap();
+    assert_eq!(Reading(&tables).cursor().unwrap(), Cursor(3));
 }
