@@ -6,6 +6,7 @@ pub mod accounts;
 pub mod failure_line;
 pub mod failures;
 pub mod journal;
+mod missing;
 pub mod panel;
 mod quotas;
 mod refusal;
@@ -407,12 +408,8 @@ impl Gate {
             };
             match step {
                 Step::Done(done) => return Ok(done),
-                Step::NeedSession(sid) => match self.store.session(&sid).await {
-                    Ok(Some(session)) => self.live.records.put_missing(session),
-                    Ok(None) => return Err(Reason::SessionEnded),
-                    Err(error) => return Err(unavailable(&error)),
-                },
                 // Boxed, like everything rare: connections keep room for the whole future of a request.
+                Step::NeedSession(sid) => Box::pin(self.fetch(sid)).await?,
                 Step::NeedExternal(identity) => Box::pin(self.open_external(visit, *identity)).await?,
             }
         }
@@ -437,7 +434,7 @@ impl Gate {
                 }
                 tracing::info!(target: "panelgate::audit", event = "session-opened", %user, %session, %client, by = "issuer");
             }
-            ExternalOpened::Known(session) => self.live.records.put_missing(session),
+            ExternalOpened::Known(session) => self.live.records.put_missing([Arc::new(session)]),
         }
         Ok(())
     }
@@ -457,7 +454,7 @@ impl Gate {
             expires: now.plus(lifetimes.absolute).max(identity.expires),
             family: Family {
                 seed: SecretBytes::new(self.entropy().array::<32>()),
-                key: visit.snapshot.keys.current_refresh_key().to_owned(),
+                key: visit.snapshot.keys.current_refresh_key().into(),
                 generation: 0,
                 current_seen: None,
             },

@@ -316,7 +316,7 @@ pub(crate) fn session(index: usize, user: &User, keys: &KeySet, now: Wall) -> Se
         expires: now.plus(Duration::from_secs(30 * 86_400)),
         family: Family {
             seed: SecretBytes::new(random::<32>()),
-            key: keys.current_refresh_key().to_owned(),
+            key: keys.current_refresh_key().into(),
             generation: 0,
             current_seen: Some(now),
         },

@@ -159,6 +159,8 @@ pub enum AdminAnswer {
     Sessions {
         /// One for each.
         sessions: Vec<SessionLine>,
+        /// Those that the store has and cannot read, in words.
+        unreadable: Vec<String>,
     },
     /// A second factor that was just made; shown once.
     Enrolled {

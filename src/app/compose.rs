@@ -12,7 +12,7 @@ use std::{
 use arc_swap::ArcSwap;
 use axum::body::Body;
 use http::Request;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::util::BoxCloneSyncService;
 
@@ -114,7 +114,8 @@ pub(super) async fn compose(
     let store = open_store(&store_file(&settings.data_dir), outgoing.is_some()).await?;
     let Materials { snapshot, keys, ways, sidecar, edge, certificates, watched } = materials;
     let book = Arc::new(Book::open(desk).map_err(StartError::Trail)?);
-    let gate = compose_gate(&settings, snapshot, clock, (store.clone(), &book), &stop, &tasks).await?;
+    let (gate, acting) =
+        compose_gate(&settings, snapshot, clock, (store.clone(), &book), &stop, &tasks).await?;
     let told_until = *gate.live().records.applied().borrow();
     if let Some(outgoing) = &outgoing {
         gate.live().counters.take_over(outgoing.levels.clone(), gate.moment());
@@ -140,7 +141,7 @@ pub(super) async fn compose(
     let metrics = start_health(&settings, &ground, &readiness, &store, certificates.as_ref())?;
     start_feeds(&ground, &reloader, watched);
     start_admin(&settings, &ground, &reloader, source)?;
-    ground.tasks.spawn(impersonations::follow(Arc::clone(&ground.gate), ground.accepting.clone()));
+    ground.tasks.spawn(impersonations::follow(Arc::clone(&ground.gate), acting, ground.accepting.clone()));
     let doors = start_doors(sidecar, edge, certificates, &ground, &mut parts).await?;
     drop(parts);
     let before = follow_predecessor(outgoing, &ground, &store, told_until, &reloader).await?;
@@ -345,15 +346,17 @@ async fn compose_gate(
     (store, book): (RedbStore, &Arc<Book>),
     stop: &CancellationToken,
     tasks: &TaskTracker,
-) -> Result<Arc<Gate>, StartError> {
+) -> Result<(Arc<Gate>, oneshot::Receiver<tasks::Acting>), StartError> {
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
     let store: Arc<dyn Store> = Arc::new(store);
     let file = store_file(&settings.data_dir);
     let broken = |source| StartError::Store { path: file.clone(), source };
     let live = Arc::new(Live::new(snapshot, settings.quotas));
-    let follow = tasks::follow(Arc::clone(&live), Arc::clone(&store), stop.clone()).await.map_err(broken)?;
+    let (follow, load) = tasks::begin(&live, &store, stop).await.map_err(broken)?;
     let (notes, noted) = mpsc::channel(NOTES);
+    let (found, acting) = oneshot::channel();
     tasks.spawn(follow);
+    tasks.spawn(load.run(found, stop.clone()));
     tasks.spawn(tasks::write_notes(Arc::clone(&live), Arc::clone(&store), noted, stop.clone()));
     tasks.spawn(tasks::write_touches(Arc::clone(&live), Arc::clone(&store), stop.clone()));
     tasks.spawn(tasks::purge(Arc::clone(&store), Arc::clone(&clock), stop.clone()));
@@ -370,7 +373,7 @@ async fn compose_gate(
     let gate = gate.journaling(queue, archive).tracing(tracer).accounting(Arc::<Book>::clone(book));
     let gate = Arc::new(gate);
     tasks.spawn(accounts::follow(Arc::clone(book), Arc::clone(&gate), stop.clone()));
-    Ok(gate)
+    Ok((gate, acting))
 }
 
 /// The queue of news of sign-ins.

@@ -7,9 +7,10 @@ mod tests;
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use futures_util::StreamExt;
-use tokio::time::MissedTickBehavior;
+use tokio::{sync::oneshot, time::MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
+use super::tasks::Acting;
 use crate::{
     gate::Gate,
     rules::{
@@ -24,12 +25,17 @@ const TICK: Duration = Duration::from_secs(1);
 /// A failed change stream is opened again after this.
 const RETRY: Duration = Duration::from_millis(500);
 
-/// Follows the sessions for ever.
-pub(super) async fn follow(gate: Arc<Gate>, stop: CancellationToken) {
+/// Follows the sessions for ever, from those on that act for somebody when the gate starts.
+pub(super) async fn follow(gate: Arc<Gate>, acting: oneshot::Receiver<Acting>, stop: CancellationToken) {
     let mut journal = Journal::default();
-    let mut cursor = *gate.live().records.applied().borrow();
-    for session in gate.live().records.sessions() {
-        journal.note(&session, &gate);
+    let acting = tokio::select! {
+        () = stop.cancelled() => return,
+        acting = acting => acting,
+    };
+    // Nobody says it when the process ends before all sessions were loaded.
+    let Ok(Acting { at: mut cursor, sessions }) = acting else { return };
+    for session in &sessions {
+        journal.note(session, &gate);
     }
     let mut ticks = tokio::time::interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -1,18 +1,21 @@
 //! The background tasks: what feeds `live`, and what writes down what the request path noticed.
 
+mod load;
+
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use futures_util::StreamExt;
+use futures_util::{StreamExt, stream::BoxStream};
 use tokio::{sync::mpsc, time::MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
+pub(super) use self::load::{Acting, Load};
 use super::Reloader;
 use crate::{
     clock::{Clock, Wall},
     gate::{Note, failures::tell_ban},
     live::Live,
     rules::{address::NetworkKey, failures::Failure, session::Sid},
-    store::{Cursor, Store, StoreError},
+    store::{Beginning, Change, Cursor, Store, StoreError},
 };
 
 /// Uses of sessions are written down this often; a crash forgets at most so much of "last active".
@@ -27,39 +30,49 @@ const TRY_AGAIN: Duration = Duration::from_secs(30);
 /// A failed change stream is opened again after this.
 const RETRY: Duration = Duration::from_millis(500);
 
-/// Loads everything and follows the change stream from there, for ever. While it cannot be followed the gate is closed.
-pub(super) async fn follow(
-    live: Arc<Live>,
-    store: Arc<dyn Store>,
-    stop: CancellationToken,
-) -> Result<impl Future<Output = ()>, StoreError> {
-    let everything = store.everything().await?;
-    let mut cursor = everything.cursor;
-    live.records.load(everything);
-    let mut changes = store.changes(cursor).await?;
-    Ok(async move {
-        loop {
-            let change = tokio::select! {
-                () = stop.cancelled() => return,
-                change = changes.next() => change,
-            };
-            if let Some((at, change)) = change {
-                live.records.apply(at, change);
-                cursor = at;
-            } else {
-                live.records.set_lost(!stop.is_cancelled());
-                changes = reopen(&*store, cursor, &stop).await;
-                live.records.set_lost(false);
-            }
-        }
-    })
+/// What follows the change stream: positions with what changed.
+type Changes = BoxStream<'static, (Cursor, Change)>;
+
+/// Loads everything but the sessions, which `load` brings, and follows the change stream from there, for ever. While it
+/// cannot be followed the gate is closed.
+pub(super) async fn begin(
+    live: &Arc<Live>,
+    store: &Arc<dyn Store>,
+    stop: &CancellationToken,
+) -> Result<(impl Future<Output = ()> + use<>, Load), StoreError> {
+    let Beginning { rest, sessions } = store.begin().await?;
+    let cursor = rest.cursor;
+    live.records.begin(rest);
+    let changes = store.changes(cursor).await?;
+    let following = follow(Arc::clone(live), Arc::clone(store), cursor, changes, stop.clone());
+    let load = Load { live: Arc::clone(live), store: Arc::clone(store), at: cursor, sessions };
+    Ok((following, load))
 }
 
-async fn reopen(
-    store: &dyn Store,
-    cursor: Cursor,
-    stop: &CancellationToken,
-) -> futures_util::stream::BoxStream<'static, (Cursor, crate::store::Change)> {
+async fn follow(
+    live: Arc<Live>,
+    store: Arc<dyn Store>,
+    mut cursor: Cursor,
+    mut changes: Changes,
+    stop: CancellationToken,
+) {
+    loop {
+        let change = tokio::select! {
+            () = stop.cancelled() => return,
+            change = changes.next() => change,
+        };
+        if let Some((at, change)) = change {
+            live.records.apply(at, change);
+            cursor = at;
+        } else {
+            live.records.set_lost(!stop.is_cancelled());
+            changes = reopen(&*store, cursor, &stop).await;
+            live.records.set_lost(false);
+        }
+    }
+}
+
+async fn reopen(store: &dyn Store, cursor: Cursor, stop: &CancellationToken) -> Changes {
     loop {
         tokio::select! {
             () = stop.cancelled() => return futures_util::stream::pending().boxed(),

@@ -53,8 +53,8 @@ pub(super) fn carry_out(verb: &Verb, place: &Place) -> Result<String, Trouble> {
     match verb {
         Verb::List { of, all, output } => {
             let answer = place.ask(AdminRequest::ListSessions { user: of.user.clone(), ended: *all })?;
-            let AdminAnswer::Sessions { sessions } = answer else { return other() };
-            if output.json { json(&sessions) } else { Ok(show(sessions)) }
+            let AdminAnswer::Sessions { sessions, unreadable } = answer else { return other() };
+            if output.json { json(&sessions) } else { Ok(show(sessions) + &tell_unreadable(&unreadable)) }
         }
         Verb::Revoke { which, output } => {
             let request = match (&which.id, &which.user) {
@@ -73,6 +73,11 @@ pub(super) fn carry_out(verb: &Verb, place: &Place) -> Result<String, Trouble> {
             })
         }
     }
+}
+
+fn tell_unreadable(sessions: &[String]) -> String {
+    let lines = sessions.iter().map(|what| format!("cannot be read, and is refused: {what}\n"));
+    lines.collect()
 }
 
 fn show(sessions: Vec<SessionLine>) -> String {

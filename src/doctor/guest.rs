@@ -54,7 +54,9 @@ impl Account {
     pub(super) fn remove(self, inside: &dyn Inside) -> Result<Guest, String> {
         let asked = inside.ask(AdminRequest::ListSessions { user: Some(self.name.clone()), ended: true });
         let addresses = match asked {
-            Ok(AdminAnswer::Sessions { sessions }) => sessions.into_iter().map(|line| line.address).collect(),
+            Ok(AdminAnswer::Sessions { sessions, .. }) => {
+                sessions.into_iter().map(|line| line.address).collect()
+            }
             Ok(_) | Err(_) => Vec::new(),
         };
         let name = self.name.to_string();

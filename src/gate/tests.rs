@@ -3,6 +3,7 @@
 mod conditions;
 mod journal;
 mod limits;
+mod missing;
 mod people;
 mod shadow;
 mod traces;

@@ -7,6 +7,7 @@ mod bans;
 mod counters;
 mod failures;
 mod journal;
+mod loading;
 mod lures;
 mod meters;
 mod records;
@@ -26,6 +27,7 @@ pub use self::{
     counters::{Class, CounterLevels, Counters, Limited, QuotaKey, Quotas, Subject},
     failures::{Failures, Try},
     journal::{JournalCounts, JournalTally},
+    loading::Whole,
     lures::Lures,
     meters::{Meters, Opener, PanelState, PasswordMeter, Renewal, Stage, TraceMeter},
     records::Records,

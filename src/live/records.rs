@@ -11,7 +11,7 @@ use std::{
 use dashmap::{DashMap, mapref::entry::Entry};
 use tokio::sync::watch;
 
-use super::{Map, bans::Bans, failures::Failures, tokens::Tokens};
+use super::{Map, bans::Bans, failures::Failures, loading::Loading, tokens::Tokens};
 use crate::{
     clock::Wall,
     rules::{
@@ -19,7 +19,7 @@ use crate::{
         factor::password,
         identity::{User, UserId, UserName},
         judge::View,
-        session::{ExternalKey, Origin, PublicId, Session, Sid, Status, status},
+        session::{ExternalKey, Origin, PublicId, Session, Short, Sid},
         token::{AccessClaims, BadToken, KeySet},
     },
     store::{Change, Cursor, Everything},
@@ -27,9 +27,10 @@ use crate::{
 
 /// Sessions and accounts in memory. No guard of a map leaves this type.
 pub struct Records {
+    pub(super) loading: Loading,
     sessions: Map<Sid, Arc<Session>>,
     external: DashMap<ExternalKey, Sid>,
-    public: DashMap<PublicId, Sid>,
+    public: Map<Short, Sid>,
     users: Map<UserId, Arc<User>>,
     names: DashMap<UserName, UserId>,
     keys: Map<KeyId, Arc<ApiKey>>,
@@ -51,9 +52,10 @@ pub struct Records {
 impl Default for Records {
     fn default() -> Self {
         Self {
+            loading: Loading::default(),
             sessions: Map::default(),
             external: DashMap::new(),
-            public: DashMap::new(),
+            public: Map::default(),
             users: Map::default(),
             names: DashMap::new(),
             keys: Map::default(),
@@ -72,13 +74,30 @@ impl Default for Records {
 
 impl Records {
     /// Loads everything.
-    pub fn load(&self, everything: Everything) {
+    pub fn load(&self, mut everything: Everything) {
+        let mut gone = self.loading.lock();
         self.keep_only(&everything);
+        for session in std::mem::take(&mut everything.sessions) {
+            self.put_session(session);
+        }
+        self.load_rest(everything);
+        self.loading.end(&mut gone);
+    }
+
+    /// Loads everything but the sessions, which come by [`Records::put_missing`] until [`Records::end_loading`].
+    pub fn begin(&self, rest: Everything) {
+        self.loading.begin();
+        self.load_rest(rest);
+    }
+
+    /// All sessions were put in.
+    pub fn end_loading(&self) {
+        self.loading.end(&mut self.loading.lock());
+    }
+
+    fn load_rest(&self, everything: Everything) {
         for user in everything.users {
             self.put_user(Arc::new(user));
-        }
-        for session in everything.sessions {
-            self.put_session(session);
         }
         for key in everything.keys {
             self.keys.insert(key.id, Arc::new(key));
@@ -93,7 +112,13 @@ impl Records {
     pub fn apply(&self, cursor: Cursor, change: Change) {
         match change {
             Change::Session(session) => self.put_session(session),
-            Change::SessionGone(sid) => self.drop_session(&sid),
+            Change::SessionGone(sid) => {
+                let mut gone = self.loading.lock();
+                self.drop_session(&sid);
+                if let Some(gone) = &mut *gone {
+                    gone.insert(sid);
+                }
+            }
             Change::User(user) => self.put_user(user),
             Change::UserGone(id) => self.drop_user(&id),
             Change::Key(key) => drop(self.keys.insert(key.id, key)),
@@ -126,13 +151,21 @@ impl Records {
         self.lost.load(Ordering::Acquire)
     }
 
-    /// Puts a record in that was read from the store because it was missing here.
-    pub fn put_missing(&self, session: Session) {
-        let session = Arc::new(session);
-        // The change stream may bring a newer record at this very moment; an entry is looked at and filled as one.
-        let Entry::Vacant(place) = self.sessions.entry(session.sid) else { return };
-        self.index(&session);
-        place.insert(session);
+    /// Puts records in that were read from the store because they were missing here, at a position up to which the
+    /// change stream was applied. Once all are here, the stream alone brings sessions.
+    pub fn put_missing(&self, sessions: impl IntoIterator<Item = Arc<Session>>) {
+        let loading = self.loading.lock();
+        let Some(gone) = &*loading else { return };
+        for session in sessions {
+            if gone.contains(&session.sid) {
+                continue;
+            }
+            // The change stream may bring a newer record at this very moment; an entry is looked at and filled as one.
+            if let Entry::Vacant(place) = self.sessions.entry(session.sid) {
+                self.index(&session);
+                place.insert(session);
+            }
+        }
     }
 
     /// Where the change stream has been applied to; wait on it to read one's own writes.
@@ -161,33 +194,17 @@ impl Records {
         users
     }
 
-    /// All sessions of an account, ended ones included, newest first.
-    pub fn sessions_of(&self, user: &UserId) -> Vec<Arc<Session>> {
-        self.sessions_where(|session| session.user == *user)
-    }
-
-    /// All sessions, newest first.
-    pub fn sessions(&self) -> Vec<Arc<Session>> {
-        self.sessions_where(|_| true)
-    }
-
-    /// The session with this public id.
-    pub fn session_by_public(&self, id: &PublicId) -> Option<Arc<Session>> {
-        let sid = *self.public.get(id)?;
+    /// The session with this public id, if it is here.
+    pub(super) fn by_public(&self, id: &PublicId) -> Option<Arc<Session>> {
+        let sid = *self.public.get(&id.short()?)?;
         self.session(&sid)
     }
 
-    /// How many sessions are alive at `now`, and how many of them are elevated.
-    pub fn count_sessions(&self, now: Wall, elevated: impl Fn(&Session) -> bool) -> (usize, usize) {
-        let (mut alive, mut of_them) = (0, 0);
+    /// Looks at every session that is here.
+    pub(super) fn each_session(&self, mut look: impl FnMut(&Arc<Session>)) {
         for entry in &self.sessions {
-            let session = entry.value();
-            if status(session, self.last_seen(session), now) == Status::Alive {
-                alive += 1;
-                of_them += usize::from(elevated(session));
-            }
+            look(entry.value());
         }
-        (alive, of_them)
     }
 
     /// Notes a use, without a write per request.
@@ -276,17 +293,6 @@ impl Records {
         self.keys.retain(|id, _| keys.contains(id));
     }
 
-    fn sessions_where(&self, wanted: impl Fn(&Session) -> bool) -> Vec<Arc<Session>> {
-        let mut sessions: Vec<_> = self
-            .sessions
-            .iter()
-            .filter(|entry| wanted(entry.value()))
-            .map(|entry| Arc::clone(entry.value()))
-            .collect();
-        sessions.sort_by_key(|session| (std::cmp::Reverse(session.opened), session.sid));
-        sessions
-    }
-
     fn put_session(&self, session: Arc<Session>) {
         self.index(&session);
         if session.ended.is_some() {
@@ -299,7 +305,7 @@ impl Records {
         if let Origin::External(key) = &session.origin {
             self.external.insert(ExternalKey::clone(key), session.sid);
         }
-        self.public.insert(session.sid.public(), session.sid);
+        self.public.insert(session.sid.short(), session.sid);
     }
 
     fn drop_session(&self, sid: &Sid) {
@@ -307,7 +313,7 @@ impl Records {
             if let Origin::External(key) = &session.origin {
                 self.external.remove_if(key, |_, now| now == sid);
             }
-            self.public.remove(&sid.public());
+            self.public.remove(&sid.short());
             self.touched.remove(sid);
             self.tokens.forget(sid);
         }

@@ -11,12 +11,14 @@ use url::form_urlencoded;
 
 use super::{
     Portal,
+    fault::Fault,
     pages::Frame,
     words::{self, Words},
 };
 use crate::{
     clock::Wall,
     gate::{Gate, Visit},
+    live::Whole,
     rules::{site::Site, token::KeySet},
 };
 
@@ -48,6 +50,11 @@ impl Cx {
     /// When the request arrived.
     pub(crate) fn now(&self) -> Wall {
         self.visit.moment.wall
+    }
+
+    /// All sessions, for whoever looks at more than his own; waits while they are still being loaded after a start.
+    pub(crate) async fn whole(&self) -> Result<Whole<'_>, Fault> {
+        self.gate().whole().await.map_err(|_| Fault::Unavailable)
     }
 
     /// Whether this is a call of the API, which is answered with documents, and not a page.

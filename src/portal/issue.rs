@@ -171,7 +171,7 @@ fn fresh(cx: &Cx, user: &User, elevation: Option<Elevation>) -> Session {
         expires: cx.now().plus(lifetimes.absolute),
         family: Family {
             seed: SecretBytes::new(entropy.array::<32>()),
-            key: cx.keys().current_refresh_key().to_owned(),
+            key: cx.keys().current_refresh_key().into(),
             generation: 0,
             current_seen: None,
         },

@@ -3,6 +3,7 @@
 mod accounts;
 mod bans;
 mod batches;
+mod beginning;
 mod changes;
 mod failures;
 mod people;
@@ -122,6 +123,11 @@ contract! {
         a_network_that_fails_too_often_is_banned_once_unless_it_is_spared
         the_networks_that_failed_last_are_listed_first
         names_have_two_places_and_the_one_that_was_quiet_for_longest_goes;
+    beginning:
+        sessions_that_are_read_late_fit_the_stream
+        every_one_of_many_sessions_is_read_once
+        a_session_is_found_with_the_position_that_it_is_of
+        the_rest_is_everything_but_the_sessions;
     changes:
         every_write_shows_in_order_and_before_its_answer
         one_write_of_many_changes_has_a_position_for_each

@@ -7,15 +7,15 @@ use futures_util::stream::BoxStream;
 use tokio::sync::oneshot;
 
 use super::{
-    Change, Cursor, Everything, ExternalOpened, Import, Reseal, Store, StoreError, UserChange, Which,
-    Written,
+    Beginning, Change, Cursor, Everything, ExternalOpened, Found, Import, Reseal, Store, StoreError,
+    UserChange, Which, Written,
     bans::{self, ListBanned, Listed},
     batches::{self, Restored},
     failures,
     feed::{self, Feed},
-    operations,
-    records::{Reading, Writing},
-    tables::{Read, Staged, Tables},
+    operations, pieces,
+    records::{self, Reading, Writing},
+    tables::{Read, Tables},
 };
 use crate::{
     clock::Wall,
@@ -40,6 +40,9 @@ pub(super) trait Engine: Send + Sync + 'static {
         question: impl FnOnce(&dyn Read) -> Result<T, StoreError> + Send + 'static,
     ) -> impl Future<Output = Result<T, StoreError>> + Send;
 
+    /// What is committed at this moment, for as long as it is held; `None` if it is elsewhere.
+    fn view(&self) -> impl Future<Output = Result<Option<View>, StoreError>> + Send;
+
     /// Runs a job in a durable transaction, publishes its changes, and only then lets it answer.
     fn submit(&self, job: Box<dyn Job>) -> impl Future<Output = Result<(), StoreError>> + Send;
 
@@ -50,6 +53,9 @@ pub(super) trait Engine: Send + Sync + 'static {
     fn shut(&self) -> impl Future<Output = Result<(), StoreError>> + Send;
 }
 
+/// A moment that is held fast.
+pub(super) type View = Arc<dyn Read + Send + Sync>;
+
 /// A write on its way to the transaction that it will share with others.
 pub(super) trait Job: Send {
     /// Does the work and keeps the result.
@@ -57,6 +63,27 @@ pub(super) trait Job: Send {
 
     /// Tells whoever waits: the position after the commit, or why nothing was done.
     fn answer(self: Box<Self>, outcome: Result<Cursor, StoreError>);
+}
+
+/// How far the changes of a transaction are counted. It is written down once, not by each of the jobs that share the
+/// transaction; to them it looks as if it were.
+pub(super) struct Position {
+    at: Cursor,
+    /// What the tables say.
+    written: Cursor,
+}
+
+impl Position {
+    /// Where the tables are.
+    pub(super) fn of(tables: &dyn Read) -> Result<Self, StoreError> {
+        let at = Reading(tables).cursor()?;
+        Ok(Self { at, written: at })
+    }
+
+    /// Writes it down.
+    pub(super) fn keep(self, tables: &mut dyn Tables) -> Result<(), StoreError> {
+        if self.at > self.written { records::put_cursor(tables, self.at) } else { Ok(()) }
+    }
 }
 
 /// What a job has left in the transaction.
@@ -78,16 +105,24 @@ pub(super) enum Failure {
 }
 
 /// Runs a job against a transaction, all or nothing.
-pub(super) fn apply(job: &mut dyn Job, tables: &mut dyn Tables) -> Result<Applied, Failure> {
-    let mut staged = Staged::over(tables);
+pub(super) fn apply(
+    job: &mut dyn Job,
+    tables: &mut dyn Tables,
+    position: &mut Position,
+) -> Result<Applied, Failure> {
+    let mut staged = records::counted(tables, position.at);
     let mut writing = Writing::new(&mut staged);
     job.run(&mut writing).map_err(Failure::Job)?;
-    let changes = writing.number_changes().map_err(Failure::Job)?;
-    let cursor = Reading(&staged).cursor().map_err(Failure::Job)?;
+    let Cursor(before) = position.at;
+    let changes: Vec<_> = writing.into_changes().into_iter().zip(before + 1..).collect();
+    let changes: Vec<_> = changes.into_iter().map(|(change, at)| (Cursor(at), change)).collect();
     let writes = staged.into_writes();
     let wrote = !writes.is_empty();
     writes.play(tables).map_err(Failure::Transaction)?;
-    Ok(Applied { cursor, changes, wrote })
+    if let Some((last, _)) = changes.last() {
+        position.at = *last;
+    }
+    Ok(Applied { cursor: position.at, changes, wrote })
 }
 
 /// The answer when the engine is gone before it could give one.
@@ -138,6 +173,17 @@ impl<E: Engine + Clone> Store for E {
         self.ask(|tables| Reading(tables).everything()).await
     }
 
+    async fn rest(&self) -> Result<Everything, StoreError> {
+        self.ask(|tables| Reading(tables).rest()).await
+    }
+
+    async fn begin(&self) -> Result<Beginning, StoreError> {
+        match self.view().await? {
+            Some(view) => pieces::begin(view).await,
+            None => Ok(pieces::whole(self.everything().await?)),
+        }
+    }
+
     async fn changes(&self, from: Cursor) -> Result<BoxStream<'static, (Cursor, Change)>, StoreError> {
         let last = self.ask(|tables| Reading(tables).cursor()).await?;
         // A position that was never reached comes from another history of this store: start over.
@@ -148,6 +194,16 @@ impl<E: Engine + Clone> Store for E {
     async fn session(&self, sid: &Sid) -> Result<Option<Session>, StoreError> {
         let sid = *sid;
         self.ask(move |tables| Ok(Reading(tables).session(&sid)?.map(|kept| kept.session))).await
+    }
+
+    async fn session_at(&self, sid: &Sid) -> Result<Found<Option<Session>>, StoreError> {
+        let sid = *sid;
+        let question = move |tables: &dyn Read| {
+            let records = Reading(tables);
+            let value = records.session(&sid)?.map(|kept| kept.session);
+            Ok(Found { value, cursor: records.cursor()? })
+        };
+        self.ask(question).await
     }
 
     async fn user_by_name(&self, name: &UserName) -> Result<Option<User>, StoreError> {

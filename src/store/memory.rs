@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     Cursor, StoreError,
-    engine::{Engine, Failure, Job, apply, gone},
+    engine::{Engine, Failure, Job, Position, View, apply, gone},
     feed::Feed,
     tables::{Entry, Read, Table, Tables, is_empty},
 };
@@ -38,8 +38,11 @@ impl MemoryStore {
 
     fn run(&self, job: &mut dyn Job) -> Result<Cursor, StoreError> {
         let mut tables = self.tables()?;
-        let applied = apply(job, tables.as_mut().ok_or_else(gone)?)
+        let tables = tables.as_mut().ok_or_else(gone)?;
+        let mut position = Position::of(tables)?;
+        let applied = apply(job, tables, &mut position)
             .map_err(|(Failure::Job(error) | Failure::Transaction(error))| error)?;
+        position.keep(tables)?;
         // Still under the lock, so that the stream has the order of the writes.
         self.0.feed.publish(applied.changes);
         Ok(applied.cursor)
@@ -61,6 +64,11 @@ impl Engine for MemoryStore {
         question(tables.as_ref().ok_or_else(gone)?)
     }
 
+    async fn view(&self) -> Result<Option<View>, StoreError> {
+        let tables = self.tables()?;
+        Ok(Some(Arc::new(tables.as_ref().ok_or_else(gone)?.clone())))
+    }
+
     async fn submit(&self, mut job: Box<dyn Job>) -> Result<(), StoreError> {
         let outcome = self.run(&mut *job);
         job.answer(outcome);
@@ -79,7 +87,7 @@ impl Engine for MemoryStore {
 }
 
 /// Tables in memory.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Maps(BTreeMap<Table, BTreeMap<Vec<u8>, Vec<u8>>>);
 
 impl Read for Maps {

@@ -14,6 +14,7 @@ mod feed;
 mod memory;
 mod meter;
 mod operations;
+mod pieces;
 mod records;
 mod redb;
 mod tables;
@@ -107,6 +108,34 @@ pub struct Everything {
     pub failures: Vec<(Subject, Failures)>,
     /// Whether High Security Mode is on; it is unless it was switched off.
     pub high_security: Option<bool>,
+    /// Sessions that cannot be read, in words. Whoever presents one is refused.
+    pub unreadable: Vec<String>,
+}
+
+/// What a gate begins with: everything but the sessions, which can be very many, and those little by little.
+pub struct Beginning {
+    /// Everything but the sessions.
+    pub rest: Everything,
+    /// All sessions, tombstones included, as they were at the position of `rest`; read as they are asked for.
+    pub sessions: BoxStream<'static, Result<Piece, StoreError>>,
+}
+
+/// Some of the sessions.
+#[derive(Clone, Debug, Default)]
+pub struct Piece {
+    /// Those that can be read.
+    pub sessions: Vec<Arc<Session>>,
+    /// Those that cannot, in words.
+    pub unreadable: Vec<String>,
+}
+
+/// What was read, and the position of the change stream that it was read at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Found<T> {
+    /// What was there.
+    pub value: T,
+    /// Changes up to here are in it; whoever follows the stream may not have come so far.
+    pub cursor: Cursor,
 }
 
 /// What the store could not do. Whatever it was, nothing is half done, and the gate stays closed.
@@ -217,14 +246,23 @@ pub enum Which {
 /// Everything durable. All methods are safe to call again after an unknown result.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
-    /// Everything, at one position of the change stream.
+    /// Everything, at one position of the change stream. A session that cannot be read is left out and named.
     async fn everything(&self) -> Result<Everything, StoreError>;
+
+    /// Everything but the sessions, at one position of the change stream.
+    async fn rest(&self) -> Result<Everything, StoreError>;
+
+    /// The same, with the sessions of that position to be read afterwards.
+    async fn begin(&self) -> Result<Beginning, StoreError>;
 
     /// The changes after `from`, at least once, in order, without end. An item is the position after the change.
     async fn changes(&self, from: Cursor) -> Result<BoxStream<'static, (Cursor, Change)>, StoreError>;
 
     /// One session, tombstones included.
     async fn session(&self, sid: &Sid) -> Result<Option<Session>, StoreError>;
+
+    /// The same, for whoever follows the change stream as well.
+    async fn session_at(&self, sid: &Sid) -> Result<Found<Option<Session>>, StoreError>;
 
     /// An account by name.
     async fn user_by_name(&self, name: &UserName) -> Result<Option<User>, StoreError>;

@@ -42,7 +42,7 @@ pub(super) fn change_user(
     apply_change(&mut user, change, at);
     if loses_factor {
         for sid in to.read().sessions_of(&id)? {
-            change_session(to, &sid, |session| session.elevation = None)?;
+            change_readable_session(to, &sid, |session| session.elevation = None)?;
         }
     }
     if user.disabled {
@@ -195,7 +195,8 @@ pub(super) fn open_external(
     if let Some(known) = to.read().external(&identity.key)? {
         let session = known.session.clone();
         if identity.expires > known.named_until {
-            let longer = Kept { named_until: identity.expires, ..known.clone() };
+            let mut longer = known.clone();
+            longer.named_until = identity.expires;
             to.put_session(Some(&known), longer)?;
         }
         return Ok(ExternalOpened::Known(session));
@@ -255,7 +256,7 @@ fn put_new(
     if account.is_none_or(|user| user.disabled) {
         session.ended = Some(Ended { at: session.opened, why: EndReason::AccountDisabled });
     }
-    to.put_session(None, Kept { session: session.clone(), named_until })?;
+    to.put_session(None, Kept::new(session.clone(), named_until))?;
     Ok(session)
 }
 
@@ -284,7 +285,10 @@ pub(super) fn change_session_state(
 
 pub(super) fn end(to: &mut Writing<'_>, which: Which, why: EndReason, at: Wall) -> Result<usize, StoreError> {
     let sids = match which {
-        Which::One(sid) => vec![sid],
+        Which::One(sid) => {
+            let was_alive = change_session(to, &sid, |session| session::end(session, why, at))?;
+            return Ok(usize::from(was_alive.unwrap_or(false)));
+        }
         Which::AllOf(user) => to.read().sessions_of(&user)?,
         Which::OthersOf(user, kept) => {
             let all = to.read().sessions_of(&user)?;
@@ -293,7 +297,7 @@ pub(super) fn end(to: &mut Writing<'_>, which: Which, why: EndReason, at: Wall) 
     };
     let mut ended = 0;
     for sid in sids {
-        let was_alive = change_session(to, &sid, |session| session::end(session, why, at))?;
+        let was_alive = change_readable_session(to, &sid, |session| session::end(session, why, at))?;
         ended += usize::from(was_alive.unwrap_or(false));
     }
     Ok(ended)
@@ -308,13 +312,8 @@ pub(super) fn touch(to: &mut Writing<'_>, uses: &[(Sid, Wall)]) -> Result<(), St
 
 pub(super) fn purge(to: &mut Writing<'_>, now: Wall, limit: usize) -> Result<usize, StoreError> {
     let due = to.read().due(now, limit)?;
-    for sid in &due {
-        let Some(kept) = to.read().session(sid)? else {
-            return Err(StoreError::Damaged(
-                "the index of expiries names a session that is not there".into(),
-            ));
-        };
-        to.remove_session(&kept)?;
+    for kept in &due {
+        to.remove_session(kept)?;
     }
     bans::purge(to, now, limit)?;
     failures::purge(to, now)?;
@@ -327,7 +326,26 @@ pub(super) fn change_session<T>(
     sid: &Sid,
     transition: impl FnOnce(&mut Session) -> T,
 ) -> Result<Option<T>, StoreError> {
-    let Some(old) = to.read().session(sid)? else { return Ok(None) };
+    let old = to.read().session(sid)?;
+    change_kept(to, old, transition)
+}
+
+/// The same where one of many is meant: one that cannot be read must not keep the others from being changed.
+fn change_readable_session<T>(
+    to: &mut Writing<'_>,
+    sid: &Sid,
+    transition: impl FnOnce(&mut Session) -> T,
+) -> Result<Option<T>, StoreError> {
+    let old = to.read().readable_session(sid)?;
+    change_kept(to, old, transition)
+}
+
+fn change_kept<T>(
+    to: &mut Writing<'_>,
+    old: Option<Kept>,
+    transition: impl FnOnce(&mut Session) -> T,
+) -> Result<Option<T>, StoreError> {
+    let Some(old) = old else { return Ok(None) };
     let mut new = old.clone();
     let outcome = transition(&mut new.session);
     if new.session != old.session {

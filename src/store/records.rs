@@ -1,6 +1,7 @@
 //! Records in tables: how each is spelled, and the indexes that go with it.
 
 mod failures;
+mod names;
 #[cfg(test)]
 mod tests;
 mod v1;
@@ -11,8 +12,9 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{
-    Change, Cursor, Everything, StoreError,
-    tables::{Entry, Read, StagedWrites, Table, Tables},
+    Change, Cursor, Everything, Piece, StoreError,
+    pieces::Pages,
+    tables::{Entry, Read, Staged, StagedWrites, Table, Tables},
 };
 use crate::{
     clock::Wall,
@@ -21,19 +23,26 @@ use crate::{
         ban::{Ban, Whom},
         identity::{User, UserId, UserName},
         place::Asn,
-        session::{ExternalKey, Origin, Session, Sid, SiteId},
+        session::{ExternalKey, Origin, Session, Sid},
     },
 };
 
 /// The layout of all tables together. A change that an older program would misread counts it up.
-pub const SCHEMA: u32 = 5;
+pub const SCHEMA: u32 = 6;
 
 /// How long a session that nothing can name any more is kept, so that late requests still hear why.
 const PURGE_GRACE: Duration = Duration::from_secs(3600);
 
-/// The first byte of every record, so that a record can change its form within a schema.
-const RECORD_VERSION: u8 = 2;
+/// The first byte of every record, so that a record can change its form within a schema. Version 2 differs in how a session
+/// stands in the index of expiries, and in nothing else.
+const RECORD_VERSION: u8 = 3;
+const EXACT_DUE_VERSION: u8 = 2;
 const FIRST_VERSION: u8 = 1;
+
+/// The index of expiries has times of so many milliseconds as one, so that most uses of a session leave it alone.
+const SPAN: u64 = 600_000;
+/// So many entries of that index are looked at beyond what is to be removed: those that are not due yet.
+const LOOK: usize = 4096;
 
 /// So many entries of a table are read at once.
 const AT_ONCE: usize = 4096;
@@ -49,9 +58,17 @@ pub(super) struct Kept {
     pub(super) session: Session,
     /// The latest expiry of any foreign token that names it; its tombstone stays that long.
     pub(super) named_until: Wall,
+    /// It stands in the index of expiries with its exact time: it was written before there were spans.
+    #[serde(skip)]
+    exact: bool,
 }
 
 impl Kept {
+    /// A session that is to be written.
+    pub(super) fn new(session: Session, named_until: Wall) -> Self {
+        Self { session, named_until, exact: false }
+    }
+
     /// When nothing can name the session any more. Our own refresh tokens die of idleness, a foreign token only of
     /// its own expiry.
     fn due(&self) -> Wall {
@@ -65,8 +82,18 @@ impl Kept {
         last.plus(PURGE_GRACE)
     }
 
+    /// Where it stands in the index of expiries once it is written.
     fn due_key(&self) -> Vec<u8> {
-        [&self.due().millis().to_be_bytes()[..], &self.session.sid.0].concat()
+        self.indexed_at(self.due().millis() / SPAN * SPAN)
+    }
+
+    /// Where it stands now.
+    fn present_due_key(&self) -> Vec<u8> {
+        if self.exact { self.indexed_at(self.due().millis()) } else { self.due_key() }
+    }
+
+    fn indexed_at(&self, millis: u64) -> Vec<u8> {
+        [&millis.to_be_bytes()[..], &self.session.sid.0].concat()
     }
 }
 
@@ -136,18 +163,60 @@ impl Reading<'_> {
         entries.iter().map(|(key, _)| sid_at_end(key, 16, "sessions_by_user")).collect()
     }
 
-    /// At most `limit` sessions that nothing can name any more at `now`, longest dead first.
-    pub(super) fn due(&self, now: Wall, limit: usize) -> Result<Vec<Sid>, StoreError> {
+    /// At most `limit` sessions that nothing can name any more at `now`, longest dead first. One that cannot be read is not
+    /// among them: its record stays, since what it may be the tombstone of must not be opened again.
+    pub(super) fn due(&self, now: Wall, limit: usize) -> Result<Vec<Kept>, StoreError> {
         let end = now.millis().saturating_add(1).to_be_bytes();
-        let entries = self.0.range(Table::Due, &[], Bound::Excluded(&end), limit)?;
-        entries.iter().map(|(key, _)| sid_at_end(key, 8, "sessions_due")).collect()
+        let entries = self.0.range(Table::Due, &[], Bound::Excluded(&end), limit.saturating_add(LOOK))?;
+        let (mut due, mut span) = (Vec::new(), None);
+        for (key, _) in &entries {
+            // A span that was begun is looked at as a whole: its entries are in no order.
+            let of = key.first_chunk::<8>();
+            if due.len() >= limit && span != of {
+                break;
+            }
+            span = of;
+            let sid = sid_at_end(key, 8, "sessions_due")?;
+            match self.readable_session(&sid)? {
+                Some(kept) if kept.due() <= now => due.push(kept),
+                Some(_) => {}
+                None if self.0.get(Table::Sessions, &sid.0)?.is_some() => {}
+                None => {
+                    return Err(StoreError::Damaged(
+                        "the index of expiries names a session that is not there".into(),
+                    ));
+                }
+            }
+        }
+        due.sort_by_key(|kept| (kept.due(), kept.session.sid));
+        due.truncate(limit);
+        Ok(due)
+    }
+
+    /// The same, and `None` for one that is there and cannot be read: whoever presents it is refused, so that what is
+    /// done to all of an account, or to all that are over, can leave it out.
+    pub(super) fn readable_session(&self, sid: &Sid) -> Result<Option<Kept>, StoreError> {
+        let bytes = self.0.get(Table::Sessions, &sid.0)?;
+        Ok(bytes.and_then(|bytes| session_from(&bytes, &sid.0).ok()))
     }
 
     /// Every record.
     pub(super) fn everything(&self) -> Result<Everything, StoreError> {
+        let mut everything = self.rest()?;
+        let mut pages = Pages::default();
+        while let Some(Piece { sessions, unreadable }) = pages.next(self, AT_ONCE)? {
+            everything.sessions.extend(sessions);
+            everything.unreadable.extend(unreadable);
+        }
+        Ok(everything)
+    }
+
+    /// Every record but the sessions.
+    pub(super) fn rest(&self) -> Result<Everything, StoreError> {
         Ok(Everything {
             cursor: self.cursor()?,
-            sessions: self.sessions()?,
+            sessions: Vec::new(),
+            unreadable: Vec::new(),
             users: self.all(Table::Users, |key, value| user_from(value, key))?,
             keys: self.all(Table::Keys, |key, value| key_from(value, key))?,
             bans: self.bans()?,
@@ -156,28 +225,14 @@ impl Reading<'_> {
         })
     }
 
-    /// Whether every record can be read; the position of the last change.
+    /// Whether every record but the sessions can be read; the position of the last change.
     pub(super) fn check(&self) -> Result<Cursor, StoreError> {
-        self.each(Table::Sessions, |key, value| session_from(value, key).map(drop))?;
         self.each(Table::Users, |key, value| user_from(value, key).map(drop))?;
         self.each(Table::Keys, |key, value| key_from(value, key).map(drop))?;
         self.each(Table::Bans, |key, value| ban_from(value, key).map(drop))?;
         self.all_failures()?;
         self.high_security()?;
         self.cursor()
-    }
-
-    fn sessions(&self) -> Result<Vec<Arc<Session>>, StoreError> {
-        // Nearly all are of the same few sites: one name for all of them.
-        let mut sites: Vec<SiteId> = Vec::new();
-        self.all(Table::Sessions, move |key, value| {
-            let mut session = session_from(value, key)?.session;
-            match sites.iter().find(|known| **known == session.site) {
-                Some(known) => session.site = Arc::clone(known),
-                None => sites.push(Arc::clone(&session.site)),
-            }
-            Ok(Arc::new(session))
-        })
     }
 
     /// The position of the last change.
@@ -260,10 +315,13 @@ impl<'a> Writing<'a> {
     /// Writes a session and its indexes; `old` is what stood there.
     pub(super) fn put_session(&mut self, old: Option<&Kept>, new: Kept) -> Result<(), StoreError> {
         let sid = new.session.sid;
-        if let Some(old) = old.filter(|old| old.due() != new.due()) {
-            self.tables.remove(Table::Due, &old.due_key())?;
+        let (present, due) = (old.map(Kept::present_due_key), new.due_key());
+        if present.as_ref() != Some(&due) {
+            if let Some(present) = present {
+                self.tables.remove(Table::Due, &present)?;
+            }
+            self.tables.put(Table::Due, &due, &[])?;
         }
-        self.tables.put(Table::Due, &new.due_key(), &[])?;
         if old.is_none() {
             self.tables.put(Table::ByUser, &by_user_key(&new.session), &[])?;
             if let Origin::External(key) = &new.session.origin {
@@ -280,7 +338,7 @@ impl<'a> Writing<'a> {
     /// Removes a session and its indexes.
     pub(super) fn remove_session(&mut self, kept: &Kept) -> Result<(), StoreError> {
         let sid = kept.session.sid;
-        self.tables.remove(Table::Due, &kept.due_key())?;
+        self.tables.remove(Table::Due, &kept.present_due_key())?;
         self.tables.remove(Table::ByUser, &by_user_key(&kept.session))?;
         if let Origin::External(key) = &kept.session.origin {
             self.tables.remove(Table::External, &external_key(key))?;
@@ -354,17 +412,16 @@ impl<'a> Writing<'a> {
     pub(super) fn put_schema(&mut self, schema: u32) -> Result<(), StoreError> {
         self.tables.put(Table::Meta, SCHEMA_KEY, &schema.to_be_bytes())
     }
+}
 
-    /// Gives each change its position and writes the last position down.
-    pub(super) fn number_changes(self) -> Result<Vec<(Cursor, Change)>, StoreError> {
-        let Cursor(before) = self.read().cursor()?;
-        let numbered: Vec<_> =
-            self.changes.into_iter().zip(before + 1..).map(|(change, at)| (Cursor(at), change)).collect();
-        if let Some((Cursor(last), _)) = numbered.last() {
-            self.tables.put(Table::Meta, CURSOR_KEY, &last.to_be_bytes())?;
-        }
-        Ok(numbered)
-    }
+/// Writes the position of the last change down.
+pub(super) fn put_cursor(tables: &mut dyn Tables, Cursor(last): Cursor) -> Result<(), StoreError> {
+    tables.put(Table::Meta, CURSOR_KEY, &last.to_be_bytes())
+}
+
+/// Writes of one operation over tables whose position is not written down yet.
+pub(super) fn counted(tables: &dyn Read, Cursor(at): Cursor) -> Staged<'_> {
+    Staged::ahead_of(tables, Table::Meta, CURSOR_KEY, at.to_be_bytes().to_vec())
 }
 
 fn by_user_key(session: &Session) -> Vec<u8> {
@@ -384,7 +441,7 @@ fn encode(record: &impl Serialize) -> Result<Vec<u8>, StoreError> {
 
 fn decode<T: DeserializeOwned>(bytes: &[u8], what: &str) -> Result<T, StoreError> {
     let (version, body) = versioned(bytes, what)?;
-    if version != RECORD_VERSION {
+    if !(EXACT_DUE_VERSION..=RECORD_VERSION).contains(&version) {
         return Err(damaged(what, &format!("its version is {version}")));
     }
     whole(body, what)
@@ -410,8 +467,11 @@ fn whole<T: DeserializeOwned>(body: &[u8], what: &str) -> Result<T, StoreError> 
     if rest.is_empty() { Ok(record) } else { Err(damaged(what, "something follows it")) }
 }
 
-fn session_from(bytes: &[u8], key: &[u8]) -> Result<Kept, StoreError> {
-    let kept: Kept = decode_or::<v1::Kept, _>(bytes, "a session")?;
+pub(super) fn session_from(bytes: &[u8], key: &[u8]) -> Result<Kept, StoreError> {
+    let mut kept: Kept = decode_or::<v1::Kept, _>(bytes, "a session")?;
+    kept.exact = versioned(bytes, "a session")?.0 <= EXACT_DUE_VERSION;
+    names::share(&mut kept.session.site);
+    names::share(&mut kept.session.family.key);
     if kept.session.sid.0 == key {
         Ok(kept)
     } else {

@@ -31,7 +31,7 @@ use self::{
 };
 use super::{
     StoreError,
-    engine::{self, Engine, Job, gone},
+    engine::{self, Engine, Job, View, gone},
     feed::Feed,
     meter::StoreMeter,
     records::Reading,
@@ -67,8 +67,8 @@ enum Order {
 }
 
 impl RedbStore {
-    /// Opens the file, or makes it (mode 0600, in a directory that exists). Checks every page and every record of it.
-    /// Blocks.
+    /// Opens the file, or makes it (mode 0600, in a directory that exists). Checks every page of it, and every record but
+    /// the sessions: they can be very many, and are checked one by one when they are read. Blocks.
     ///
     /// # Errors
     /// [`StoreError::Locked`] while another process has it open, [`StoreError::Schema`] and [`StoreError::Damaged`]
@@ -183,6 +183,18 @@ impl Engine for RedbStore {
             }
         }
         engine::write(self, move |to| question(to.tables())).await.map(|written| written.value)
+    }
+
+    async fn view(&self) -> Result<Option<View>, StoreError> {
+        if !self.shared.is_at_home().await {
+            return Ok(None);
+        }
+        match self.shared.database().as_ref() {
+            Some(database) => Ok(Some(Arc::new(Snapshot::of(database)?))),
+            None if self.shared.is_closed() => Err(self.shared.why_not()),
+            // It was lent since.
+            None => Ok(None),
+        }
     }
 
     async fn submit(&self, job: Box<dyn Job>) -> Result<(), StoreError> {

@@ -108,6 +108,8 @@ pub(super) trait Tables: Read {
 pub(super) struct Staged<'a> {
     below: &'a dyn Read,
     writes: Writes,
+    /// A value that is not written below yet and that others are to see all the same.
+    ahead: Option<(Table, &'static [u8], Vec<u8>)>,
 }
 
 /// Values to put, or `None` to remove.
@@ -116,7 +118,12 @@ type Writes = BTreeMap<(Table, Vec<u8>), Option<Vec<u8>>>;
 impl<'a> Staged<'a> {
     /// Starts with no writes of its own.
     pub(super) fn over(below: &'a dyn Read) -> Self {
-        Self { below, writes: Writes::new() }
+        Self { below, writes: Writes::new(), ahead: None }
+    }
+
+    /// The same, where the value of one key stands elsewhere as yet.
+    pub(super) fn ahead_of(below: &'a dyn Read, table: Table, key: &'static [u8], value: Vec<u8>) -> Self {
+        Self { ahead: Some((table, key, value)), ..Self::over(below) }
     }
 
     /// The writes, to be played into the transaction.
@@ -149,9 +156,12 @@ impl StagedWrites {
 
 impl Read for Staged<'_> {
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        match self.writes.get(&(table, key.to_vec())) {
-            Some(staged) => Ok(staged.clone()),
-            None => self.below.get(table, key),
+        if let Some(staged) = self.writes.get(&(table, key.to_vec())) {
+            return Ok(staged.clone());
+        }
+        match &self.ahead {
+            Some((of, at, value)) if *of == table && *at == key => Ok(Some(value.clone())),
+            Some(_) | None => self.below.get(table, key),
         }
     }
 

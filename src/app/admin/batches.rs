@@ -38,7 +38,7 @@ impl Handler {
         let count = accounts.len();
         let mut known: BTreeMap<UserName, Role> = BTreeMap::new();
         if update {
-            let users = self.store.everything().await?.users;
+            let users = self.store.rest().await?.users;
             known.extend(users.into_iter().map(|user| (user.name, user.role)));
         }
         let written = self.store.import(accounts, update, self.clock.wall()).await?;
@@ -115,6 +115,7 @@ impl Handler {
                 survey.note(Sealed::Totp(user.id), &app.sealed_secret, again, || user.name.to_string());
             }
         }
+        survey.lost.extend(everything.unreadable.iter().cloned());
         for session in &everything.sessions {
             let id = || session.sid.public().to_string();
             if let Some(panel) = &session.panel {

@@ -226,7 +226,7 @@ impl Handler {
     }
 
     async fn list_users(&self) -> Outcome {
-        let Everything { mut users, failures, .. } = self.store.everything().await?;
+        let Everything { mut users, failures, .. } = self.store.rest().await?;
         users.sort_by(|a, b| a.name.cmp(&b.name));
         let failures = failures.into_iter().collect();
         Ok(AdminAnswer::Users { users: users.iter().map(|user| self.user_line(user, &failures)).collect() })
@@ -306,12 +306,12 @@ impl Handler {
         let names: BTreeMap<UserId, String> =
             everything.users.iter().map(|user| (user.id, user.name.to_string())).collect();
         let now = self.clock.wall();
-        let mut sessions = everything.sessions;
+        let (mut sessions, unreadable) = (everything.sessions, everything.unreadable);
         sessions.retain(|session| of.is_none_or(|user| session.user == user));
         sessions.retain(|session| ended || session::status(session, session.seen, now) == Status::Alive);
         sessions.sort_by_key(|session| (std::cmp::Reverse(session.opened), session.sid));
         let line = |session: &Arc<Session>| session_line(session, names.get(&session.user), now);
-        Ok(AdminAnswer::Sessions { sessions: sessions.iter().map(line).collect() })
+        Ok(AdminAnswer::Sessions { sessions: sessions.iter().map(line).collect(), unreadable })
     }
 
     async fn revoke_session(&self, id: &PublicId, by: u32) -> Outcome {

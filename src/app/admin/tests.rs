@@ -90,7 +90,7 @@ impl Desk {
 
     async fn sessions(&self, ended: bool) -> Vec<SessionLine> {
         let request = AdminRequest::ListSessions { user: None, ended };
-        let AdminAnswer::Sessions { sessions } = self.ask(request).await else { panic!() };
+        let AdminAnswer::Sessions { sessions, .. } = self.ask(request).await else { panic!() };
         sessions
     }
 

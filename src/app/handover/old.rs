@@ -144,6 +144,10 @@ pub(in crate::app) async fn begin(old: &Running, program: &Program) -> Result<Su
             "the audit trail cannot be written, and records wait here for it: {why}; mend that, then send SIGUSR2 again"
         ));
     }
+    // Afterwards they could only be asked for one by one, over a line.
+    if old.gate.whole().await.is_err() {
+        return Err("not all sessions are in memory yet: send SIGUSR2 again in a moment".into());
+    }
     let Started { mut child, mut read, mut write, store } = start(old, program).await?;
     let prepared = timeout(PREPARES, wire::receive(&mut read)).await;
     expect(&mut child, prepared, |message| matches!(message, ToOld::Prepared)).await?;

@@ -26,7 +26,7 @@ use crate::{
 
 /// Counts up whenever what is said, records included, changes its form. The store's layout is a part of it: operations
 /// of the old process work on the new one's tables.
-pub(super) const PROTOCOL: u32 = (SCHEMA << 16) | 4;
+pub(super) const PROTOCOL: u32 = (SCHEMA << 16) | 5;
 
 /// The old process speaks.
 #[derive(Serialize, Deserialize)]

@@ -1,5 +1,7 @@
 //! `/metrics`. Labels are bounded: words of our own, and names that the operator chose. No user, path or address.
 
+use std::time::Duration;
+
 use axum::extract::State;
 
 use super::{
@@ -15,8 +17,14 @@ use crate::{
     rules::{facts::Door, failures::What, policy::diff::Effect, session::Factor},
 };
 
+/// A page that comes just after a start waits so long for the number of sessions; whoever scrapes has more patience.
+const LOADING: Duration = Duration::from_secs(2);
+
 /// The whole page.
 pub(super) async fn answer(State(health): State<Health>) -> ([(&'static str, &'static str); 1], String) {
+    let mut loaded = health.live.records.loaded();
+    // Without them the page does not say how many there are.
+    let _ = tokio::time::timeout(LOADING, loaded.wait_for(|whole| *whole)).await;
     let mut page = Page::default();
     process(&mut page, &health);
     decisions(&mut page, &health.live);
@@ -77,18 +85,23 @@ fn stages(page: &mut Page, live: &Live) {
     page.times("panelgate_stage_duration_seconds", help, series);
 }
 
-fn sessions(page: &mut Page, health: &Health) {
+pub(super) fn sessions(page: &mut Page, health: &Health) {
     let (live, now) = (&health.live, health.clock.wall());
     let snapshot = live.snapshot();
-    let (alive, elevated) = live.records.count_sessions(now, |session| {
-        let site = snapshot.sites.all().iter().find(|site| site.id == session.site);
-        let until = site.and_then(|site| site.policy.elevated_elsewhere_until(session.elevation));
-        until.is_some_and(|until| until > now)
-    });
-    let help = "Sessions that have neither ended nor expired.";
-    page.one("panelgate_sessions", Gauge, help, alive);
-    let help = "Sessions of which the second factor was proved recently enough for pages without a time of their own.";
-    page.one("panelgate_elevated_sessions", Gauge, help, elevated);
+    // Not before they are all here: fewer than there are would be wrong.
+    if let Some(whole) = live.records.whole() {
+        let (alive, elevated) = whole.count_sessions(now, |session| {
+            let site = snapshot.sites.all().iter().find(|site| site.id == session.site);
+            let until = site.and_then(|site| site.policy.elevated_elsewhere_until(session.elevation));
+            until.is_some_and(|until| until > now)
+        });
+        let help = "Sessions that have neither ended nor expired.";
+        page.one("panelgate_sessions", Gauge, help, alive);
+        let help = "Sessions of which the second factor was proved recently enough for pages without a time of their own.";
+        page.one("panelgate_elevated_sessions", Gauge, help, elevated);
+        let help = "Sessions in the store that cannot be read; whoever presents one is refused.";
+        page.one("panelgate_unreadable_sessions", Gauge, help, live.records.unreadable());
+    }
     let help = "Sessions that were opened, by a sign-in at the portal or by a trusted issuer's token.";
     let mut samples = page.begin("panelgate_sessions_opened_total", Counter, help);
     for (by, name) in [(Opener::Portal, "portal"), (Opener::Issuer, "issuer")] {

@@ -117,6 +117,13 @@ impl Health {
             let what = "what changes in it cannot be followed, so that nobody is let in; see the log";
             return vec![Cause::fatal(what)];
         }
+        let unreadable = self.live.records.unreadable();
+        if unreadable > 0 {
+            let what = format!(
+                "sessions in it that cannot be read: {unreadable}; whoever presents one is refused; see the log, and restore a backup"
+            );
+            return vec![Cause { what, since: Some(self.started), fatal: false }];
+        }
         Vec::new()
     }
 

@@ -1,8 +1,13 @@
 use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
-use super::{exposition::Page, metrics::shadows, ready::tell_reload, *};
+use super::{
+    exposition::Page,
+    metrics::{sessions, shadows},
+    ready::{is_ready, tell_reload},
+    *,
+};
 use crate::{
-    clock::Wall,
+    clock::{ManualClock, Wall},
     live::{Quotas, ReloadProblem, ReloadState, Snapshot, Tried},
     rules::{
         judge::Compared,
@@ -10,6 +15,7 @@ use crate::{
         outcome::{Access, DecisionId},
         policy::diff::Outcome,
     },
+    store::Store as _,
 };
 
 fn tried(outcomes: (Outcome, Outcome)) -> Tried {
@@ -99,4 +105,50 @@ fn one_changed_key_is_not_said_to_be_keys() {
     };
     assert!(told(1).contains("changed 1 key; "), "{}", told(1));
     assert!(told(2).contains("changed 2 keys; "), "{}", told(2));
+}
+
+fn health(folder: &std::path::Path) -> Health {
+    let quota = Quota { count: NonZeroU32::MIN, per: Duration::from_secs(1) };
+    let at = Wall::from_secs(1_764_000_000);
+    Health {
+        live: Arc::new(Live::new(Snapshot::default(), Quotas::all(quota))),
+        clock: Arc::new(ManualClock::at(at)),
+        store: RedbStore::open(&folder.join("store.redb")).unwrap(),
+        certificates: None,
+        readiness: watch::channel(Readiness::Ready).1,
+        started: at,
+    }
+}
+
+/// Fewer than there are would be wrong, and zero even more so.
+#[tokio::test]
+async fn sessions_are_counted_only_when_they_are_all_in_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let health = health(folder.path());
+    let told = || {
+        let mut page = Page::default();
+        sessions(&mut page, &health);
+        page.text().contains("\npanelgate_sessions 0\n")
+    };
+    assert!(told());
+    health.live.records.begin(health.store.rest().await.unwrap());
+    assert!(!told());
+    assert!(is_ready(&health.checks()), "requests are decided meanwhile");
+    health.live.records.end_loading();
+    assert!(told());
+}
+
+#[tokio::test]
+async fn sessions_that_cannot_be_read_are_told_and_take_no_readiness_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let health = health(folder.path());
+    let causes = || health.checks().iter().map(|check| check.causes.len()).sum::<usize>();
+    assert_eq!(causes(), 0);
+    health.live.records.note_unreadable(3);
+    assert_eq!(causes(), 1);
+    assert!(is_ready(&health.checks()));
+    let mut page = Page::default();
+    sessions(&mut page, &health);
+    let text = page.text();
+    assert!(text.contains("\npanelgate_unreadable_sessions 3\n"), "{text}");
 }

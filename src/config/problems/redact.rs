@@ -1,6 +1,10 @@
 //! Secrets that stand in the files themselves: where they are, and how to show the rest without them.
 
-use std::{collections::BTreeMap, ops::Range, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    ops::Range,
+    sync::Arc,
+};
 
 use crate::rules::written::{At, nearest};
 
@@ -31,8 +35,9 @@ pub(super) struct Values {
 /// Looks for secrets in all texts.
 pub(super) fn look(texts: &BTreeMap<Arc<str>, Arc<str>>) -> (Hidden, Values) {
     let (mut hidden, mut values) = (Hidden::default(), Values::default());
+    let mut known = Known::default();
     for (source, text) in texts {
-        hidden.0.insert(Arc::clone(source), scan(text, &mut values));
+        hidden.0.insert(Arc::clone(source), scan(text, &mut values, &mut known));
     }
     let longest_first = |list: &mut Vec<String>| {
         list.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
@@ -148,7 +153,7 @@ impl Open {
 }
 
 /// Every secret of a text, by line.
-fn scan(text: &str, values: &mut Values) -> BTreeMap<usize, Vec<Range<usize>>> {
+fn scan(text: &str, values: &mut Values, known: &mut Known) -> BTreeMap<usize, Vec<Range<usize>>> {
     let mut hidden = BTreeMap::new();
     let mut open: Vec<Open> = Vec::new();
     for (number, line) in text.lines().enumerate() {
@@ -167,7 +172,7 @@ fn scan(text: &str, values: &mut Values) -> BTreeMap<usize, Vec<Range<usize>>> {
             values.note(line.trim_start_matches(|c: char| c.is_whitespace() || c == '-'));
             std::iter::once(begin..letters.len()).collect()
         } else {
-            spans(&letters, &mut open, values)
+            spans(&letters, &mut open, values, known)
         };
         if !spans.is_empty() {
             hidden.insert(number, spans);
@@ -177,12 +182,17 @@ fn scan(text: &str, values: &mut Values) -> BTreeMap<usize, Vec<Range<usize>>> {
 }
 
 /// The secrets of a line that is not itself a part of one; keys whose values may go on below it are opened.
-fn spans(letters: &[char], open: &mut Vec<Open>, values: &mut Values) -> Vec<Range<usize>> {
+fn spans(
+    letters: &[char],
+    open: &mut Vec<Open>,
+    values: &mut Values,
+    known: &mut Known,
+) -> Vec<Range<usize>> {
     let indent = letters.iter().take_while(|c| c.is_whitespace() || **c == '-').count();
     let comment = letters.get(indent) == Some(&'#');
     let mut end = letters.len();
     let mut spans = Vec::new();
-    for (word, behind, colon) in keys(letters) {
+    for (word, behind, colon) in keys(letters, known) {
         let blank = letters.iter().skip(behind).take_while(|c| c.is_whitespace()).count();
         let value: String = letters.iter().skip(behind + blank).collect();
         let parent = PARENTS.contains(&word.as_str()) && opens_mapping(&value);
@@ -207,7 +217,7 @@ fn spans(letters: &[char], open: &mut Vec<Open>, values: &mut Values) -> Vec<Ran
 }
 
 /// The keys of secrets in a line, where what is behind each begins, and whether it is a colon that divides them.
-fn keys(letters: &[char]) -> Vec<(String, usize, bool)> {
+fn keys(letters: &[char], known: &mut Known) -> Vec<(String, usize, bool)> {
     let mut keys = Vec::new();
     let (mut word, mut over) = (String::new(), false);
     for (at, letter) in letters.iter().copied().enumerate() {
@@ -219,7 +229,7 @@ fn keys(letters: &[char]) -> Vec<(String, usize, bool)> {
             word.push(letter);
         } else if matches!(letter, ':' | '=') {
             let key = std::mem::take(&mut word).trim_matches('-').replace('-', "_").to_lowercase();
-            if is_secret(&key) {
+            if known.is_secret(&key) {
                 keys.push((key, at + 1, letter == ':'));
             }
         } else if letter.is_whitespace() || matches!(letter, '"' | '\'') {
@@ -231,9 +241,20 @@ fn keys(letters: &[char]) -> Vec<(String, usize, bool)> {
     keys
 }
 
-/// The name of a file is no secret.
-fn is_secret(key: &str) -> bool {
-    !key.ends_with("_file") && !OTHERS.contains(&key) && nearest(key, NAMES).is_some()
+/// Keys that were looked at before: a policy of ten thousand pages has the same few on every line.
+#[derive(Default)]
+struct Known(HashMap<String, bool>);
+
+impl Known {
+    fn is_secret(&mut self, key: &str) -> bool {
+        if let Some(known) = self.0.get(key) {
+            return *known;
+        }
+        // The name of a file is no secret.
+        let secret = !key.ends_with("_file") && !OTHERS.contains(&key) && nearest(key, NAMES).is_some();
+        self.0.insert(key.to_owned(), secret);
+        secret
+    }
 }
 
 /// `user:password` of an address.

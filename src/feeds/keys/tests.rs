@@ -46,7 +46,7 @@ fn token(keys: &KeySet, at: Wall) -> String {
 }
 
 fn family(keys: &KeySet) -> Family {
-    let key = keys.current_refresh_key().to_owned();
+    let key = keys.current_refresh_key().into();
     Family { seed: SecretBytes::new([4; 32]), key, generation: 1, current_seen: None }
 }
 

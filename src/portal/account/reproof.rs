@@ -109,7 +109,7 @@ mod tests {
             expires: Wall::NEVER,
             family: Family {
                 seed: SecretBytes::default(),
-                key: String::new(),
+                key: "".into(),
                 generation: 0,
                 current_seen: None,
             },

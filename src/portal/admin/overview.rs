@@ -15,6 +15,7 @@ use crate::{
     live::{Count, ReloadProblem, ReloadState, Summary},
     portal::{
         context::Cx,
+        fault::Fault,
         guard,
         pages::{self, AccountFrame, Counted, CountryRow, Overview, ReloadFailed, Tab, Tile, page_title},
         problem,
@@ -50,14 +51,14 @@ pub(super) async fn lead(cx: Cx) -> Result<Response, Response> {
 /// `GET /_gate/admin/overview`
 pub(super) async fn show(cx: Cx) -> Result<Response, Response> {
     let member = guard::administrator(&cx).await?;
-    let sight = look(&cx).await;
+    let sight = look(&cx).await.map_err(|fault| guard::refuse(&cx, fault))?;
     Ok(pages::html(StatusCode::OK, &page(&cx, &member, &sight)))
 }
 
 /// `GET /_gate/api/v1/admin/overview`
 pub(super) async fn call(cx: Cx) -> Result<Response, Response> {
     guard::administrator(&cx).await?;
-    let sight = look(&cx).await;
+    let sight = look(&cx).await.map_err(|fault| guard::refuse(&cx, fault))?;
     let reload = cx.gate().live().reload.load();
     Ok(problem::answer(&json!({
         "sessions": sight.sessions,
@@ -86,12 +87,13 @@ pub(super) async fn call(cx: Cx) -> Result<Response, Response> {
     .into_response())
 }
 
-async fn look(cx: &Cx) -> Sight {
+async fn look(cx: &Cx) -> Result<Sight, Fault> {
     let (live, now, site) = (cx.gate().live(), cx.now(), &cx.site().id);
     // First, because it waits until what was decided before is counted.
     let span = cx.gate().archive().span().await;
-    let living: Vec<_> = live
-        .records
+    let living: Vec<_> = cx
+        .whole()
+        .await?
         .sessions()
         .into_iter()
         .filter(|session| session.site == *site && is_living(cx, session))
@@ -112,7 +114,7 @@ async fn look(cx: &Cx) -> Sight {
         (std::cmp::Reverse(count.requests), std::cmp::Reverse(*sessions), *country)
     });
     let counts = live.journal.read();
-    Sight {
+    Ok(Sight {
         hour: live.traffic.last(site, now, 60, 1),
         day,
         sessions: living.len(),
@@ -121,7 +123,7 @@ async fn look(cx: &Cx) -> Sight {
         countries,
         span,
         missing: counts.dropped + counts.lost,
-    }
+    })
 }
 
 fn page(cx: &Cx, member: &SignedIn, sight: &Sight) -> Overview {

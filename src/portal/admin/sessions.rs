@@ -40,7 +40,8 @@ const LIST: &str = "/_gate/admin/sessions";
 pub(super) async fn list(cx: Cx) -> Result<Response, Response> {
     let member = guard::administrator(&cx).await?;
     let filter = cx.query("user").unwrap_or_default().to_owned();
-    let paged = Paged::new(&cx, living(&cx, &member, &filter), LIST, ("user", &filter));
+    let living = living(&cx, &member, &filter).await.map_err(|fault| guard::refuse(&cx, fault))?;
+    let paged = Paged::new(&cx, living, LIST, ("user", &filter));
     let row = |(user, session): &(Arc<User>, Arc<Session>)| {
         SessionRow::new(&cx, session, &member.sid).of(user.name.as_str())
     };
@@ -59,7 +60,7 @@ pub(super) async fn list(cx: Cx) -> Result<Response, Response> {
 /// `GET /_gate/admin/sessions/{id}/revoke`
 pub(super) async fn ask(cx: Cx, Path(id): Path<String>) -> Result<Response, Response> {
     let member = guard::administrator(&cx).await?;
-    Ok(match found(&cx, &member, &id) {
+    Ok(match found(&cx, &member, &id).await {
         Ok((user, session)) => confirm(&cx, &member, &user, &session, StatusCode::OK),
         Err(fault) => guard::refuse(&cx, fault),
     })
@@ -69,7 +70,7 @@ pub(super) async fn ask(cx: Cx, Path(id): Path<String>) -> Result<Response, Resp
 pub(super) async fn revoke(cx: Cx, Path(id): Path<String>, body: Body) -> Result<Response, Response> {
     let member = guard::administrator(&cx).await?;
     let fields = Form::read(&cx.headers, body, &["form"]).await.map_err(|fault| guard::refuse(&cx, fault))?;
-    let (user, session) = match found(&cx, &member, &id) {
+    let (user, session) = match found(&cx, &member, &id).await {
         Ok(found) => found,
         Err(fault) => return Ok(guard::refuse(&cx, fault)),
     };
@@ -86,7 +87,8 @@ pub(super) async fn revoke(cx: Cx, Path(id): Path<String>, body: Body) -> Result
 pub(super) async fn call_list(cx: Cx) -> Result<Response, Response> {
     let member = guard::administrator(&cx).await?;
     let filter = cx.query("user").unwrap_or_default().to_owned();
-    let paged = Paged::new(&cx, living(&cx, &member, &filter), LIST, ("user", &filter));
+    let living = living(&cx, &member, &filter).await.map_err(|fault| guard::refuse(&cx, fault))?;
+    let paged = Paged::new(&cx, living, LIST, ("user", &filter));
     let describe = |(user, session): &(Arc<User>, Arc<Session>)| {
         let mut document = document(&cx, session, &member.sid);
         if let Some(members) = document.as_object_mut() {
@@ -105,7 +107,7 @@ pub(super) async fn call_revoke(cx: Cx, Path(id): Path<String>) -> Result<Respon
         return Ok(guard::refuse(&cx, fault));
     }
     let member = guard::administrator(&cx).await?;
-    let (user, session) = match found(&cx, &member, &id) {
+    let (user, session) = match found(&cx, &member, &id).await {
         Ok(found) => found,
         Err(fault) => return Ok(guard::refuse(&cx, fault)),
     };
@@ -116,24 +118,24 @@ pub(super) async fn call_revoke(cx: Cx, Path(id): Path<String>) -> Result<Respon
 }
 
 /// The sessions that can be used now, of the accounts that are seen and match, the last used first.
-fn living(cx: &Cx, member: &SignedIn, filter: &str) -> Vec<(Arc<User>, Arc<Session>)> {
-    let records = &cx.gate().live().records;
+async fn living(cx: &Cx, member: &SignedIn, filter: &str) -> Result<Vec<(Arc<User>, Arc<Session>)>, Fault> {
+    let whole = cx.whole().await?;
     let users: std::collections::HashMap<UserId, Arc<User>> =
         accounts(cx, member, filter).into_iter().map(|user| (user.id, user)).collect();
-    let mut sessions: Vec<_> = records
+    let mut sessions: Vec<_> = whole
         .sessions()
         .into_iter()
         .filter(|session| is_living(cx, session))
         .filter_map(|session| Some((Arc::clone(users.get(&session.user)?), session)))
         .collect();
-    sessions.sort_by_key(|(_, session)| std::cmp::Reverse(records.last_seen(session)));
-    sessions
+    sessions.sort_by_key(|(_, session)| std::cmp::Reverse(whole.records().last_seen(session)));
+    Ok(sessions)
 }
 
-fn found(cx: &Cx, member: &SignedIn, id: &str) -> Result<(Arc<User>, Arc<Session>), Fault> {
-    let records = &cx.gate().live().records;
-    let session = records.session_by_public(&PublicId(id.into())).filter(|session| is_living(cx, session));
-    let owner = session.and_then(|session| Some((records.user(&session.user)?, session)));
+async fn found(cx: &Cx, member: &SignedIn, id: &str) -> Result<(Arc<User>, Arc<Session>), Fault> {
+    let whole = cx.whole().await?;
+    let session = whole.session_by_public(&PublicId(id.into())).filter(|session| is_living(cx, session));
+    let owner = session.and_then(|session| Some((whole.records().user(&session.user)?, session)));
     let (user, session) = owner.ok_or(Fault::NotFound)?;
     let user = account(cx, member, user.name.as_str())?;
     Ok((user, session))

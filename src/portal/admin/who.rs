@@ -63,15 +63,15 @@ pub(super) struct Usage {
 }
 
 /// How accounts are used; all at once, since the sessions have to be gone through.
-pub(super) fn usage(cx: &Cx) -> HashMap<UserId, Usage> {
-    let records = &cx.gate().live().records;
+pub(super) async fn usage(cx: &Cx) -> Result<HashMap<UserId, Usage>, Fault> {
+    let whole = cx.whole().await?;
     let mut all: HashMap<UserId, Usage> = HashMap::new();
-    for session in records.sessions() {
+    for session in whole.sessions() {
         let usage = all.entry(session.user).or_default();
         usage.sessions += usize::from(is_living(cx, &session));
-        usage.last = usage.last.max(Some(records.last_seen(&session)));
+        usage.last = usage.last.max(Some(whole.records().last_seen(&session)));
     }
-    all
+    Ok(all)
 }
 
 /// How an account stands with those who come from networks that it does not come from.

@@ -116,7 +116,7 @@ impl AccountFrame {
 impl NewsItem {
     fn new(cx: &Cx, known: &Known, id: &PublicId) -> Self {
         // The record of the session knows the city; what is remembered is the country.
-        let session = cx.gate().live().records.session_by_public(id);
+        let session = cx.gate().live().records.whole().and_then(|whole| whole.session_by_public(id));
         let place = session.map_or_else(|| known.country.clone(), |session| place(cx, &session));
         let place = if place.is_empty() { cx.words.devices.unknown_place.to_owned() } else { place };
         let device = device::shown(cx.words, &known.device);

@@ -25,10 +25,9 @@ use crate::{
 /// `GET /_gate/api/v1/sessions`
 pub(crate) async fn list(cx: Cx) -> Result<Response, Response> {
     let member = guard::member(&cx).await?;
-    let sessions: Vec<_> = living(&cx, &member.user.id, &member.sid)
-        .iter()
-        .map(|session| document(&cx, session, &member.sid))
-        .collect();
+    let living = living(&cx, &member.user.id, &member.sid).await;
+    let living = living.map_err(|fault| guard::refuse(&cx, fault))?;
+    let sessions: Vec<_> = living.iter().map(|session| document(&cx, session, &member.sid)).collect();
     let unanswered: Vec<_> =
         known::unanswered(&member.user.known).map(|(_, session)| session.0.to_string()).collect();
     Ok(problem::answer(&json!({ "sessions": sessions, "unanswered": unanswered })))
@@ -41,10 +40,12 @@ pub(crate) async fn revoke(cx: Cx, Path(id): Path<String>) -> Response {
         Err(response) => return response,
     };
     // Only one's own: somebody else's id is as unknown as one that was never given (R32).
-    let found = living(&cx, &member.user.id, &member.sid)
-        .into_iter()
-        .find(|session| session.sid.public() == PublicId(id.as_str().into()));
-    match found {
+    let living = match living(&cx, &member.user.id, &member.sid).await {
+        Ok(living) => living,
+        Err(fault) => return fault.document(&cx).into_response(),
+    };
+    let asked = PublicId(id.as_str().into());
+    match living.into_iter().find(|session| session.sid.public() == asked) {
         Some(session) => finish(&cx, &member, &id, Which::One(session.sid)).await,
         None => Fault::NotFound.document(&cx).into_response(),
     }

@@ -54,9 +54,10 @@ pub(super) fn address(cx: &Cx, user: UserId, session: PublicId) -> String {
 /// `GET /_gate/not-me?t=`
 pub(crate) async fn show(cx: Cx) -> Response {
     let text = cx.query("t").unwrap_or_default();
-    let mut response = match open(&cx, text) {
-        Some((user, session)) => ask(&cx, text, &user, &session, StatusCode::OK),
-        None => gone(&cx),
+    let mut response = match open(&cx, text).await {
+        Ok(Some((user, session))) => ask(&cx, text, &user, &session, StatusCode::OK),
+        Ok(None) => gone(&cx),
+        Err(fault) => fault.page(&cx),
     };
     // The address is the proof, and nobody's business.
     response.headers_mut().insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
@@ -70,7 +71,11 @@ pub(crate) async fn post(cx: Cx, body: Body) -> Response {
         Err(fault) => return fault.page(&cx),
     };
     let text = fields.get("t");
-    let Some((user, session)) = open(&cx, text) else { return gone(&cx) };
+    let (user, session) = match open(&cx, text).await {
+        Ok(Some(found)) => found,
+        Ok(None) => return gone(&cx),
+        Err(fault) => return fault.page(&cx),
+    };
     if csrf::check(&cx, Binding::Nobody, fields.get("form")).is_err() {
         return ask(&cx, text, &user, &session, Fault::StaleForm.status());
     }
@@ -94,14 +99,18 @@ async fn revoke(cx: &Cx, user: &User, session: &Session) -> Result<(), Fault> {
 }
 
 /// The living session that a link is for, and its account.
-fn open(cx: &Cx, text: &str) -> Option<(Arc<User>, Arc<Session>)> {
+async fn open(cx: &Cx, text: &str) -> Result<Option<(Arc<User>, Arc<Session>)>, Fault> {
+    let Some(link) = read(cx, text).filter(|link| cx.now() < link.until) else { return Ok(None) };
+    let session = cx.whole().await?.session_by_public(&link.session);
+    let session = session.filter(|session| session.user == link.user && is_living(cx, session));
+    let user = cx.gate().live().records.user(&link.user);
+    Ok(user.zip(session))
+}
+
+/// What a link says, if we made it.
+fn read(cx: &Cx, text: &str) -> Option<Link> {
     let sealed = BASE64URL_NOPAD.decode(Some(text).filter(|text| text.len() <= LONGEST)?.as_bytes()).ok()?;
-    let plain = cx.keys().master().open(&purpose(cx), &sealed)?;
-    let link: Link = postcard::from_bytes(&plain).ok()?;
-    let records = &cx.gate().live().records;
-    let session = records.session_by_public(&link.session)?;
-    let good = cx.now() < link.until && session.user == link.user && is_living(cx, &session);
-    good.then_some((records.user(&link.user)?, session))
+    postcard::from_bytes(&cx.keys().master().open(&purpose(cx), &sealed)?).ok()
 }
 
 fn ask(cx: &Cx, link: &str, user: &User, session: &Session, status: StatusCode) -> Response {

@@ -40,7 +40,8 @@ pub(crate) async fn show(cx: Cx) -> Result<Response, Response> {
         Some("known") => Some(devices.news_known),
         Some(_) | None => None,
     };
-    let sessions = living(&cx, &member.user.id, &member.sid);
+    let sessions = living(&cx, &member.user.id, &member.sid).await;
+    let sessions = sessions.map_err(|fault| guard::refuse(&cx, fault))?;
     let page = pages::SignedInAt {
         frame: cx.frame(),
         me: AccountFrame::new(&cx, &member, Tab::Sessions),
@@ -54,7 +55,7 @@ pub(crate) async fn show(cx: Cx) -> Result<Response, Response> {
 /// `GET /_gate/account/sessions/{id}/revoke`
 pub(crate) async fn ask(cx: Cx, Path(id): Path<String>) -> Result<Response, Response> {
     let member = guard::own_credentials(&cx).await?;
-    Ok(match asked(&cx, &member, &id) {
+    Ok(match asked(&cx, &member, &id).await {
         Ok(session) => confirm(&cx, &member, &id, session.as_deref(), StatusCode::OK),
         Err(fault) => guard::refuse(&cx, fault),
     })
@@ -69,7 +70,7 @@ pub(crate) async fn revoke(cx: Cx, Path(id): Path<String>, body: Body) -> Result
     {
         return Ok(guard::refuse(&cx, fault));
     }
-    let session = match asked(&cx, &member, &id) {
+    let session = match asked(&cx, &member, &id).await {
         Ok(session) => session,
         Err(fault) => return Ok(guard::refuse(&cx, fault)),
     };
@@ -89,7 +90,7 @@ pub(crate) async fn revoke(cx: Cx, Path(id): Path<String>, body: Body) -> Result
 /// `GET /_gate/account/sessions/others`
 pub(crate) async fn ask_others(cx: Cx) -> Response {
     match guard::own_credentials(&cx).await {
-        Ok(member) => confirm_others(&cx, &member, StatusCode::OK),
+        Ok(member) => confirm_others(&cx, &member, StatusCode::OK).await,
         Err(response) => response,
     }
 }
@@ -99,7 +100,7 @@ pub(crate) async fn revoke_others(cx: Cx, body: Body) -> Result<Response, Respon
     let member = guard::own_credentials(&cx).await?;
     match form(&cx, &member, body).await {
         Ok(()) => {}
-        Err(fault @ Fault::StaleForm) => return Ok(confirm_others(&cx, &member, fault.status())),
+        Err(fault @ Fault::StaleForm) => return Ok(confirm_others(&cx, &member, fault.status()).await),
         Err(fault) => return Ok(guard::refuse(&cx, fault)),
     }
     let which = Which::OthersOf(member.user.id, member.sid);
@@ -124,9 +125,9 @@ pub(crate) async fn recognise(cx: Cx, Path(id): Path<String>, body: Body) -> Res
 
 /// The session that is to end: one of this account that can be used, or one that its owner was asked about. Somebody
 /// else's id is as unknown as one that was never given (R32).
-fn asked(cx: &Cx, member: &SignedIn, id: &str) -> Result<Option<Arc<Session>>, Fault> {
+async fn asked(cx: &Cx, member: &SignedIn, id: &str) -> Result<Option<Arc<Session>>, Fault> {
     let public = PublicId(id.into());
-    let session = cx.gate().live().records.session_by_public(&public);
+    let session = cx.whole().await?.session_by_public(&public);
     let session = session.filter(|session| session.user == member.user.id);
     let living = session.as_ref().is_some_and(|session| is_living(cx, session));
     let in_question = known::unanswered(&member.user.known).any(|(_, asked)| *asked == public);
@@ -173,9 +174,13 @@ fn facts_of_news(cx: &Cx, member: &SignedIn, id: &str) -> Vec<Fact> {
     facts
 }
 
-fn confirm_others(cx: &Cx, member: &SignedIn, status: StatusCode) -> Response {
+async fn confirm_others(cx: &Cx, member: &SignedIn, status: StatusCode) -> Response {
     let devices = &cx.words.devices;
-    let others: Vec<_> = living(cx, &member.user.id, &member.sid)
+    let living = match living(cx, &member.user.id, &member.sid).await {
+        Ok(living) => living,
+        Err(fault) => return guard::refuse(cx, fault),
+    };
+    let others: Vec<_> = living
         .iter()
         .filter(|session| session.sid != member.sid)
         .map(|session| SessionRow::new(cx, session, &member.sid))

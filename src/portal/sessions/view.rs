@@ -9,6 +9,7 @@ use crate::{
     portal::{
         context::Cx,
         device,
+        fault::Fault,
         notice::place_text,
         pages::{self, Fact},
         words::{Words, fill},
@@ -96,11 +97,11 @@ pub(crate) fn place(cx: &Cx, session: &Session) -> String {
 }
 
 /// The sessions of an account that can be used now, this one first, then the newest.
-pub(crate) fn living(cx: &Cx, user: &UserId, here: &Sid) -> Vec<Arc<Session>> {
-    let mut sessions = cx.gate().live().records.sessions_of(user);
+pub(crate) async fn living(cx: &Cx, user: &UserId, here: &Sid) -> Result<Vec<Arc<Session>>, Fault> {
+    let mut sessions = cx.whole().await?.sessions_of(user);
     sessions.retain(|session| is_living(cx, session));
     sessions.sort_by_key(|session| session.sid != *here);
-    sessions
+    Ok(sessions)
 }
 
 /// Whether a session can be used now.

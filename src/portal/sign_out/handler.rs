@@ -80,8 +80,8 @@ async fn named(cx: &Cx) -> Option<Sid> {
 }
 
 async fn end(cx: &Cx, sid: Sid) -> Result<(), Fault> {
-    let records = &cx.gate().live().records;
-    let user = records.session(&sid).and_then(|session| records.user(&session.user));
+    let session = issue::session(cx, &sid).await?;
+    let user = session.and_then(|session| cx.gate().live().records.user(&session.user));
     let written = cx.gate().store().end(Which::One(sid), EndReason::SignedOut, cx.now()).await?;
     let ended = cx.gate().settled(written).await;
     let (client, session) = (cx.visit.facts.client.ip, sid.public());

@@ -148,3 +148,47 @@ async fn two_different_access_cookies_are_no_session() {
     let answer = world.send(request.header("cookie", second).body("".into()).unwrap()).await;
     assert_eq!(answer.reason(), "conflicting-credentials");
 }
+
+/// After a start the sessions come little by little: a list, a count or an id must not say that there is none.
+#[tokio::test(start_paused = true)]
+async fn lists_wait_until_all_sessions_are_in_memory_and_say_so_when_they_are_not() {
+    let world = World::new().await;
+    let (mut root, mut alice) = (signed_in(&world, "root").await, signed_in(&world, "alice").await);
+    let id = alice.session().await.json()["session"].as_str().unwrap().to_owned();
+    let records = &world.gate.live().records;
+    let waits = [
+        ("GET", "/_gate/api/v1/sessions".to_owned()),
+        ("GET", "/_gate/account/sessions".to_owned()),
+        ("GET", format!("/_gate/account/sessions/{id}/revoke")),
+        ("GET", "/_gate/account/sessions/others".to_owned()),
+        ("DELETE", format!("/_gate/api/v1/sessions/{id}")),
+    ];
+    let administration = [
+        ("GET", "/_gate/api/v1/admin/sessions".to_owned()),
+        ("GET", "/_gate/admin/sessions".to_owned()),
+        ("GET", format!("/_gate/admin/sessions/{id}/revoke")),
+        ("GET", "/_gate/api/v1/admin/users".to_owned()),
+        ("GET", "/_gate/admin/users/alice".to_owned()),
+        ("GET", "/_gate/admin/overview".to_owned()),
+        ("DELETE", "/_gate/api/v1/admin/users/alice/second-factor".to_owned()),
+        ("DELETE", format!("/_gate/api/v1/admin/sessions/{id}")),
+    ];
+    records.begin(world.gate.store().rest().await.unwrap());
+    for (browser, asked) in [(&mut alice, &waits[..]), (&mut root, &administration)] {
+        for (method, path) in asked {
+            let answer = browser.call(method, path, "").await;
+            assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{method} {path}: {}", answer.text);
+        }
+    }
+    assert_eq!(alice.session().await.status, StatusCode::OK, "nobody is signed out meanwhile");
+    let listing = tokio::join!(alice.call("GET", "/_gate/api/v1/sessions", ""), async {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        records.end_loading();
+    });
+    assert_eq!(listing.0.json()["sessions"].as_array().unwrap().len(), 1);
+    assert_eq!(
+        root.call("DELETE", &format!("/_gate/api/v1/admin/sessions/{id}"), "").await.json()["revoked"],
+        1
+    );
+    assert_eq!(alice.session().await.reason(), "session-ended");
+}

@@ -179,11 +179,11 @@ impl World {
     }
 
     pub(crate) fn sessions(&self, name: &str) -> Vec<Arc<Session>> {
-        self.gate.live().records.sessions_of(&id(name))
+        self.gate.live().records.whole().unwrap().sessions_of(&id(name))
     }
 
     pub(crate) fn session(&self, id: &str) -> Arc<Session> {
-        self.gate.live().records.session_by_public(&PublicId(id.into())).unwrap()
+        self.gate.live().records.whole().unwrap().session_by_public(&PublicId(id.into())).unwrap()
     }
 
     /// The next piece of news that waits to be sent.

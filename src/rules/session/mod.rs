@@ -33,9 +33,18 @@ impl Sid {
 
     /// The public id: 16 base32 characters of a digest, safe to show, list and log.
     pub fn public(&self) -> PublicId {
-        PublicId::of(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &self.0).as_ref())
+        PublicId::spelling(self.short())
+    }
+
+    /// What the public id spells: the first 80 bits of a digest.
+    pub fn short(&self) -> Short {
+        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &self.0);
+        digest.as_ref().first_chunk().copied().unwrap_or_default()
     }
 }
+
+/// What a public id spells.
+pub type Short = [u8; 10];
 
 impl fmt::Debug for Sid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -50,9 +59,19 @@ pub struct PublicId(pub SmolStr);
 impl PublicId {
     /// The first 80 bits of a digest as 16 base32 characters.
     pub(in crate::rules) fn of(digest: &[u8]) -> Self {
+        Self::spelling(digest.first_chunk().copied().unwrap_or_default())
+    }
+
+    /// What it spells; `None` for anything but its exact spelling.
+    pub fn short(&self) -> Option<Short> {
+        let short = data_encoding::BASE32_NOPAD.decode(self.0.to_ascii_uppercase().as_bytes()).ok()?;
+        let short = short.try_into().ok()?;
+        (Self::spelling(short) == *self).then_some(short)
+    }
+
+    fn spelling(short: Short) -> Self {
         let mut text = [0; 16];
-        let head = digest.first_chunk::<10>().unwrap_or(&[0; 10]);
-        data_encoding::BASE32_NOPAD.encode_mut(head, &mut text);
+        data_encoding::BASE32_NOPAD.encode_mut(&short, &mut text);
         text.make_ascii_lowercase();
         Self(SmolStr::new(std::str::from_utf8(&text).unwrap_or_default()))
     }
@@ -169,8 +188,8 @@ pub struct ExternalKey {
 pub struct Family {
     /// Random, per session.
     pub seed: SecretBytes,
-    /// Which refresh key signs this family's tokens.
-    pub key: String,
+    /// Which refresh key signs this family's tokens; one of very few.
+    pub key: Arc<str>,
     /// The generation that is current; the one before it may still be answered with the same successor.
     pub generation: u64,
     /// When the current generation was first seen, as a refresh or in an access token.

@@ -5,8 +5,8 @@ use std::{net::Ipv4Addr, time::Duration};
 use proptest::prelude::*;
 
 use super::{
-    Elevation, EndReason, Factor, Family, Origin, Presented, Rotation, Session, Sid, Status, elevate, end,
-    mark_seen, rotate, status, touch,
+    Elevation, EndReason, Factor, Family, Origin, Presented, PublicId, Rotation, Session, Sid, Status,
+    elevate, end, mark_seen, rotate, status, touch,
 };
 use crate::{clock::Wall, rules::identity::UserId, secret::SecretBytes};
 
@@ -289,4 +289,24 @@ proptest! {
             prop_assert_eq!(session.family.generation, model.minted.len() as u64);
         }
     }
+}
+
+#[test]
+fn a_public_id_is_found_by_what_it_spells_and_by_nothing_else() {
+    let sid = Sid([7; 32]);
+    let public = sid.public();
+    assert_eq!(public.short(), Some(sid.short()));
+    let spelt = public.0.to_string();
+    for other in
+        [spelt.to_uppercase(), format!("{spelt}="), format!(" {spelt}"), spelt[1..].to_owned(), String::new()]
+    {
+        assert_eq!(PublicId(other.as_str().into()).short(), None, "{other:?}");
+    }
+    assert_ne!(PublicId("aaaaaaaaaaaaaaaa".into()).short(), Some(sid.short()));
+}
+
+/// A million of them are in memory: whoever adds a field that few have puts it into a box.
+#[test]
+fn a_session_does_not_grow_unnoticed() {
+    assert!(size_of::<Session>() <= 272, "{}", size_of::<Session>());
 }

@@ -1,7 +1,13 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::store::{contract, tables::Staged};
+use crate::store::{
+    contract,
+    engine::{Job, Position, apply},
+    memory::Maps,
+    operations,
+    tables::Staged,
+};
 
 /// A table of bytes, as the first version left it.
 #[derive(Default)]
@@ -121,4 +127,108 @@ fn a_store_with_bans_of_networks_alone_is_read_and_brought_up_to_ours() {
     assert_eq!(reading.schema().unwrap(), Some(SCHEMA), "an older program would misread the others");
     let bans: Vec<_> = reading.bans().unwrap().iter().map(|ban| ban.whom.to_string()).collect();
     assert_eq!(bans, ["2001:db8::/64", "asn:64500", "country:DE"]);
+}
+
+#[test]
+fn sessions_that_are_read_share_the_names_of_their_site_and_key() {
+    let read = || {
+        let kept = Kept::new(contract::session(1, 1), contract::START);
+        session_from(&encode(&kept).unwrap(), &[1; 32]).unwrap().session
+    };
+    let (one, other) = (read(), read());
+    assert!(Arc::ptr_eq(&one.site, &other.site));
+    assert!(Arc::ptr_eq(&one.family.key, &other.family.key));
+    assert_eq!((&*one.site, &*one.family.key), ("panel", "k1"));
+}
+
+fn rows(tables: &dyn Read) -> Vec<Vec<u8>> {
+    let rows = tables.range(Table::Due, &[], Bound::Unbounded, 100).unwrap();
+    rows.into_iter().map(|(key, _)| key).collect()
+}
+
+/// With each use and each rotation the time of an expiry moves, and nobody looks at it for days.
+#[test]
+fn uses_within_a_span_leave_the_index_of_expiries_alone() {
+    let mut tables = Maps::default();
+    let start = Wall::from_millis(SPAN * 1_000_000);
+    let session = Session {
+        opened: start,
+        seen: start,
+        expires: start.plus(Duration::from_secs(99_999)),
+        ..contract::session(1, 1)
+    };
+    operations::add_user(&mut Writing::new(&mut tables), contract::user(1)).unwrap();
+    operations::open_session(&mut Writing::new(&mut tables), session).unwrap();
+    let before = rows(&tables);
+    assert_eq!(before.len(), 1);
+    let used = |tables: &mut Maps, millis| {
+        let uses = [(Sid([1; 32]), start.plus(Duration::from_millis(millis)))];
+        operations::touch(&mut Writing::new(tables), &uses).unwrap();
+    };
+    used(&mut tables, SPAN - 1);
+    assert_eq!(rows(&tables), before);
+    used(&mut tables, SPAN);
+    let after = rows(&tables);
+    assert!(
+        after.len() == 1 && after > before,
+        "it moves with the span, and nothing is left behind: {after:?}"
+    );
+}
+
+/// A store of schema 5, whose index has exact times.
+fn of_schema_5(n: u8) -> Maps {
+    let mut tables = Maps::default();
+    let mut kept = Kept::new(contract::session(n, 1), contract::START);
+    kept.exact = true;
+    let record = postcard::to_extend(&kept, vec![EXACT_DUE_VERSION]).unwrap();
+    tables.put(Table::Sessions, &[n; 32], &record).unwrap();
+    tables.put(Table::ByUser, &by_user_key(&kept.session), &[]).unwrap();
+    tables.put(Table::Due, &kept.present_due_key(), &[]).unwrap();
+    tables
+}
+
+#[test]
+fn a_session_of_the_schema_before_is_used_and_purged_and_leaves_nothing_in_the_index() {
+    let last = contract::session(1, 1).seen.plus(Duration::from_millis(contract::session(1, 1).idle_millis));
+    let over = last.plus(PURGE_GRACE);
+    let early = Wall::from_millis(over.millis() - 1);
+    let mut untouched = of_schema_5(1);
+    assert_eq!(operations::purge(&mut Writing::new(&mut untouched), early, 10).unwrap(), 0);
+    assert_eq!(operations::purge(&mut Writing::new(&mut untouched), over, 10).unwrap(), 1);
+    assert_eq!(rows(&untouched), Vec::<Vec<u8>>::new());
+    let mut used = of_schema_5(1);
+    let uses = [(Sid([1; 32]), contract::later(7))];
+    operations::touch(&mut Writing::new(&mut used), &uses).unwrap();
+    assert_eq!(rows(&used).len(), 1, "its exact time is gone");
+    assert_eq!(operations::purge(&mut Writing::new(&mut used), over, 10).unwrap(), 0);
+    let over = over.plus(Duration::from_secs(7));
+    assert_eq!(operations::purge(&mut Writing::new(&mut used), over, 10).unwrap(), 1);
+    assert_eq!(rows(&used), Vec::<Vec<u8>>::new());
+}
+
+/// Writes an account down and looks how far everything is counted.
+struct Counts(u8, Option<Cursor>);
+
+impl Job for Counts {
+    fn run(&mut self, to: &mut Writing<'_>) -> Result<(), StoreError> {
+        self.1 = Some(Reading(to.tables()).cursor()?);
+        operations::add_user(to, contract::user(self.0)).map(drop)
+    }
+
+    fn answer(self: Box<Self>, _: Result<Cursor, StoreError>) {}
+}
+
+/// The position is written once for all that share a transaction; what is read in it must not look older than it is.
+#[test]
+fn whoever_reads_within_a_batch_sees_the_position_of_what_was_written_before() {
+    let mut tables = Maps::default();
+    let mut position = Position::of(&tables).unwrap();
+    for n in 1..=3 {
+        let mut job = Counts(n, None);
+        let applied = apply(&mut job, &mut tables, &mut position).ok().unwrap();
+        assert_eq!((job.1, applied.cursor), (Some(Cursor(u64::from(n) - 1)), Cursor(n.into())));
+    }
+    assert_eq!(Reading(&tables).cursor().unwrap(), Cursor(0), "not before the end of it");
+    position.keep(&mut tables).unwrap();
+    assert_eq!(Reading(&tables).cursor().unwrap(), Cursor(3));
 }

@@ -74,7 +74,7 @@ impl From<Kept> for super::Kept {
             panel,
             ended,
         };
-        Self { session, named_until: old.named_until }
+        Self::new(session, old.named_until)
     }
 }
 

@@ -19,6 +19,8 @@ use super::{
 
 /// Memory for pages. redb's own default is 1 GiB.
 const CACHE_BYTES: usize = 64 << 20;
+/// The same for the check of a whole file, which comes by most pages once: with more it is slower.
+const CHECK_BYTES: usize = 4 << 20;
 
 /// Opens the file, or makes it.
 pub(super) fn open(path: &Path) -> Result<Database, StoreError> {
@@ -28,7 +30,9 @@ pub(super) fn open(path: &Path) -> Result<Database, StoreError> {
         make(path, folder)?;
     }
     check_owner(path)?;
-    let database = builder().open(path).map_err(fault)?;
+    // Whoever gets the file in between is one of us, and the second one here is told that it is in use.
+    builder().set_cache_size(CHECK_BYTES).open(path).map_err(fault)?.close().map_err(fault)?;
+    let database = Builder::new().set_cache_size(CACHE_BYTES).open(path).map_err(fault)?;
     upgrade(&database)?;
     Ok(database)
 }

@@ -11,7 +11,7 @@ use ::redb::backends::FileBackend;
 use super::{
     super::{
         Cursor, StoreError,
-        records::Reading,
+        records::{Reading, session_from},
         tables::{Read, Table, Tables},
     },
     RedbStore, Shared, Snapshot, file,
@@ -107,6 +107,10 @@ impl Frozen {
             // The least key behind the last one.
             from = [last.as_slice(), &[0]].concat();
             for (key, value) in &entries {
+                if table == Table::Sessions {
+                    // A copy that could not be restored is none.
+                    session_from(value, key)?;
+                }
                 into.put(table, key, value)?;
             }
             let read = u64::try_from(entries.len()).unwrap_or(u64::MAX);

@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use super::{
     super::{
         Change, Cursor, StoreError,
-        engine::{Failure, Job, apply},
+        engine::{Failure, Job, Position, apply},
     },
     Order, Shared,
     lend::{After, Holder},
@@ -122,8 +122,9 @@ fn attempt(database: &Database, jobs: &mut [Box<dyn Job>]) -> Result<Batch, Stor
     let mut batch = Batch::default();
     let mut wrote = false;
     let mut tables = Pending::over(&transaction)?;
+    let mut position = Position::of(&tables)?;
     for job in jobs {
-        match apply(&mut **job, &mut tables) {
+        match apply(&mut **job, &mut tables, &mut position) {
             Ok(applied) => {
                 wrote |= applied.wrote;
                 batch.changes.extend(applied.changes);
@@ -133,6 +134,7 @@ fn attempt(database: &Database, jobs: &mut [Box<dyn Job>]) -> Result<Batch, Stor
             Err(Failure::Transaction(error)) => return Err(error),
         }
     }
+    position.keep(&mut tables)?;
     drop(tables);
     if wrote {
         transaction.commit().map_err(fault)?;

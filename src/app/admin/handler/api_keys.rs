@@ -21,7 +21,7 @@ impl Handler {
             Some(name) => Some(self.user(name).await?.id),
             None => None,
         };
-        let Everything { users, mut keys, .. } = self.store.everything().await?;
+        let Everything { users, mut keys, .. } = self.store.rest().await?;
         let names: BTreeMap<UserId, String> =
             users.iter().map(|user| (user.id, user.name.to_string())).collect();
         keys.retain(|key| of.is_none_or(|user| key.user == user));
@@ -42,7 +42,7 @@ impl Handler {
         if wanted.expires.is_some_and(|at| at <= now.secs()) {
             return no("the key would have expired already: choose a later time");
         }
-        let taken = self.store.everything().await?.keys;
+        let taken = self.store.rest().await?.keys;
         if taken.iter().any(|key| key.user == owner.id && key.name == name) {
             return no(format!("`{}` has a key named {name:?} already", owner.name));
         }
@@ -63,7 +63,7 @@ impl Handler {
     }
 
     pub(super) async fn revoke_key(&self, id: &PublicId, by: u32) -> Outcome {
-        let Everything { keys, users, .. } = self.store.everything().await?;
+        let Everything { keys, users, .. } = self.store.rest().await?;
         let Some(key) = keys.into_iter().find(|key| key.id.public() == *id) else {
             return no(format!("there is no API key `{id}`: `panelgate key list` shows those there are"));
         };

@@ -20,7 +20,7 @@ const PORTION: usize = 200;
 impl Handler {
     pub(super) async fn list_bans(&self, over: bool) -> Outcome {
         let (now, sight) = (self.clock.wall(), self.sight());
-        let mut bans = self.store.everything().await?.bans;
+        let mut bans = self.store.rest().await?.bans;
         bans.retain(|ban| over || ban.counts(now));
         bans.sort_by_key(|ban| (Reverse(ban.since), ban.whom));
         Ok(AdminAnswer::Bans { bans: bans.iter().map(|ban| line(ban, now, sight)).collect() })
@@ -78,7 +78,7 @@ impl Handler {
                 Entry::Occupied(_) => {}
             }
         }
-        let known = self.store.everything().await?.bans;
+        let known = self.store.rest().await?.bans;
         let (fresh, gone) = news(&bans, &known, (&name, replace), now);
         let listed = Listed { by: name, bans: bans.into_values().collect() };
         let written = self.settled(self.store.ban_list(listed, replace).await?).await;

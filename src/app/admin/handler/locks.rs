@@ -23,7 +23,7 @@ impl Handler {
     }
 
     pub(super) async fn failures(&self) -> Result<HashMap<Subject, Account>, Refusal> {
-        Ok(self.store.everything().await?.failures.into_iter().collect())
+        Ok(self.store.rest().await?.failures.into_iter().collect())
     }
 
     pub(super) fn lockout(&self) -> Arc<Lockout> {

@@ -23,7 +23,7 @@ impl Handler {
             Some(name) => Some(self.user(name).await?.high_security),
             None => None,
         };
-        let installation = self.store.everything().await?.high_security != Some(false);
+        let installation = self.store.rest().await?.high_security != Some(false);
         Ok(AdminAnswer::Mode { installation, account })
     }
 }

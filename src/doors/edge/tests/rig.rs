@@ -288,7 +288,7 @@ async fn open_session(store: &MemoryStore, gate: &Gate, user: &User) -> Sid {
         expires: now.plus(Duration::from_secs(3600)),
         family: Family {
             seed: SecretBytes::new([1; 32]),
-            key: "r1".to_owned(),
+            key: "r1".into(),
             generation: 0,
             current_seen: None,
         },

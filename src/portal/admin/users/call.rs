@@ -34,7 +34,7 @@ pub(crate) async fn call_list(cx: Cx) -> Result<Response, Response> {
     let member = guard::administrator(&cx).await?;
     let filter = cx.query("q").unwrap_or_default();
     let paged = Paged::new(&cx, accounts(&cx, &member, filter), "", ("q", filter));
-    let usage = usage(&cx);
+    let usage = usage(&cx).await.map_err(|fault| guard::refuse(&cx, fault))?;
     let describe = |user: &Arc<User>| document(&cx, user, usage.get(&user.id).copied().unwrap_or_default());
     let users: Vec<_> = paged.items.iter().map(describe).collect();
     let (page, pages, total) = (paged.page, paged.pages, paged.total);
@@ -44,7 +44,7 @@ pub(crate) async fn call_list(cx: Cx) -> Result<Response, Response> {
 /// `GET /_gate/api/v1/admin/users/{name}`
 pub(crate) async fn call_show(cx: Cx, Path(name): Path<String>) -> Response {
     match found(&cx, &name).await {
-        Ok((_, user)) => described(&cx, &user),
+        Ok((_, user)) => described(&cx, &user).await,
         Err(response) => response,
     }
 }
@@ -71,6 +71,7 @@ pub(crate) async fn call_change(cx: Cx, Path(name): Path<String>, body: Body) ->
         Ok(user) => user,
         Err(fault) => return Ok(guard::refuse(&cx, fault)),
     };
+    ready(&cx).await?;
     let disabled = wanted.disabled.map(|disabled| if disabled { Act::Disable } else { Act::Enable });
     // Only failures lock.
     let unlock = wanted.locked.map(|_| Act::Unlock);
@@ -87,7 +88,7 @@ pub(crate) async fn call_change(cx: Cx, Path(name): Path<String>, body: Body) ->
         }
     }
     Ok(match account(&cx, &member, &name) {
-        Ok(user) => described(&cx, &user),
+        Ok(user) => described(&cx, &user).await,
         Err(fault) => guard::refuse(&cx, fault),
     })
 }
@@ -114,7 +115,7 @@ async fn call(cx: &Cx, name: &str, act: &Act) -> Response {
         return refuse(cx, undone);
     }
     match account(cx, &member, name) {
-        Ok(user) => described(cx, &user),
+        Ok(user) => described(cx, &user).await,
         Err(fault) => guard::refuse(cx, fault),
     }
 }
@@ -122,12 +123,23 @@ async fn call(cx: &Cx, name: &str, act: &Act) -> Response {
 async fn found(cx: &Cx, name: &str) -> Result<(SignedIn, Arc<User>), Response> {
     let member = guard::administrator(cx).await?;
     let user = account(cx, &member, name).map_err(|fault| guard::refuse(cx, fault))?;
+    ready(cx).await?;
     Ok((member, user))
 }
 
-fn described(cx: &Cx, user: &User) -> Response {
-    let usage = usage(cx).get(&user.id).copied().unwrap_or_default();
-    problem::answer(&document(cx, user, usage))
+/// What is done to an account is answered with how the account is used: it is waited for that before anything is done.
+async fn ready(cx: &Cx) -> Result<(), Response> {
+    cx.whole().await.map(drop).map_err(|fault| guard::refuse(cx, fault))
+}
+
+async fn described(cx: &Cx, user: &User) -> Response {
+    match usage(cx).await {
+        Ok(usage) => {
+            let usage = usage.get(&user.id).copied().unwrap_or_default();
+            problem::answer(&document(cx, user, usage))
+        }
+        Err(fault) => guard::refuse(cx, fault),
+    }
 }
 
 fn refuse(cx: &Cx, undone: Undone) -> Response {

@@ -38,7 +38,7 @@ pub(crate) async fn list(cx: Cx) -> Result<Response, Response> {
     let member = guard::administrator(&cx).await?;
     let filter = cx.query("q").unwrap_or_default().to_owned();
     let paged = Paged::new(&cx, accounts(&cx, &member, &filter), LIST, ("q", &filter));
-    let usage = usage(&cx);
+    let usage = usage(&cx).await.map_err(|fault| guard::refuse(&cx, fault))?;
     let row = |user: &Arc<User>| row(&cx, user, usage.get(&user.id).copied().unwrap_or_default());
     let page = AdminUsers {
         frame: cx.frame(),
@@ -51,11 +51,8 @@ pub(crate) async fn list(cx: Cx) -> Result<Response, Response> {
 }
 
 /// `GET /_gate/admin/users/{name}`
-pub(crate) async fn show(cx: Cx, Path(name): Path<String>) -> Response {
-    let (member, user) = match found(&cx, &name).await {
-        Ok(found) => found,
-        Err(response) => return response,
-    };
+pub(crate) async fn show(cx: Cx, Path(name): Path<String>) -> Result<Response, Response> {
+    let (member, user) = found(&cx, &name).await?;
     let others = other_policies(&cx);
     let administrator = administrator(&cx, &member, &others);
     let own = user.id == member.user.id;
@@ -67,7 +64,8 @@ pub(crate) async fn show(cx: Cx, Path(name): Path<String>) -> Response {
         }
         administrator.may(&user, &wanted).ok().map(|()| name)
     };
-    let usage = usage(&cx).get(&user.id).copied().unwrap_or_default();
+    let usage = usage(&cx).await.map_err(|fault| guard::refuse(&cx, fault))?;
+    let usage = usage.get(&user.id).copied().unwrap_or_default();
     let page = AdminUser {
         frame: cx.frame(),
         me: AccountFrame::new(&cx, &member, Tab::Users),
@@ -77,7 +75,7 @@ pub(crate) async fn show(cx: Cx, Path(name): Path<String>) -> Response {
         facts: facts(&cx, &user, usage),
         user: row(&cx, &user, usage),
     };
-    pages::html(StatusCode::OK, &page)
+    Ok(pages::html(StatusCode::OK, &page))
 }
 
 /// `GET /_gate/admin/users/{name}/{act}`
@@ -87,7 +85,7 @@ pub(crate) async fn ask(cx: Cx, Path((name, act)): Path<(String, String)>) -> Re
         Err(response) => return response,
     };
     match ACTS.into_iter().find(|known| *known == act) {
-        Some(act) => confirm(&cx, &member, &user, act, None),
+        Some(act) => confirm(&cx, &member, &user, act, None).await,
         None => guard::refuse(&cx, Fault::NotFound),
     }
 }
@@ -110,11 +108,12 @@ pub(crate) async fn act(
         return Ok(guard::refuse(&cx, Fault::NotFound));
     };
     if csrf::check(&cx, Binding::Session(&member.sid), fields.get("form")).is_err() {
-        return Ok(confirm(&cx, &member, &user, act, Some((StatusCode::FORBIDDEN, cx.words.stale_form))));
+        let refused = (StatusCode::FORBIDDEN, cx.words.stale_form);
+        return Ok(confirm(&cx, &member, &user, act, Some(refused)).await);
     }
     if act == "role" && fields.get("choice").is_empty() {
         let refused = (StatusCode::UNPROCESSABLE_ENTITY, cx.words.admin.choose);
-        return Ok(confirm(&cx, &member, &user, act, Some(refused)));
+        return Ok(confirm(&cx, &member, &user, act, Some(refused)).await);
     }
     let Some(wanted) = act_named(act, &user, &[fields.get("choice").into()]) else {
         return Ok(guard::refuse(&cx, Fault::NotFound));
@@ -125,7 +124,8 @@ pub(crate) async fn act(
             pages::see_other(&format!("{LIST}/{}?done={act}", user.name))
         }
         Err(Undone::No(no)) => {
-            confirm(&cx, &member, &user, act, Some((StatusCode::CONFLICT, text(cx.words, no))))
+            let refused = (StatusCode::CONFLICT, text(cx.words, no));
+            confirm(&cx, &member, &user, act, Some(refused)).await
         }
         Err(Undone::Fault(fault)) => guard::refuse(&cx, fault),
     })
@@ -153,7 +153,7 @@ async fn found(cx: &Cx, name: &str) -> Result<(SignedIn, Arc<User>), Response> {
     Ok((member, user))
 }
 
-fn confirm(
+async fn confirm(
     cx: &Cx,
     member: &SignedIn,
     user: &User,
@@ -173,7 +173,10 @@ fn confirm(
     let roles = administrator(cx, member, &others).roles();
     let choices = roles.iter().filter(|role| act == "role" && **role != user.role);
     let back = format!("{LIST}/{}", user.name);
-    let usage = usage(cx).get(&user.id).copied().unwrap_or_default();
+    let usage = match usage(cx).await {
+        Ok(usage) => usage.get(&user.id).copied().unwrap_or_default(),
+        Err(fault) => return guard::refuse(cx, fault),
+    };
     let page = Confirm {
         title: fill(title, &[("name", user.name.as_str())]),
         text: words.confirm.to_owned(),

@@ -5,17 +5,21 @@ use std::{
     os::unix::fs::{MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
+
+use futures_util::StreamExt;
 
 use super::{Dice, state};
 use crate::rules::{
     address::NetworkKey,
     failures::{Failure, Kind, Lockout, Subject},
     identity::UserId,
+    session::{EndReason, Presented, Sid},
 };
 use crate::store::{
-    Everything, RedbStore, Store, StoreError,
-    contract::{START, session, user},
+    Everything, RedbStore, Store, StoreError, UserChange, Which,
+    contract::{START, later, session, user},
     records::Writing,
     redb::{
         file::builder,
@@ -129,7 +133,7 @@ async fn another_schema_is_refused_with_both_numbers() {
     filled(&place.path).await;
     tamper(&place.path, |tables| Writing::new(tables).put_schema(7).unwrap());
     let error = RedbStore::open(&place.path).err();
-    assert!(matches!(error, Some(StoreError::Schema { found: 7, wanted: 5 })), "{error:?}");
+    assert!(matches!(error, Some(StoreError::Schema { found: 7, wanted: 6 })), "{error:?}");
 }
 
 #[tokio::test]
@@ -176,12 +180,11 @@ async fn r16_failures_are_still_there_after_a_restart() {
 
 #[tokio::test]
 async fn a_record_that_is_not_ours_is_damage() {
-    let forgeries: [(Table, &[u8], &[u8]); 7] = [
+    let forgeries: [(Table, &[u8], &[u8]); 6] = [
         (Table::Users, &[1; 16], &[]),
         (Table::Users, &[1; 16], &[2, 0, 0]),
         (Table::Users, &[1; 16], &[1, 0, 0]),
         (Table::Users, &[77; 16], &[1; 400]),
-        (Table::Sessions, &[1; 32], &[0xff; 200]),
         (Table::Meta, b"schema", b"xx"),
         (Table::Meta, b"cursor", b"xx"),
     ];
@@ -192,6 +195,58 @@ async fn a_record_that_is_not_ours_is_damage() {
         let error = RedbStore::open(&place.path).err();
         assert!(matches!(error, Some(StoreError::Damaged(_))), "{table:?} {value:?}: {error:?}");
     }
+}
+
+/// A start does not wait for the sessions, so one of them that is not ours is found later: it is refused and named, and
+/// keeps nothing from the others.
+#[tokio::test]
+async fn a_session_that_is_not_ours_is_refused_and_named_and_the_others_are_not() {
+    let place = place();
+    filled(&place.path).await;
+    tamper(&place.path, |tables| {
+        tables.put(Table::Sessions, &[1; 32], &[0xff; 200]).unwrap();
+        let other = tables.get(Table::Sessions, &[2; 32]).unwrap().unwrap();
+        tables.put(Table::Sessions, &[3; 32], &other).unwrap();
+    });
+    let store = RedbStore::open(&place.path).unwrap();
+    let bad = [Sid([1; 32]), Sid([3; 32])];
+    for sid in &bad {
+        assert!(matches!(store.session(sid).await, Err(StoreError::Damaged(_))));
+        assert!(matches!(store.session_at(sid).await, Err(StoreError::Damaged(_))));
+        let presented = Presented { sid: *sid, generation: 1, at: START, grace: Duration::ZERO };
+        assert!(matches!(store.rotate(presented).await, Err(StoreError::Damaged(_))));
+        let ended = store.end(Which::One(*sid), EndReason::Revoked, START).await;
+        assert!(matches!(ended, Err(StoreError::Damaged(_))), "nobody is told that it has ended");
+    }
+    let everything = store.everything().await.unwrap();
+    assert_eq!((everything.sessions.len(), everything.unreadable.len()), (18, 2));
+    for (sid, what) in bad.iter().zip(&everything.unreadable) {
+        assert!(what.starts_with(&sid.public().to_string()), "{what}");
+    }
+    let mut beginning = store.begin().await.unwrap();
+    let piece = beginning.sessions.next().await.unwrap().unwrap();
+    assert_eq!((piece.sessions.len(), piece.unreadable), (18, everything.unreadable));
+    let mut told = |_| std::ops::ControlFlow::Continue(());
+    let copy = store.freeze().unwrap().copy_into(tempfile::tempfile().unwrap(), &mut told);
+    assert!(matches!(copy, Err(StoreError::Damaged(_))), "a copy that cannot be restored is none: {copy:?}");
+}
+
+#[tokio::test]
+async fn a_session_that_cannot_be_read_keeps_no_account_from_being_closed_and_nothing_from_being_purged() {
+    let place = place();
+    filled(&place.path).await;
+    let store = RedbStore::open(&place.path).unwrap();
+    store.open_session(session(101, 1)).await.unwrap();
+    store.close().await.unwrap();
+    tamper(&place.path, |tables| tables.put(Table::Sessions, &[1; 32], &[0xff; 200]).unwrap());
+    let store = RedbStore::open(&place.path).unwrap();
+    let change = UserChange { disabled: Some(true), totp: Some(None), ..UserChange::default() };
+    assert!(store.change_user(UserId([1; 16]), change, START).await.unwrap().value);
+    assert!(store.session(&Sid([101; 32])).await.unwrap().unwrap().ended.is_some());
+    assert_eq!(store.purge(later(1_000_000), 100).await.unwrap().value, 20, "all but the one");
+    assert_eq!(store.purge(later(1_000_000), 100).await.unwrap().value, 0);
+    let everything = store.everything().await.unwrap();
+    assert_eq!((everything.sessions.len(), everything.unreadable.len()), (0, 1), "its record stays");
 }
 
 #[tokio::test]
