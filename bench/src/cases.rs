@@ -34,6 +34,7 @@ pub(crate) const ALL: &[(&str, Part)] = &[
     ("memory", memory::memory),
     ("rotations", inside::rotations),
     ("tokens", inside::tokens),
+    ("cores", inside::cores),
     ("allocations", inside::allocations),
     ("instructions", inside::instructions),
     ("profile", doors::profile),

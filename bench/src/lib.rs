@@ -14,6 +14,7 @@ pub mod process;
 pub mod profile;
 pub mod report;
 pub mod rounds;
+pub mod through;
 
 /// What a measurement ends with; the error is for the person at the terminal.
 pub type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;

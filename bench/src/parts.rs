@@ -64,29 +64,9 @@ impl Parts {
     /// # Errors
     /// When the folder cannot be written.
     pub fn make(dir: &Path, pages: usize, sessions: usize) -> Outcome<Self> {
-        fs::create_dir_all(dir)?;
-        let now = SystemClock::new().wall();
-        let keys = keys::load_or_create(&dir.join("keys"), &SystemEntropy, now)?;
-        fs::write(dir.join("policy.yaml"), place::policy(pages))?;
-        let config = dir.join("config.yaml");
-        let text = format!(
-            "version: 1\ndata_dir: data\nsites:\n  - {{ name: {SITE}, title: Bench, origins: [\"https://{HOST}\"], policy: policy.yaml }}\n\
-             sidecar: {{ socket: sidecar.sock }}\n"
-        );
-        fs::write(&config, text)?;
-        let sites = place::load(&config)?;
-        let users = (0..100).map(|index| place::user(index, "", now)).collect::<Outcome<Vec<_>>>()?;
-        let sessions: Vec<_> =
-            (0..sessions).map(|index| place::session(index, &users[index % 100], &keys, now)).collect();
-        let used = &sessions[..sessions.len().min(1000)];
-        let tokens: Vec<String> = used.iter().map(|session| place::token(session, &keys, now)).collect();
-        let sids = used.iter().map(|session| session.sid).collect();
+        let Furniture { sites, keys, now, everything, tokens, sids } = furnish(dir, pages, sessions)?;
         let records = Records::default();
-        records.load(Everything {
-            users,
-            sessions: sessions.into_iter().map(Arc::new).collect(),
-            ..Everything::default()
-        });
+        records.load(everything);
         let mut parts = Self {
             sites,
             keys,
@@ -253,7 +233,7 @@ impl Parts {
 }
 
 /// The head of a question.
-fn head(path: &str, token: &str, target: &str) -> Outcome<Head> {
+pub(crate) fn head(path: &str, token: &str, target: &str) -> Outcome<Head> {
     let request = http::Request::builder()
         .uri(format!("/api/authz/{path}"))
         .header("host", HOST)
@@ -272,4 +252,38 @@ fn head(path: &str, token: &str, target: &str) -> Outcome<Head> {
         .header("sec-fetch-site", "same-origin")
         .header("cookie", format!("__Host-gate_access={token}; panel_theme=dark"));
     Ok(request.body(())?.into_parts().0)
+}
+
+/// What there is before anything is asked.
+pub(crate) struct Furniture {
+    pub(crate) sites: Arc<Sites>,
+    pub(crate) keys: KeySet,
+    pub(crate) now: Wall,
+    pub(crate) everything: Everything,
+    pub(crate) tokens: Vec<String>,
+    sids: Vec<Sid>,
+}
+
+/// A site with so many pages, and so many sessions, a thousand of which have tokens.
+pub(crate) fn furnish(dir: &Path, pages: usize, sessions: usize) -> Outcome<Furniture> {
+    fs::create_dir_all(dir)?;
+    let now = SystemClock::new().wall();
+    let keys = keys::load_or_create(&dir.join("keys"), &SystemEntropy, now)?;
+    fs::write(dir.join("policy.yaml"), place::policy(pages))?;
+    let config = dir.join("config.yaml");
+    let text = format!(
+        "version: 1\ndata_dir: data\nsites:\n  - {{ name: {SITE}, title: Bench, origins: [\"https://{HOST}\"], policy: policy.yaml }}\n\
+         sidecar: {{ socket: sidecar.sock }}\n"
+    );
+    fs::write(&config, text)?;
+    let sites = place::load(&config)?;
+    let users = (0..100).map(|index| place::user(index, "", now)).collect::<Outcome<Vec<_>>>()?;
+    let sessions: Vec<_> =
+        (0..sessions).map(|index| place::session(index, &users[index % 100], &keys, now)).collect();
+    let used = &sessions[..sessions.len().min(1000)];
+    let tokens: Vec<String> = used.iter().map(|session| place::token(session, &keys, now)).collect();
+    let sids = used.iter().map(|session| session.sid).collect();
+    let everything =
+        Everything { users, sessions: sessions.into_iter().map(Arc::new).collect(), ..Everything::default() };
+    Ok(Furniture { sites, keys, now, everything, tokens, sids })
 }

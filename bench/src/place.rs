@@ -250,8 +250,13 @@ pub fn policy(pages: usize) -> String {
 /// Fills a new store, and gives the sessions that are used.
 async fn fill(path: &Path, size: Size, keys: &KeySet, now: Wall) -> Outcome<Vec<Member>> {
     let store = RedbStore::open(path)?;
-    let hash = password::hash(&SecretText::from(PASSWORD.to_owned()), password::USUAL_COST, random(), password::no_pause)
-        .map_err(|error| format!("the password: {error:?}"))?;
+    let hash = password::hash(
+        &SecretText::from(PASSWORD.to_owned()),
+        password::USUAL_COST,
+        random(),
+        password::no_pause,
+    )
+    .map_err(|error| format!("the password: {error:?}"))?;
     let users: Vec<User> = (0..ACCOUNTS).map(|index| user(index, &hash, now)).collect::<Outcome<_>>()?;
     let added = stream::iter(users.iter().cloned()).map(|user| store.add_user(user)).buffer_unordered(WRITES);
     added.try_for_each(|_| async { Ok(()) }).await?;

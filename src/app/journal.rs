@@ -26,8 +26,6 @@ const BATCH: usize = 512;
 /// What comes within this is written together: to be woken for each decision costs the requests more than all the rest
 /// of writing it.
 const GATHERING: Duration = Duration::from_millis(5);
-/// After so many records whoever wants the core is let in: requests do not wait for a whole batch.
-const AT_ONCE: usize = 8;
 /// What is old is looked for this often.
 const TEND: Duration = Duration::from_secs(60);
 /// A reader waits so long for what is still in the queue.
@@ -97,10 +95,7 @@ impl Scribe {
         // A reload counts from the next batch on.
         self.journal.set_limits(self.live.snapshot().journal);
         let (mut records, mut settled, mut tend, mut stop) = (Vec::new(), Vec::new(), false, false);
-        for (index, item) in items.drain(..).enumerate() {
-            if index % AT_ONCE == AT_ONCE - 1 {
-                std::thread::yield_now();
-            }
+        for item in items.drain(..) {
             match item {
                 Item::Decision(entry) => {
                     if let Some(tried) = entry.tried(&self.live) {

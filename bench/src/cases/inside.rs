@@ -4,6 +4,7 @@ use std::{
     path::Path,
     process::Command,
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -22,6 +23,7 @@ use panelgate_bench::{
     place::{Member, Place, Size},
     report::{Section, Target, number},
     rounds::{Figure, ROUNDS},
+    through::Through,
 };
 
 use crate::Ground;
@@ -92,6 +94,49 @@ async fn rotate(
     };
     let done = join_all((0..clients).map(client)).await.into_iter().sum::<Outcome<u64>>()?;
     Ok(done as f64 / begin.elapsed().as_secs_f64())
+}
+
+/// The whole way through the gate on two cores at once, beside one: what they would have to fight over shows here.
+pub(crate) fn cores(ground: &mut Ground) -> Outcome<()> {
+    let through = Through::make(&ground.dir().join("cores"), 100, 100_000)?;
+    let (mut one, mut two) = (Vec::new(), Vec::new());
+    for round in 0..=ROUNDS {
+        for (threads, rates) in [(1, &mut one), (2, &mut two)] {
+            let rate = ask_on(&through, threads)?;
+            if round > 0 {
+                rates.push(rate);
+            }
+        }
+    }
+    let median = |rates: &[f64]| number(Figure::of(rates.iter().copied()).median);
+    let note = format!(
+        "{}/s by two threads, {}/s by one; no request waited for anything; without the journal",
+        median(&two),
+        median(&one)
+    );
+    ground.row("requests judged on two cores / on one", Target::Told, Figure::ratio(&two, &one), "", note);
+    Ok(())
+}
+
+/// So many threads, each with requests of everybody: requests a second.
+fn ask_on(through: &Through, threads: usize) -> Outcome<f64> {
+    const TIME: Duration = Duration::from_millis(1000);
+    const BETWEEN: usize = 1_000;
+    let begin = Instant::now();
+    let asking = |first: usize| {
+        let mut asked = 0;
+        while begin.elapsed() < TIME {
+            (asked..asked + BETWEEN).try_for_each(|index| through.ask(first + index))?;
+            asked += BETWEEN;
+        }
+        Outcome::Ok(asked)
+    };
+    let asked = thread::scope(|scope| {
+        let running: Vec<_> = (0..threads).map(|thread| scope.spawn(move || asking(thread * 499))).collect();
+        let ended = running.into_iter().map(|thread| thread.join().map_err(|_| "a thread panicked")?);
+        ended.sum::<Outcome<usize>>()
+    })?;
+    Ok(asked as f64 / begin.elapsed().as_secs_f64())
 }
 
 /// Reading a token for the first time, beside the library's bare check of the signature.
