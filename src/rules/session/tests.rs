@@ -297,9 +297,13 @@ fn a_public_id_is_found_by_what_it_spells_and_by_nothing_else() {
     let public = sid.public();
     assert_eq!(public.short(), Some(sid.short()));
     let spelt = public.0.to_string();
-    for other in
-        [spelt.to_uppercase(), format!("{spelt}="), format!(" {spelt}"), spelt[1..].to_owned(), String::new()]
-    {
+    for other in [
+        spelt.to_uppercase(),
+        format!("{spelt}="),
+        format!(" {spelt}"),
+        spelt.chars().skip(1).collect(),
+        String::new(),
+    ] {
         assert_eq!(PublicId(other.as_str().into()).short(), None, "{other:?}");
     }
     assert_ne!(PublicId("aaaaaaaaaaaaaaaa".into()).short(), Some(sid.short()));
