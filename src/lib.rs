@@ -37,7 +37,8 @@
 //! * **`rules` has no `async`, no I/O, no clock, no randomness and no logging.** Time and random bytes are arguments.
 //! * **One snapshot per request.** Sites, policies, keys and trusted proxies are swapped as one value.
 //! * **Every decision re-reads the session.** The access token is a signed pointer; what it points to counts (R12).
-//! * **`live` is fed only by the store's change stream**, and a write is acknowledged only when it is durable (R33).
+//! * **`live` is fed only by the store's change stream**, and what was there before by reads that undo no change of it
+//!   ([`live`]); a write is acknowledged only when it is durable (R33).
 //! * **Forwarding headers have names only in `doors::dialect`**, and each dialect reads exactly its own (R2).
 //! * **Refusal is a value with a reason code; an error is a fault.** Nothing is refused without a decision id.
 //!

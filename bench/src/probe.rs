@@ -64,6 +64,21 @@ impl Gate {
         Ok(Self { process, place: Arc::clone(place), first_decision })
     }
 
+    /// Waits until all sessions are in memory, which a start does not wait for; what they cost shows only then.
+    ///
+    /// # Errors
+    /// When they do not come.
+    pub fn loaded(&self) -> Outcome<()> {
+        let begin = Instant::now();
+        while self.metric("panelgate_sessions ") < self.place.size.sessions as f64 {
+            if begin.elapsed() > Duration::from_secs(120) {
+                return Err("not all sessions are in memory after two minutes".into());
+            }
+            sleep(Duration::from_millis(20));
+        }
+        Ok(())
+    }
+
     /// Where the sidecar is asked.
     pub fn sidecar(&self) -> SocketAddr {
         local(self.place.ports.sidecar)

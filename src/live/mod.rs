@@ -1,6 +1,7 @@
 //! The memory that the request path reads: one snapshot swapped as one value, the session map, the counters.
 //!
-//! No I/O and no `await` here. The maps are fed only by the store's change stream (see `app::tasks`).
+//! No I/O and no `await` here. The maps are fed only by the store's change stream (see `app::tasks`); sessions that were there
+//! at the start come little by little, and never over what the stream has brought (see [`Whole`]).
 
 mod assertions;
 mod bans;

@@ -32,7 +32,9 @@ fn gate_under(ground: &Ground, name: &str, size: Size, policy: Option<&str>) -> 
         fs::write(place.dir.join("policy.yaml"), policy)?;
     }
     place.configure(&Variant { assertion: "session", upstream: local(9), origins: &[] })?;
-    Gate::start(&Arc::new(place), &ground.gate)
+    let gate = Gate::start(&Arc::new(place), &ground.gate)?;
+    gate.loaded()?;
+    Ok(gate)
 }
 
 fn contender<'a>(ground: &Ground, name: &'static str, gate: &'a Gate) -> Outcome<Contender<'a>> {
