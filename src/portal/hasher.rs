@@ -9,6 +9,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, PoisonError, mpsc},
     thread,
+    time::Duration,
 };
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
@@ -20,6 +21,10 @@ const QUEUE_PER_SLOT: usize = 16;
 
 /// How nice the threads are: a tenth of what anybody else gets while a core is wanted by both.
 const NICE: i32 = 10;
+
+/// For so long the core is offered to others in each round of a hash. Whoever offers it gets it back last: on a machine
+/// that has no core to spare for minutes, people must be able to sign in all the same.
+const OFFERED: Duration = Duration::from_secs(1);
 
 type Work = Box<dyn FnOnce() + Send>;
 
@@ -69,18 +74,22 @@ impl Hasher {
     ) -> Result<bool, Busy> {
         #[cfg(test)]
         self.checks.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        let matches = self
-            .run(move || password::verify_evenly(&password, hash.as_deref(), cost, thread::yield_now))
-            .await?;
-        Ok(matches.unwrap_or(false))
+        let clock = Arc::clone(&self.clock);
+        let verify = move || {
+            let pause = giving_way(clock, thread::yield_now);
+            password::verify_evenly(&password, hash.as_deref(), cost, pause)
+        };
+        Ok(self.run(verify).await?.unwrap_or(false))
     }
 
     /// The hash of a new password; `None` for one that cannot have any. The salt must be fresh random bytes.
     pub(crate) async fn hash(&self, password: SecretText, salt: [u8; 16]) -> Result<Option<String>, Busy> {
-        Ok(self
-            .run(move || password::hash(&password, password::USUAL_COST, salt, thread::yield_now).ok())
-            .await?
-            .flatten())
+        let clock = Arc::clone(&self.clock);
+        let hash = move || {
+            let pause = giving_way(clock, thread::yield_now);
+            password::hash(&password, password::USUAL_COST, salt, pause).ok()
+        };
+        Ok(self.run(hash).await?.flatten())
     }
 
     /// Does slow work when it is its turn; `None` if it panicked.
@@ -111,6 +120,16 @@ impl Hasher {
         let slot = Arc::clone(&self.running).acquire_owned().await;
         self.meter.wait.took(self.clock.mono().saturating_sub(since));
         slot
+    }
+}
+
+/// A pause that lets others in, from now on and for [`OFFERED`].
+fn giving_way(clock: Arc<dyn Clock>, mut offer: impl FnMut()) -> impl FnMut() {
+    let since = clock.mono();
+    move || {
+        if clock.mono().saturating_sub(since) < OFFERED {
+            offer();
+        }
     }
 }
 

@@ -39,7 +39,12 @@ pub enum Refused {
 ///
 /// # Errors
 /// When bcrypt would not look at the whole password, or the cost is out of range.
-pub fn hash(password: &SecretText, cost: u32, salt: [u8; 16], pause: fn()) -> Result<String, Refused> {
+pub fn hash(
+    password: &SecretText,
+    cost: u32,
+    salt: [u8; 16],
+    pause: impl FnMut(),
+) -> Result<String, Refused> {
     check(password)?;
     if !(LOWEST_COST..=HIGHEST_COST).contains(&cost) {
         return Err(Refused::Cost(cost));
@@ -48,16 +53,16 @@ pub fn hash(password: &SecretText, cost: u32, salt: [u8; 16], pause: fn()) -> Re
 }
 
 /// Whether the password has this hash: `$2a$`, `$2b$` or `$2y$`, as every panel writes them. `pause` as for [`hash`].
-pub fn verify(password: &SecretText, hash: &str, pause: fn()) -> bool {
+pub fn verify(password: &SecretText, hash: &str, pause: impl FnMut()) -> bool {
     check(password).is_ok() && parse(hash).is_some_and(|hash| hash.is_of(password.expose(), pause))
 }
 
 /// [`verify`], with the work of `cost` whatever there is to check against: no hash, or one that is cheaper. The time must
 /// not tell whether an account exists, nor where its hash was imported from (R31). Costs above `cost` are not hidden.
-pub fn verify_evenly(password: &SecretText, hash: Option<&str>, cost: u32, pause: fn()) -> bool {
-    let matches = hash.is_some_and(|hash| verify(password, hash, pause));
+pub fn verify_evenly(password: &SecretText, hash: Option<&str>, cost: u32, mut pause: impl FnMut()) -> bool {
+    let matches = hash.is_some_and(|hash| verify(password, hash, &mut pause));
     for step in missing(hash.and_then(cost_of), cost.min(HIGHEST_COST)) {
-        verify(password, &nobodys(step), pause);
+        verify(password, &nobodys(step), &mut pause);
     }
     matches
 }
