@@ -89,7 +89,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let place = place(folder.path());
         let name = UserName::parse("carol").unwrap();
-        let hash = format!("$2b$04${}", "a".repeat(53));
+        let hash = format!("$2b$04${}", ".".repeat(53));
         let (display, email) = (String::new(), String::new());
         let add = AdminRequest::AddUser {
             name: name.clone(),

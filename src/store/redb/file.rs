@@ -18,7 +18,7 @@ use super::{
 };
 
 /// Memory for pages. redb's own default is 1 GiB.
-const CACHE_BYTES: usize = 64 << 20;
+const CACHE_BYTES: usize = 32 << 20;
 /// The same for the check of a whole file, which comes by most pages once: with more it is slower.
 const CHECK_BYTES: usize = 4 << 20;
 

@@ -205,7 +205,7 @@ async fn r29_records_say_what_was_done_and_to_whom() {
     let house = House::start("audit-what");
     let somebody = house.somebody().await;
     let (name, _) = gate::user("user");
-    let hash = format!("$2b$12${}", "a".repeat(53));
+    let hash = format!("$2b$12${}", ".".repeat(53));
     let users = house.directory.join("users.json");
     fs::write(&users, json!([{ "name": name, "role": "reader", "password_hash": hash }]).to_string())
         .expect("the workspace is writable");
