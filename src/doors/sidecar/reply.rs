@@ -79,7 +79,10 @@ impl Replies {
             }
             Reply::Whole(response) => whole(&mut out, response),
         };
-        field(&mut out, &CONTENT_LENGTH, body.len().to_smolstr().as_bytes());
+        // As the engine has it.
+        if !(to_head && body.is_empty()) {
+            field(&mut out, &CONTENT_LENGTH, body.len().to_smolstr().as_bytes());
+        }
         field(&mut out, &DATE, self.date(at).as_bytes());
         if last {
             field(&mut out, &CONNECTION, b"close");

@@ -43,8 +43,20 @@ async fn ask(house: &House, method: &str, target: &str, more: &str) -> Answer {
         let value = if ["x-gate-decision", "x-gate-outcome", "date"].contains(&name) { "-" } else { value };
         fields.entry(name.to_owned()).or_default().push(value.to_owned());
     }
-    let body = body.split("\"decision\":").next().unwrap_or_default().to_owned();
-    Answer { status, fields, body }
+    Answer { status, fields, body: without_names(body) }
+}
+
+/// The text without names of decisions, such as `7K3F-92QD`.
+fn without_names(text: &str) -> String {
+    let letter = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();
+    let name = |at: &usize| {
+        let piece = text.as_bytes().get(*at..at + 9)?;
+        let named =
+            piece.iter().enumerate().all(|(at, byte)| if at == 4 { *byte == b'-' } else { letter(*byte) });
+        named.then(|| text.get(*at..at + 9)).flatten()
+    };
+    let names = (0..text.len()).filter_map(|at| name(&at));
+    names.fold(text.to_owned(), |text, name| text.replace(name, "-"))
 }
 
 #[tokio::test]
