@@ -214,6 +214,7 @@ impl Running {
     pub async fn stop(mut self) {
         systemd::stopping();
         self.readiness.send_replace(Readiness::Stopping);
+        self.sockets.forget_tcp();
         let (sidecar, edge) = (self.sidecar.take(), self.edge.take());
         let sidecar = async {
             if let Some(sidecar) = sidecar {

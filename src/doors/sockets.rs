@@ -141,6 +141,12 @@ impl Sockets {
         }
     }
 
+    /// Closes the copies of TCP sockets: nobody else will listen there, and the kernel would go on taking connections that
+    /// nobody accepts.
+    pub fn forget_tcp(&self) {
+        self.used().retain(|socket| matches!(socket.place, Place::Unix(_)));
+    }
+
     /// Closes the copies: another process listens there now.
     pub fn forget(&self) {
         self.used().clear();

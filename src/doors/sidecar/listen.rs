@@ -1,6 +1,6 @@
 //! Accepting: TCP, TLS with client certificates, and the Unix socket with peer ids.
 
-use std::{future::poll_fn, pin::pin, sync::Arc, time::Duration};
+use std::{future::poll_fn, io, pin::pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::Method;
@@ -10,13 +10,14 @@ use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt as _},
     net::{TcpListener, UnixListener},
     sync::Semaphore,
+    time::timeout,
 };
 use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     question::{self, Deadlines, Heads, Next},
-    reply::Replies,
+    reply::{Replies, Reply},
     rewound::Rewound,
     service::Service,
     trust::Channel,
@@ -26,6 +27,8 @@ use crate::doors::each_peer;
 /// For a whole request head (R25); and between two, longer than nginx (60 s), Traefik (90 s) and Caddy (2 min) keep a
 /// connection that they do not use, so that none of them asks on one that is just being closed.
 const DEADLINES: Deadlines = Deadlines { head: Duration::from_secs(10), idle: Duration::from_secs(180) };
+/// For a proxy to take an answer (R25).
+const WRITE: Duration = Duration::from_secs(10);
 /// For a TLS handshake (R25).
 const HANDSHAKE: Duration = Duration::from_secs(5);
 /// A head of more bytes, or of more than the 100 fields that hyper reads without allocating, is refused with 431;
@@ -64,7 +67,7 @@ pub(super) async fn serve_tcp(
             match tls {
                 None => serve(stream, Channel::Tcp(peer), service, stop).await,
                 Some(tls) => {
-                    if let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE, tls.accept(stream)).await {
+                    if let Ok(Ok(stream)) = timeout(HANDSHAKE, tls.accept(stream)).await {
                         serve(stream, Channel::Certificate(peer), service, stop).await;
                     }
                 }
@@ -123,12 +126,16 @@ where
     let (mut heads, mut replies) = (Heads::new(DEADLINES), Replies::default());
     let mut draining = pin!(stop.accepting.cancelled());
     let mut closing = pin!(stop.serving.cancelled());
-    let mut drains = false;
+    let (mut drains, mut closes) = (false, false);
     loop {
         let next = tokio::select! {
             biased;
             next = poll_fn(|cx| heads.poll(stream, cx)) => next,
-            () = closing.as_mut() => return None,
+            () = closing.as_mut(), if !closes => {
+                // What is being asked is answered.
+                closes = true;
+                if heads.have_begun() { continue } else { return None }
+            }
             () = draining.as_mut(), if !drains => {
                 drains = true;
                 heads.hurry();
@@ -144,15 +151,20 @@ where
         let to_head = question.parts.method == Method::HEAD;
         let reply = service.question(question.dialect, channel, question.parts).await.ok()?;
         // A connection that is closed between two requests loses the second one.
-        let last = question.last || stop.accepting.is_cancelled();
+        let last =
+            question.last || matches!(reply, Reply::Leave(_)) || closes || stop.accepting.is_cancelled();
         let reply = replies.write(&reply, service.wall(), to_head, last);
-        stream.write_all(&reply).await.ok()?;
-        stream.flush().await.ok()?;
+        timeout(WRITE, send(stream, &reply, last)).await.ok()?.ok()?;
         if last {
-            let _ = stream.shutdown().await;
             return None;
         }
     }
+}
+
+async fn send<S: AsyncWrite + Unpin>(stream: &mut S, reply: &[u8], last: bool) -> io::Result<()> {
+    stream.write_all(reply).await?;
+    stream.flush().await?;
+    if last { stream.shutdown().await } else { Ok(()) }
 }
 
 /// Has the HTTP engine answer one request, after which the connection ends: the next one may be a plain question again.

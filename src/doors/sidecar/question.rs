@@ -84,6 +84,11 @@ impl Heads {
         [head, &self.held].concat().into()
     }
 
+    /// Whether a head is on its way.
+    pub(super) fn have_begun(&self) -> bool {
+        !self.held.is_empty()
+    }
+
     /// From now on nobody is waited for longer than for a head.
     pub(super) fn hurry(&mut self) {
         self.deadlines.idle = self.deadlines.head;

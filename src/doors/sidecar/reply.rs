@@ -28,6 +28,8 @@ pub(super) enum Reply {
     Yes(Yes),
     /// Everything else.
     Whole(Response<Bytes>),
+    /// The same to somebody whom nobody vouches for. He is to leave: places are for proxies (R1, R25).
+    Leave(Response<Bytes>),
 }
 
 /// What goes with a yes.
@@ -44,7 +46,7 @@ impl Reply {
     /// As the HTTP engine wants it.
     pub(super) fn into_response(self, dialect: Dialect) -> Response<Bytes> {
         match self {
-            Self::Whole(response) => response,
+            Self::Whole(response) | Self::Leave(response) => response,
             Self::Yes(Yes { grant, assertion, credentials }) => {
                 let identity = identity_headers::all(&grant, assertion).chain(credentials).collect();
                 dialect.render(Answer::Allow { identity })
@@ -77,7 +79,7 @@ impl Replies {
                 }
                 &[]
             }
-            Reply::Whole(response) => whole(&mut out, response),
+            Reply::Whole(response) | Reply::Leave(response) => whole(&mut out, response),
         };
         // As the engine has it.
         if !(to_head && body.is_empty()) {

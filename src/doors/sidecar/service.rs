@@ -113,7 +113,9 @@ impl Service {
             Ok(visit) => visit,
             Err(Unjudged::Misunderstood(error)) => {
                 let decision = self.stray(dialect.name(), channel, parts, &error.to_string());
-                return Ok(Reply::Whole(dialect.misunderstood(&error, decision)));
+                let answer = dialect.misunderstood(&error, decision);
+                let untrusted = error == DialectError::Untrusted;
+                return Ok(if untrusted { Reply::Leave(answer) } else { Reply::Whole(answer) });
             }
             Err(Unjudged::Refused(refusal)) => {
                 return Ok(Reply::Whole(Box::pin(self.refused(dialect, None, *refusal)).await));

@@ -201,3 +201,49 @@ async fn connections_on_which_nothing_is_asked_are_closed_at_a_stop() {
     stop.serving.cancel();
     assert_eq!(all(&mut connection).await, "");
 }
+
+/// R25: four thousand strangers who had been refused kept their places for three minutes, and the proxies got none.
+#[tokio::test]
+async fn whoever_is_not_trusted_is_refused_and_has_to_leave() {
+    let (address, _stop) = start(10);
+    let mut connection = TcpStream::connect(address).await.unwrap();
+    let question = format!("{ASKS}X-Gate-Proxy-Secret: the wrong one\r\n\r\n");
+    connection.write_all(question.as_bytes()).await.unwrap();
+    let answer = all(&mut connection).await;
+    assert!(
+        answer.starts_with("HTTP/1.1 403 Forbidden\r\n") && answer.contains("connection: close\r\n"),
+        "{answer}"
+    );
+}
+
+/// A question whose first half had come was cut off at a stop.
+#[tokio::test]
+async fn a_question_that_has_begun_is_answered_at_a_stop() {
+    let (address, stop) = start(10);
+    let mut connection = TcpStream::connect(address).await.unwrap();
+    assert_eq!(ask(&mut connection, "").await, "HTTP/1.1 421 Misdirected Request");
+    let (half, rest) = ASKS.split_at(60);
+    connection.write_all(half.as_bytes()).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    stop.accepting.cancel();
+    stop.serving.cancel();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    connection.write_all(format!("{rest}\r\n").as_bytes()).await.unwrap();
+    assert_eq!(statuses(&all(&mut connection).await), ["HTTP/1.1 421 Misdirected Request"]);
+}
+
+/// Whoever does not read held his connection, and a stop, for as long as he liked.
+#[tokio::test]
+async fn a_peer_that_reads_no_answers_is_let_go_of() {
+    let (address, _stop) = start(1);
+    let mut deaf = TcpStream::connect(address).await.unwrap();
+    let questions = format!("{ASKS}\r\n").repeat(1000);
+    let talking = async {
+        loop {
+            deaf.write_all(questions.as_bytes()).await?;
+        }
+    };
+    // It ends with the connection, not with us.
+    let ended: Result<std::io::Result<()>, _> = timeout(Duration::from_secs(30), talking).await;
+    assert!(ended.expect("it is held").is_err());
+}

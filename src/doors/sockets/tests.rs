@@ -55,3 +55,16 @@ async fn every_address_of_both_families_can_be_listened_on_with_one_port() {
     let second = sockets.tcp(SocketAddr::from(([0, 0, 0, 0], first.port()))).unwrap();
     assert_eq!(second.local_addr().unwrap().port(), first.port());
 }
+
+/// At a stop, proxies were connected to nobody until the process was gone, instead of being told so.
+#[tokio::test]
+async fn nobody_is_connected_to_a_listener_that_has_ended() {
+    let sockets = Sockets::default();
+    let listener = sockets.tcp(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    assert!(tokio::net::TcpStream::connect(address).await.is_ok(), "the copy still listens");
+    sockets.forget_tcp();
+    let refused = tokio::net::TcpStream::connect(address).await.unwrap_err();
+    assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
+}
