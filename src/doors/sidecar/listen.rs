@@ -134,7 +134,10 @@ where
             () = closing.as_mut(), if !closes => {
                 // What is being asked is answered.
                 closes = true;
-                if heads.have_begun() { continue } else { return None }
+                if heads.have_begun() {
+                    continue;
+                }
+                return None;
             }
             () = draining.as_mut(), if !drains => {
                 drains = true;
