@@ -85,10 +85,10 @@ impl Parts {
             (Dialect::ForwardAuth, "forward-auth"),
             (Dialect::ExtAuthz, "ext-authz/p1/list"),
         ] {
-            parts.heads.push((dialect, head(path, &parts.tokens[0], "/p1/list")?));
+            parts.heads.push((dialect, head(path, &parts.tokens[0], "/p1/list", CLIENT)?));
         }
         for (index, token) in parts.tokens.iter().enumerate() {
-            let head = head("auth-request", token, &format!("/p{}/list", index * 7 % pages))?;
+            let head = head("auth-request", token, &format!("/p{}/list", index * 7 % pages), CLIENT)?;
             let ask = Dialect::AuthRequest.ask(&head, &parts.caller()).map_err(|error| error.to_string())?;
             parts.facts.push(Facts::new(&ask, &parts.sites)?.0);
         }
@@ -232,8 +232,11 @@ impl Parts {
     }
 }
 
+/// Where requests come from that nobody counts.
+const CLIENT: &str = "198.51.0.7";
+
 /// The head of a question.
-pub(crate) fn head(path: &str, token: &str, target: &str) -> Outcome<Head> {
+pub(crate) fn head(path: &str, token: &str, target: &str, client: &str) -> Outcome<Head> {
     let request = http::Request::builder()
         .uri(format!("/api/authz/{path}"))
         .header("host", HOST)
@@ -243,7 +246,7 @@ pub(crate) fn head(path: &str, token: &str, target: &str) -> Outcome<Head> {
         .header("x-forwarded-proto", "https")
         .header("x-forwarded-host", HOST)
         .header("x-forwarded-uri", target)
-        .header("x-forwarded-for", "198.51.0.7")
+        .header("x-forwarded-for", client)
         .header("user-agent", "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0")
         .header("accept", "text/html,application/xhtml+xml")
         .header("accept-language", "en-US,en;q=0.5")

@@ -39,9 +39,10 @@ impl Through {
         let (notes, _) = tokio::sync::mpsc::channel(1);
         let (store, clock) = (Arc::new(MemoryStore::new()), Arc::new(SystemClock::new()));
         let gate = Gate::new(Arc::new(live), store, clock, Arc::new(SystemEntropy), notes);
-        let heads = tokens.iter().enumerate();
-        let heads =
-            heads.map(|(index, token)| head("auth-request", token, &format!("/p{}/list", index * 7 % pages)));
+        let heads = tokens.iter().enumerate().map(|(index, token)| {
+            let (page, client) = (index * 7 % pages, format!("198.51.{}.{}", index / 250, index % 250));
+            head("auth-request", token, &format!("/p{page}/list"), &client)
+        });
         let trusted = TrustedProxies(vec!["127.0.0.0/8".parse()?]);
         Ok(Self { gate, trusted, heads: heads.collect::<Outcome<_>>()? })
     }

@@ -18,7 +18,7 @@ use panelgate::{
 use panelgate_bench::{
     Outcome,
     allocations::during,
-    load,
+    load, machine,
     parts::{Parts, STEPS},
     place::{Member, Place, Size},
     report::{Section, Target, number},
@@ -123,8 +123,10 @@ fn ask_on(through: &Through, threads: usize) -> Outcome<f64> {
     const TIME: Duration = Duration::from_millis(1000);
     const BETWEEN: usize = 1_000;
     let begin = Instant::now();
-    let asking = |first: usize| {
-        let mut asked = 0;
+    // All of the bench keeps to one core otherwise.
+    let asking = |core: usize| {
+        machine::pin(core)?;
+        let (first, mut asked) = (core * 499, 0);
         while begin.elapsed() < TIME {
             (asked..asked + BETWEEN).try_for_each(|index| through.ask(first + index))?;
             asked += BETWEEN;
@@ -132,7 +134,7 @@ fn ask_on(through: &Through, threads: usize) -> Outcome<f64> {
         Outcome::Ok(asked)
     };
     let asked = thread::scope(|scope| {
-        let running: Vec<_> = (0..threads).map(|thread| scope.spawn(move || asking(thread * 499))).collect();
+        let running: Vec<_> = (0..threads).map(|thread| scope.spawn(move || asking(thread))).collect();
         let ended = running.into_iter().map(|thread| thread.join().map_err(|_| "a thread panicked")?);
         ended.sum::<Outcome<usize>>()
     })?;
