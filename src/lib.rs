@@ -11,7 +11,7 @@
 //! | [`rules`] | every decision, pure: facts, addresses, policy, tokens, factors, the session machine, `judge` |
 //! | [`live`] | the memory the request path reads: one snapshot swapped as one value, sessions and accounts, counters |
 //! | [`gate`] | the order of one request: limit → credential → session → policy → grant |
-//! | [`doors`] | where requests arrive: `sidecar` (hyper, forward auth) and `edge` (pingora, TLS, proxying); `dialect` |
+//! | [`doors`] | where requests arrive: `sidecar` (forward auth; hyper for all but plain questions) and `edge` (pingora, TLS, proxying); `dialect` |
 //! | [`portal`] | the gate's own pages and API under `/_gate/`, served by both doors |
 //! | [`store`] | everything durable, behind one trait with a conformance suite; memory and redb |
 //! | [`feeds`] | what changes from outside: key files, issuers' keys, certificates, policy and configuration files |

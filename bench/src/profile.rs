@@ -27,9 +27,13 @@ pub struct Profile {
 }
 
 /// What time is spent on, with what stands in the stack then. The first that fits has the sample.
-const AREAS: [(&str, &[&str]); 12] = [
+const AREAS: [(&str, &[&str]); 14] = [
     ("the journal's writer", &["journal::Scribe", "app::journal"]),
-    ("the decision", &["gate::Gate::decide", "gate::Gate::refusal"]),
+    (
+        "the decision",
+        // What a decision is accounted under is all that is left of it where it was put into its caller.
+        &["gate::Gate::decide", "gate::Gate::refusal", "judge::judge", "task_local::TaskLocalFuture"],
+    ),
     ("the facts of a request", &["gate::Gate::describe", "request::Arrival"]),
     ("the head for the panel", &["Gateway::upstream_request_filter", "forward::head"]),
     ("the head of the answer", &["Gateway::response_filter"]),
@@ -41,7 +45,9 @@ const AREAS: [(&str, &[&str]); 12] = [
         "waiting and waking",
         &["sys_epoll", "sys_futex", "runtime::scheduler::multi_thread::worker::Context::park"],
     ),
-    ("the rest of the gate at the edge", &["edge::gateway", "gate::Gate"]),
+    ("reading a plain question", &["question::read", "question::Heads"]),
+    ("writing its answer", &["reply::Replies", "identity_headers::", "gate::Gate::assertion"]),
+    ("the rest of the gate", &["edge::gateway", "gate::Gate", "doors::sidecar"]),
     ("the HTTP engine", &["pingora_", "hyper::"]),
 ];
 
