@@ -34,7 +34,9 @@ impl Through {
     pub fn make(dir: &Path, pages: usize, sessions: usize) -> Outcome<Self> {
         let Furniture { sites, keys, everything, tokens, .. } = furnish(dir, pages, sessions)?;
         let snapshot = Snapshot { sites: (*sites).clone(), keys, ..Snapshot::default() };
-        let live = Live::new(snapshot, plenty());
+        // Limits that never bite.
+        let plenty = Quota { count: NonZeroU32::MAX, per: Duration::from_secs(1) };
+        let live = Live::new(snapshot, Quotas::all(plenty));
         live.records.load(everything);
         let (notes, _) = tokio::sync::mpsc::channel(1);
         let (store, clock) = (Arc::new(MemoryStore::new()), Arc::new(SystemClock::new()));
@@ -62,19 +64,5 @@ impl Through {
             Judged::Allow(_) => Ok(()),
             refused => Err(format!("request {index} is not allowed: {refused:?}").into()),
         }
-    }
-}
-
-/// Limits that never bite.
-fn plenty() -> Quotas {
-    let quota = Quota { count: NonZeroU32::MAX, per: Duration::from_secs(1) };
-    Quotas {
-        request: quota,
-        sign_in: quota,
-        second_factor: quota,
-        refresh: quota,
-        portal: quota,
-        account: quota,
-        key: quota,
     }
 }

@@ -140,10 +140,9 @@ struct Limits {
     key: Arc<Nested<KeyId>>,
 }
 
-#[cfg(test)]
 impl Quotas {
     /// The same of everything.
-    pub(crate) const fn all(quota: Quota) -> Self {
+    pub const fn all(quota: Quota) -> Self {
         Self {
             request: quota,
             sign_in: quota,

@@ -98,16 +98,7 @@ async fn counted(folder: &Path) -> Outcome<Counted> {
     let store: Arc<dyn Store> = Arc::new(RedbStore::open(&folder.join("panelgate.redb"))?);
     // So slow that no bucket is full again before the end.
     let quota = Quota { count: NonZeroU32::MIN.saturating_add(19), per: Duration::from_secs(7 * 86_400) };
-    let quotas = Quotas {
-        request: quota,
-        sign_in: quota,
-        second_factor: quota,
-        refresh: quota,
-        portal: quota,
-        account: quota,
-        key: quota,
-    };
-    let live = Live::new(Snapshot::default(), quotas);
+    let live = Live::new(Snapshot::default(), Quotas::all(quota));
     let mut resident = vec![("the start".to_owned(), memory_mib("VmRSS:")?)];
     let (addresses, names) = (number(f64::from(ADDRESSES)), number(f64::from(NAMES)));
     let begin = Instant::now();

@@ -7,7 +7,7 @@ use http::{HeaderName, request::Parts};
 
 use super::{
     Caller, DialectError,
-    read::{Field, client, one, vouched},
+    read::{FOR, Field, HOST, PROTO, client, one, vouched},
 };
 use crate::rules::facts::{Ask, Door, Route};
 
@@ -19,25 +19,10 @@ const METHOD: Field = Field {
     key: HeaderName::from_static("x-forwarded-method"),
     mend: "let the proxy set it to the client's method",
 };
-const PROTO: Field = Field {
-    name: "X-Forwarded-Proto",
-    key: HeaderName::from_static("x-forwarded-proto"),
-    mend: "let the proxy set it to the client's scheme",
-};
-const HOST: Field = Field {
-    name: "X-Forwarded-Host",
-    key: HeaderName::from_static("x-forwarded-host"),
-    mend: "let the proxy set it to the client's Host",
-};
 const URI: Field = Field {
     name: "X-Forwarded-Uri",
     key: HeaderName::from_static("x-forwarded-uri"),
     mend: "let the proxy set it to the client's path and query",
-};
-const FOR: Field = Field {
-    name: "X-Forwarded-For",
-    key: HeaderName::from_static("x-forwarded-for"),
-    mend: "let the proxy set it to the client's address",
 };
 
 /// What the proxy asks about; its own request line says nothing.

@@ -1,10 +1,10 @@
 //! `/_gate/**` on the sidecar: the proxy passes the client's own request on, so the request line is what it is about.
 
-use http::{HeaderName, request::Parts};
+use http::request::Parts;
 
 use super::{
     Caller, DialectError,
-    read::{Field, client, one, origin_form, vouched},
+    read::{FOR, HOST, PROTO, client, one, origin_form, vouched},
 };
 use crate::rules::facts::{Ask, Door, Route};
 
@@ -13,22 +13,6 @@ pub(super) const PREFIX: &str = "/_gate";
 
 /// How the dialect is called.
 pub(super) const NAME: &str = "portal";
-
-const PROTO: Field = Field {
-    name: "X-Forwarded-Proto",
-    key: HeaderName::from_static("x-forwarded-proto"),
-    mend: "let the proxy set it to the client's scheme",
-};
-const HOST: Field = Field {
-    name: "X-Forwarded-Host",
-    key: HeaderName::from_static("x-forwarded-host"),
-    mend: "let the proxy set it to the client's Host",
-};
-const FOR: Field = Field {
-    name: "X-Forwarded-For",
-    key: HeaderName::from_static("x-forwarded-for"),
-    mend: "let the proxy set it to the client's address",
-};
 
 /// The request for one of the gate's own pages.
 pub(super) fn ask<'a>(parts: &'a Parts, caller: &Caller<'_>) -> Result<Ask<'a>, DialectError> {

@@ -1,6 +1,6 @@
 //! Reading the fields of a dialect: each exactly once.
 
-use http::{HeaderMap, HeaderName, Version, header::HOST, request::Parts};
+use http::{HeaderMap, HeaderName, Version, header, request::Parts};
 
 use super::Caller;
 use crate::rules::address::{ClientAddr, walk, walk_beyond};
@@ -15,6 +15,29 @@ pub(super) struct Field {
     /// What to do when it is missing.
     pub(super) mend: &'static str,
 }
+
+// What Caddy, Traefik and HAProxy set, whatever they ask about.
+
+/// The scheme of the client.
+pub(super) const PROTO: Field = Field {
+    name: "X-Forwarded-Proto",
+    key: HeaderName::from_static("x-forwarded-proto"),
+    mend: "let the proxy set it to the client's scheme",
+};
+
+/// The client's `Host`.
+pub(super) const HOST: Field = Field {
+    name: "X-Forwarded-Host",
+    key: HeaderName::from_static("x-forwarded-host"),
+    mend: "let the proxy set it to the client's Host",
+};
+
+/// Where the client is.
+pub(super) const FOR: Field = Field {
+    name: "X-Forwarded-For",
+    key: HeaderName::from_static("x-forwarded-for"),
+    mend: "let the proxy set it to the client's address",
+};
 
 /// The question cannot be read, so it is answered with no.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -104,7 +127,7 @@ pub(super) fn own_host(parts: &Parts) -> Result<&[u8], DialectError> {
     let authority = parts.uri.authority().map(|authority| authority.as_str().as_bytes());
     match authority {
         None => one(&parts.headers, &HOST_FIELD),
-        Some(named) if !parts.headers.contains_key(HOST) => Ok(named),
+        Some(named) if !parts.headers.contains_key(header::HOST) => Ok(named),
         Some(named) => match one(&parts.headers, &HOST_FIELD)? {
             host if host.eq_ignore_ascii_case(named) => Ok(named),
             _ => Err(DialectError::Unparsable { name: "Host", mend: "it must be the same as :authority" }),
